@@ -1,0 +1,89 @@
+"""Where the program keeps things, and how it writes files without losing any."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from focusviewer.errors import UserError
+
+
+def cache_dir() -> Path:
+    """Folder for things that can be made again (demo slide, focus maps); made on first use.
+
+    ``FOCUSVIEWER_CACHE`` overrides the user's cache folder.
+    """
+    path = Path(os.environ.get("FOCUSVIEWER_CACHE") or platformdirs.user_cache_dir("focusviewer", appauthor=False))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def config_dir() -> Path:
+    """Folder for what the user has told us (settings, slide scales); ``FOCUSVIEWER_CONFIG`` overrides it."""
+    path = Path(os.environ.get("FOCUSVIEWER_CONFIG") or platformdirs.user_config_dir("focusviewer", appauthor=False))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def resource_path(*parts: str) -> Path:
+    """Path of a file shipped with the program (``resources/`` in the source tree and in the wheel).
+
+    Raises
+    ------
+    FileNotFoundError
+        If the installation lacks it.
+    """
+    packaged = Path(str(resources.files("focusviewer"))) / "resources"
+    source = packaged.parent.parent / "resources"
+    for root in (packaged, source):
+        path = root.joinpath(*parts)
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"resource {'/'.join(parts)} is missing from this installation")
+
+
+def output_folder(path: Path) -> Path:
+    """Make a folder for results, or say clearly why that cannot be done.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.") from error
+    return path
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that replaces ``path`` only when the block ends well.
+
+    The temporary file keeps the suffix, so that writers which look at it work.
+
+    Raises
+    ------
+    UserError
+        If the folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"Cannot write {path}", reason, "Choose another output file.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+"""The FocusModel interface: pixels in, blur score out; larger is blurrier everywhere."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.slides import RGB
+
+FloatMap = npt.NDArray[np.float32]
+"""A map: float32 (rows, cols)."""
+
+LEVEL_UM = 0.25
+"""One focus level: the z step of the FocusPath data set, in um."""
+
+
+@dataclass(frozen=True)
+class ScoreGrid:
+    """Scores of the full windows of an image: window (r, c) covers ``stride * r .. + window`` pixels."""
+
+    scores: FloatMap
+    window_px: int
+    stride_px: int
+
+
+class FocusModel(ABC):
+    """Judges how blurred windows of an image are.
+
+    Attributes
+    ----------
+    name : str
+        Registry name, e.g. ``focuslitenn-10``.
+    absolute : bool
+        True when scores are focus levels of 0.25 um (|z - z*|); False when only their order means something.
+    window_px, stride_px : int
+        Window and step, in pixels at the model's own scale.
+    mpps : tuple of float
+        Pixel sizes (um) the model is made for; empty when it takes any.
+    version : str
+        Changes when weights or code change the scores (part of the cache key of focus maps).
+    """
+
+    name: str
+    absolute: bool = False
+    window_px: int = 235
+    stride_px: int = 130
+    mpps: tuple[float, ...] = ()
+    version: str = "1"
+
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return 0
+
+    @abstractmethod
+    def score_windows(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
+        """Score every full window of an image that is already at the model's scale.
+
+        Parameters
+        ----------
+        image : uint8 (H, W, 3)
+            At least one window large; smaller images are the caller's to pad.
+        mpp : float or None
+            Pixel size of ``image`` in um; picks between weights made for several scales.
+        """
+
+    def score(self, image: RGB, mpp: float | None = None) -> float:
+        """One blur score for an image: the mean over its windows (images below a window are edge-padded)."""
+        height, width = image.shape[:2]
+        pad_y, pad_x = max(0, self.window_px - height), max(0, self.window_px - width)
+        if pad_y or pad_x:
+            pads = ((pad_y // 2, pad_y - pad_y // 2), (pad_x // 2, pad_x - pad_x // 2), (0, 0))
+            image = np.pad(image, pads, mode="symmetric")
+        return float(self.score_windows(image, mpp).scores.mean())
+
+    def model_mpp(self, slide_mpp: float | None) -> float | None:
+        """The scale to work at on a slide of ``slide_mpp``: the nearest of ``mpps``, else the slide's own."""
+        if not self.mpps or slide_mpp is None:
+            return slide_mpp
+        return min(self.mpps, key=lambda mpp: abs(np.log(mpp / slide_mpp)))
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One line of the registry: how to build a model, and what is known of it."""
+
+    name: str
+    kind: str  # "focus", "refocus", "restore" or "stack"
+    build: Callable[[], Any]
+    summary: str
+    weights: Path | None = None
+    trained: bool = False  # True when it cannot work without weights
+
+    @property
+    def available(self) -> bool:
+        """Whether the model can run now: it needs no weights, or they are there."""
+        return not self.trained or (self.weights is not None and self.weights.exists())
+
+
+@dataclass(frozen=True)
+class FocusMap:
+    """Blur per window on the slide grid, and how it was made.
+
+    Attributes
+    ----------
+    blur : float32 (rows, cols)
+        Score per window; focus levels of 0.25 um for absolute models; NaN where there is no tissue (or not yet done).
+    x, y : float32 (cols,), (rows,)
+        Level-0 pixel of each window's centre.
+    window_px, stride_px : float
+        Window and step in **level-0** pixels.
+    """
+
+    blur: FloatMap
+    x: FloatMap
+    y: FloatMap
+    model: str
+    model_version: str
+    absolute: bool
+    window_px: float
+    stride_px: float
+    mpp: float | None
+    plane: int = 0
+    seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+    @property
+    def tissue(self) -> npt.NDArray[np.bool_]:
+        """Windows that hold tissue."""
+        return np.isfinite(self.blur)
+
+    def at(self, x_px: float, y_px: float) -> float:
+        """Blur at a level-0 pixel: the nearest window's, NaN outside the grid."""
+        if not self.blur.size:
+            return float("nan")
+        col = int(np.argmin(np.abs(self.x - x_px)))
+        row = int(np.argmin(np.abs(self.y - y_px)))
+        if max(abs(self.x[col] - x_px), abs(self.y[row] - y_px)) > max(self.window_px, self.stride_px):
+            return float("nan")
+        return float(self.blur[row, col])
