@@ -1,0 +1,72 @@
+"""The camera: from light to the 8-bit pixels a scanner stores."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Noise, tone curve, sharpening and compression of a scanner.
+
+    Parameters
+    ----------
+    noise : float
+        Standard deviation of the additive noise, in units of full scale (a real 40x scanner: about 0.008).
+    noise_correlation_px : float
+        Gaussian sigma of the noise's spatial correlation, px (demosaicking makes it about 0.6); 0 is white.
+    gamma : float
+        The stored value is ``light ** (1 / gamma)``.
+    sharpening : float
+        Amount of unsharp masking (radius 1 px); 0 is none.
+    jpeg_quality : int or None
+        Compress and expand once at this quality.
+    """
+
+    noise: float = 0.004
+    noise_correlation_px: float = 0.0
+    gamma: float = 1.0
+    sharpening: float = 0.0
+    jpeg_quality: int | None = None
+
+    def capture(self, light: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+        """Record an image.
+
+        Parameters
+        ----------
+        light : float32 (H, W, 3)
+            Intensity, 0..1.
+
+        Returns
+        -------
+        uint8 (H, W, 3)
+        """
+        from scipy.ndimage import gaussian_filter
+
+        image = np.clip(light, 0.0, 1.0)
+        if self.noise > 0:
+            grain = rng.standard_normal(image.shape, dtype=np.float32)
+            if self.noise_correlation_px > 0:
+                sigma = self.noise_correlation_px
+                grain = gaussian_filter(grain, (sigma, sigma, 0))
+                grain /= max(float(grain.std()), 1e-6)
+            image = image + np.float32(self.noise) * grain
+        if self.gamma != 1.0:
+            image = np.clip(image, 0.0, 1.0) ** np.float32(1.0 / self.gamma)
+        if self.sharpening > 0:
+            image = image + self.sharpening * (image - gaussian_filter(image, (1.0, 1.0, 0)))
+        pixels = (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+        return pixels if self.jpeg_quality is None else jpeg_round_trip(pixels, self.jpeg_quality)
+
+
+def jpeg_round_trip(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    """Compress to JPEG and back: uint8 (H, W, 3) to uint8 (H, W, 3)."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"))
