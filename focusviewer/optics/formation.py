@@ -100,8 +100,8 @@ def defocus_image(
     transfer = relative_otf(padded_shape(image.shape[:2], pad), mpp, z_um, optics)
     if domain == "density":
         density = -np.log10(np.clip(image, 1e-3, 1.0))
-        return np.clip(10.0 ** -filter_image(density, transfer, pad), 0.0, 1.0).astype(np.float32)
-    return np.clip(filter_image(image, transfer, pad), 0.0, 1.0)
+        return np.asarray(np.clip(10.0 ** -filter_image(density, transfer, pad), 0.0, 1.0), dtype=np.float32)
+    return np.asarray(np.clip(filter_image(image, transfer, pad), 0.0, 1.0), dtype=np.float32)
 
 
 def _pad_for(z_um: float, mpp: float, optics: Optics) -> int:
@@ -119,7 +119,7 @@ def relative_otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics
     ideal = replace(optics, chromatic_shift_um=(0.0, 0.0, 0.0), spherical_waves=0.0)
     # Where the lens in focus passes less than 5 % the ratio means nothing, and the image holds nothing there either.
     in_focus = np.maximum(otf(shape, mpp, 0.0, ideal), 0.05)
-    return np.clip(otf(shape, mpp, z_um, optics) / in_focus, -1.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(otf(shape, mpp, z_um, optics) / in_focus, -1.0, 1.0), dtype=np.float32)
 
 
 def image_section(
@@ -148,4 +148,4 @@ def image_section(
         else:
             light = filter_image((10.0**-slab).astype(np.float32), transfer, pad)
             total -= np.log10(np.clip(light, 1e-4, 1.0))
-    return np.clip(10.0**-total, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(10.0**-total, 0.0, 1.0), dtype=np.float32)

@@ -73,7 +73,7 @@ def radial_otf(
     )
     cutoff = 2 * na / wavelength_um
     grid = np.linspace(0.0, cutoff, table.size)
-    return np.interp(frequency, grid, table, right=0.0).astype(np.float32)
+    return np.asarray(np.interp(frequency, grid, table, right=0.0), dtype=np.float32)
 
 
 @lru_cache(maxsize=4096)
@@ -122,7 +122,7 @@ def frequency_grid(shape: tuple[int, int], mpp: float) -> FloatArray:
     """Radial frequency (cycles per um) of each coefficient of ``rfft2``: float32 (H, W // 2 + 1)."""
     fy = np.fft.fftfreq(shape[0], mpp)[:, None]
     fx = np.fft.rfftfreq(shape[1], mpp)[None, :]
-    return np.hypot(fy, fx).astype(np.float32)
+    return np.asarray(np.hypot(fy, fx), dtype=np.float32)
 
 
 def otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None = None) -> FloatArray:
@@ -145,9 +145,7 @@ def otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None =
     grid = frequency_grid(shape, mpp)
     return np.stack(
         [
-            radial_otf(
-                grid, z_um - shift, optics.na, wavelength, optics.refractive_index, optics.spherical_waves
-            )
+            radial_otf(grid, z_um - shift, optics.na, wavelength, optics.refractive_index, optics.spherical_waves)
             for wavelength, shift in zip(optics.wavelengths_um, optics.chromatic_shift_um, strict=True)
         ]
     )
