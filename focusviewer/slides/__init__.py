@@ -1,0 +1,41 @@
+"""Slides, focal stacks and pictures: opening them, reading their pixels, and feeding tiles to the viewport."""
+
+from focusviewer.slides.base import (
+    PLAUSIBLE_MPP,
+    RGB,
+    Level,
+    Region,
+    Slide,
+    SlideInfo,
+    mpp_from_power,
+    usable_mpp,
+)
+from focusviewer.slides.cache import TileCache
+from focusviewer.slides.describe import to_json
+from focusviewer.slides.loader import TileLoader
+from focusviewer.slides.registry import Reader, open_slide, readers, register
+from focusviewer.slides.scale import ScaleStore, with_scale
+from focusviewer.slides.tiles import DisplayPyramid, TileKey, visible_tiles
+
+__all__ = [
+    "PLAUSIBLE_MPP",
+    "RGB",
+    "DisplayPyramid",
+    "Level",
+    "Reader",
+    "Region",
+    "ScaleStore",
+    "Slide",
+    "SlideInfo",
+    "TileCache",
+    "TileKey",
+    "TileLoader",
+    "mpp_from_power",
+    "open_slide",
+    "readers",
+    "register",
+    "to_json",
+    "usable_mpp",
+    "visible_tiles",
+    "with_scale",
+]

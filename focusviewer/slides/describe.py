@@ -1,0 +1,31 @@
+"""A slide's facts as a JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from focusviewer.slides.base import SlideInfo
+
+
+def to_json(info: SlideInfo) -> dict[str, Any]:
+    """The document that ``focusviewer info --json`` prints; ready for ``json.dumps``."""
+    held = int(info.properties.get("focusviewer.file-levels", len(info.levels)))
+    return {
+        "path": str(info.path),
+        "format": info.format,
+        "vendor": info.vendor,
+        "dimensions": [info.levels[0].width, info.levels[0].height],
+        "levels": [
+            {"width": lv.width, "height": lv.height, "downsample": round(lv.downsample, 6), "in_file": i < held}
+            for i, lv in enumerate(info.levels)
+        ],
+        "mpp": info.mpp,
+        "stated_mpp": info.stated_mpp,
+        "objective_power": info.objective_power,
+        "planes_um": list(info.planes_um),
+        "z_step_known": info.z_step_known,
+        "fingerprint": info.fingerprint,
+        "associated": list(info.associated),
+        "icc_profile": info.icc_profile is not None,
+        "properties": dict(info.properties),
+    }

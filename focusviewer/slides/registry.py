@@ -1,0 +1,191 @@
+"""Which reader opens a file: the first by priority that recognises it and succeeds."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from focusviewer.errors import SlideError
+from focusviewer.slides.base import Slide
+from focusviewer.slides.images import SUFFIXES
+from focusviewer.slides.pyramid import with_pyramid
+from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification
+from focusviewer.slides.tiffpages import UnsureError
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SMALLEST = 8
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A way to open files.
+
+    Parameters
+    ----------
+    name : str
+    priority : int
+        Higher ones are asked first.
+    supports : callable
+        (path, first bytes) -> whether this reader may open it; looks, but does not parse.
+    open : callable
+        path -> Slide; raises UnsureError to leave the file to the next reader, SlideError when it is damaged.
+    """
+
+    name: str
+    priority: int
+    supports: Callable[[Path, bytes], bool]
+    open: Callable[[Path], Slide]
+
+
+_readers: list[Reader] = []
+
+
+def register(reader: Reader) -> None:
+    """Add a reader; one of the same name is replaced."""
+    _readers[:] = sorted([r for r in _readers if r.name != reader.name] + [reader], key=lambda r: -r.priority)
+
+
+def readers() -> tuple[Reader, ...]:
+    """All readers, the first asked first."""
+    return tuple(_readers)
+
+
+def open_slide(path: str | Path, *, mpp: float | None = None, magnification: float | None = None) -> Slide:
+    """Open a slide, stack or picture; takes milliseconds and reads no pixels of large files.
+
+    The pixel size is the one given here, else the one the user gave earlier for the same content, else the file's
+    own if it is plausible, else unknown.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or a folder of plane images or DICOM files.
+    mpp : float, optional
+        Microns per level-0 pixel.
+    magnification : float, optional
+        Objective power, from which a pixel size follows when ``mpp`` is not given.
+
+    Raises
+    ------
+    SlideError
+        If it cannot be opened; says what, why and what to do.
+    UserError
+        If ``mpp`` or ``magnification`` is implausible.
+    """
+    given = checked_mpp(mpp) if mpp is not None else None
+    if given is None and magnification is not None:
+        given = mpp_of_magnification(magnification)
+    slide = with_pyramid(_open_any(Path(path)))
+    try:
+        width, height = slide.dimensions
+        if min(width, height) < _SMALLEST:
+            raise SlideError(f"Cannot open {slide.name}", f"the image is only {width} x {height} pixels", "")
+        info = slide.info
+        known = given or ScaleStore().get(info.fingerprint)
+        if known is not None:
+            info = replace(info, mpp=known)
+        if magnification is not None:
+            info = replace(info, objective_power=float(magnification))
+        slide.info = info
+    except BaseException:
+        slide.close()
+        raise
+    return slide
+
+
+def _open_any(path: Path) -> Slide:
+    head = _look(path)
+    if path.is_dir():
+        return _open_folder(path)
+    return _open_file(path, head)
+
+
+def _open_file(path: Path, head: bytes) -> Slide:
+    problem: SlideError | None = None
+    for reader in _readers:
+        if not reader.supports(path, head):
+            continue
+        try:
+            return reader.open(path)
+        except UnsureError:
+            continue
+        except SlideError as error:
+            problem = problem or error  # the reader with the highest priority knows the format best
+        except Exception as error:  # a damaged file can upset any parser
+            problem = problem or SlideError(
+                f"Cannot open {path.name}",
+                f"the file is damaged or not supported ({error})",
+                "Copy it again from its source.",
+            )
+    raise problem or _unknown(path, head)
+
+
+def _look(path: Path) -> bytes:
+    """First bytes of a file, after checking what can be checked without a reader."""
+    shown = path.name or str(path)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            next(path.iterdir(), None)  # a folder may be closed to us
+            return b""
+        with path.open("rb") as file:
+            head = file.read(512)
+    except FileNotFoundError as error:
+        raise SlideError(f"Cannot open {path}", "there is no such file or folder", "Check the path.") from error
+    except PermissionError as error:
+        raise SlideError(f"Cannot open {shown}", "you are not allowed to read it", "Change its permissions.") from error
+    except OSError as error:
+        raise SlideError(f"Cannot open {shown}", error.strerror or str(error), "") from error
+    if not head:
+        raise SlideError(f"Cannot open {shown}", "the file is empty", "Copy it again from its source.")
+    return head
+
+
+def _unknown(path: Path, head: bytes) -> SlideError:
+    text = all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+    why = "its content is plain text, not an image" if text else "it is damaged or not of a kind this program reads"
+    return SlideError(
+        f"Cannot open {path.name}",
+        why,
+        "Slides (SVS, NDPI, MRXS, SCN, DICOM, TIFF ...), focal stacks and plain pictures can be opened.",
+    )
+
+
+def _open_folder(path: Path) -> Slide:
+    from focusviewer.slides.planes import PlaneFolder, image_files
+
+    if not image_files(path):
+        for dicom in sorted(path.glob("*.dcm")):
+            return _open_file(dicom, _look(dicom))
+    return PlaneFolder(path, lambda plane: _open_file(plane, _look(plane)))
+
+
+def _tiff(path: Path) -> Slide:
+    from focusviewer.slides.tiff import open_tiff
+
+    return open_tiff(path)
+
+
+def _openslide(path: Path) -> Slide:
+    from focusviewer.slides.openslide_reader import open_slide_file
+
+    return open_slide_file(path)
+
+
+def _openslide_supports(path: Path, head: bytes) -> bool:
+    from focusviewer.slides.openslide_reader import supports
+
+    return supports(path)
+
+
+def _picture(path: Path) -> Slide:
+    from focusviewer.slides.images import open_picture
+
+    return open_picture(path)
+
+
+register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
+register(Reader("openslide", 20, _openslide_supports, _openslide))
+register(Reader("picture", 10, lambda path, head: path.suffix.lower() in SUFFIXES, _picture))

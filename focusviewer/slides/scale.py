@@ -1,0 +1,112 @@
+"""The scale of slides whose files do not say it: asked once, then remembered by content."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from focusviewer.errors import UserError
+from focusviewer.files import atomic_write, config_dir
+from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, mpp_from_power, usable_mpp
+
+_lock = threading.Lock()
+
+
+class ScaleStore:
+    """Pixel sizes the user has given, by fingerprint, in ``scales.json`` of the settings folder."""
+
+    def get(self, fingerprint: str) -> float | None:
+        """Microns per pixel the user has given for this content, or None."""
+        with _lock:
+            value = self._load().get(fingerprint)
+        return usable_mpp(value) if isinstance(value, int | float) else None
+
+    def set(self, fingerprint: str, mpp: float) -> None:
+        """Remember a pixel size.
+
+        Raises
+        ------
+        UserError
+            If it is implausible or the settings folder cannot be written to.
+        """
+        checked_mpp(mpp)
+        with _lock:
+            scales = self._load()
+            scales[fingerprint] = mpp
+            with atomic_write(config_dir() / "scales.json") as temporary:
+                temporary.write_text(json.dumps(scales, indent=1, sort_keys=True), encoding="utf-8")
+
+    def _load(self) -> dict[str, object]:
+        try:
+            loaded = json.loads((config_dir() / "scales.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # a lost scale is asked for again
+            return {}
+        return loaded if isinstance(loaded, dict) else {}
+
+
+def checked_mpp(mpp: float) -> float:
+    """``mpp`` when a light microscope can have it.
+
+    Raises
+    ------
+    UserError
+        Otherwise.
+    """
+    if usable_mpp(mpp) is None:
+        low, high = PLAUSIBLE_MPP
+        raise UserError(
+            f"{mpp:g} um per pixel is not plausible", f"slides have {low:g} to {high:g}", "Check the value."
+        )
+    return float(mpp)
+
+
+def mpp_of_magnification(magnification: float) -> float:
+    """Usual pixel size at a magnification.
+
+    Raises
+    ------
+    UserError
+        If it is implausible.
+    """
+    mpp = mpp_from_power(magnification)
+    if usable_mpp(mpp) is None:
+        raise UserError(
+            f"A magnification of {magnification:g}x is not plausible", "slides have 2x to 100x", "Check the value."
+        )
+    assert mpp is not None
+    return mpp
+
+
+def with_scale(slide: Slide, mpp: float | None, planes_um: Sequence[float] | None = None) -> None:
+    """Give an open slide the scale that its file lacks.
+
+    Parameters
+    ----------
+    slide : Slide
+        Its ``info`` is replaced.
+    mpp : float or None
+        Microns per level-0 pixel; None leaves it as it is.
+    planes_um : sequence of float, optional
+        Focal positions of the planes, increasing.
+
+    Raises
+    ------
+    UserError
+        If the values are implausible or do not fit the number of planes.
+    """
+    info = slide.info
+    if mpp is not None:
+        info = replace(info, mpp=checked_mpp(mpp))
+    if planes_um is not None:
+        positions = tuple(float(z) for z in planes_um)
+        if len(positions) != len(info.planes_um) or any(b <= a for a, b in pairwise(positions)):
+            raise UserError(
+                f"These focal positions do not fit {slide.name}",
+                f"it has {len(info.planes_um)} planes, which need as many increasing positions",
+                "",
+            )
+        info = replace(info, planes_um=positions, z_step_known=True)
+    slide.info = info
