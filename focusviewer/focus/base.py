@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides import RGB
+from focusviewer.slides.base import RGB
 
 FloatMap = npt.NDArray[np.float32]
 """A map: float32 (rows, cols)."""
 
 LEVEL_UM = 0.25
 """One focus level: the z step of the FocusPath data set, in um."""
+
+MAX_UPSAMPLING = 1.2
+"""Enlargement up to which a model's finer scale is still preferred."""
+
+SAME_SCALE = 1.15
+"""Pixel sizes within this factor count as the model's own: scanners called 40x lie between 0.22 and 0.28 um."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class FocusModel(ABC):
         Window and step, in pixels at the model's own scale.
     mpps : tuple of float
         Pixel sizes (um) the model is made for; empty when it takes any.
+    halo_px : int
+        How far the model looks beyond a window's edge; :meth:`score_with_halo` is given that many real pixels.
     version : str
         Changes when weights or code change the scores (part of the cache key of focus maps).
     """
@@ -51,6 +59,7 @@ class FocusModel(ABC):
     window_px: int = 235
     stride_px: int = 130
     mpps: tuple[float, ...] = ()
+    halo_px: int = 0
     version: str = "1"
 
     def parameters(self) -> int:
@@ -69,20 +78,56 @@ class FocusModel(ABC):
             Pixel size of ``image`` in um; picks between weights made for several scales.
         """
 
+    def score_with_halo(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
+        """Score the windows of an image that carries ``halo_px`` more pixels on every side.
+
+        Pieces of a slide scored this way give exactly the scores of the whole; :meth:`score_windows` makes up
+        the halo by mirroring the image at its edges.
+        """
+        halo = self.halo_px
+        return self.score_windows(image[halo : image.shape[0] - halo, halo : image.shape[1] - halo], mpp)
+
+    def start_thread(self) -> None:  # noqa: B027 - most models have nothing to do
+        """Prepare the calling thread to be one of several that score side by side (called once in each)."""
+
     def score(self, image: RGB, mpp: float | None = None) -> float:
-        """One blur score for an image: the mean over its windows (images below a window are edge-padded)."""
+        """One blur score for an image: the mean over its windows.
+
+        An image whose ``mpp`` is not the model's own is resampled first; one below a window is mirrored at its
+        edges.
+        """
+        scale = self.scale_for(mpp)
+        if scale != 1.0:
+            from focusviewer.focus.resample import resample
+
+            image = resample(image, scale)
         height, width = image.shape[:2]
         pad_y, pad_x = max(0, self.window_px - height), max(0, self.window_px - width)
         if pad_y or pad_x:
             pads = ((pad_y // 2, pad_y - pad_y // 2), (pad_x // 2, pad_x - pad_x // 2), (0, 0))
             image = np.pad(image, pads, mode="symmetric")
-        return float(self.score_windows(image, mpp).scores.mean())
+        return float(self.score_windows(image, self.model_mpp(mpp)).scores.mean())
 
     def model_mpp(self, slide_mpp: float | None) -> float | None:
-        """The scale to work at on a slide of ``slide_mpp``: the nearest of ``mpps``, else the slide's own."""
+        """The scale to work at on a slide of ``slide_mpp`` um: one of ``mpps``, or the slide's own.
+
+        The nearest that needs no more than MAX_UPSAMPLING, since made-up pixels read as blur; the coarsest when
+        all would need more.
+        """
         if not self.mpps or slide_mpp is None:
             return slide_mpp
-        return min(self.mpps, key=lambda mpp: abs(np.log(mpp / slide_mpp)))
+        real = [mpp for mpp in self.mpps if slide_mpp / mpp <= MAX_UPSAMPLING]
+        if not real:
+            return max(self.mpps)
+        return min(real, key=lambda mpp: abs(np.log(mpp / slide_mpp)))
+
+    def scale_for(self, slide_mpp: float | None) -> float:
+        """Slide pixels per pixel of the model's scale; 1 (no resampling) within SAME_SCALE of it."""
+        target = self.model_mpp(slide_mpp)
+        if target is None or slide_mpp is None:
+            return 1.0
+        scale = float(target / slide_mpp)
+        return 1.0 if 1 / SAME_SCALE <= scale <= SAME_SCALE else scale
 
 
 @dataclass(frozen=True)
@@ -109,11 +154,16 @@ class FocusMap:
     Attributes
     ----------
     blur : float32 (rows, cols)
-        Score per window; focus levels of 0.25 um for absolute models; NaN where there is no tissue (or not yet done).
+        Score per window; focus levels of 0.25 um for absolute models; NaN where there is no tissue (or not yet
+        done, or not readable).
     x, y : float32 (cols,), (rows,)
         Level-0 pixel of each window's centre.
     window_px, stride_px : float
         Window and step in **level-0** pixels.
+    mpp : float or None
+        Pixel size of **level 0** in um that the map was made with.
+    unreadable : int
+        Windows with tissue whose pixels could not be decoded.
     """
 
     blur: FloatMap
@@ -128,6 +178,7 @@ class FocusMap:
     plane: int = 0
     seconds: float = 0.0
     decode_seconds: float = 0.0
+    unreadable: int = 0
 
     @property
     def tissue(self) -> npt.NDArray[np.bool_]:

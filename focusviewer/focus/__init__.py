@@ -1,0 +1,36 @@
+"""Focus quality: models that say how blurred windows are, whole-slide maps, and what is done with them.
+
+Importing this room is light; torch, scikit-image and scipy come only with the models that need them.
+"""
+
+from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, ModelEntry, ScoreGrid
+from focusviewer.focus.colour import LUTS, colorize, lut_colours
+from focusviewer.focus.engine import map_slide
+from focusviewer.focus.regions import summary, to_geojson, worst_regions
+from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
+from focusviewer.focus.store import MapCache, load_map, save_map
+from focusviewer.focus.tissue import TissueMask, tissue_mask
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "LEVEL_UM",
+    "LUTS",
+    "FloatMap",
+    "FocusMap",
+    "FocusModel",
+    "MapCache",
+    "ModelEntry",
+    "ScoreGrid",
+    "TissueMask",
+    "colorize",
+    "get_model",
+    "load_map",
+    "lut_colours",
+    "map_slide",
+    "models",
+    "save_map",
+    "summary",
+    "tissue_mask",
+    "to_geojson",
+    "worst_regions",
+]

@@ -1,0 +1,221 @@
+"""The whole-slide map engine: reads the tissue of a slide block by block and scores its windows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
+from focusviewer.focus.base import FocusMap, FocusModel
+from focusviewer.focus.grid import Block, WindowGrid, blocks
+from focusviewer.focus.resample import read_scaled
+from focusviewer.focus.tissue import TissueMask, tissue_mask
+from focusviewer.slides import Slide
+
+OnProgress = Callable[[float, FocusMap], None]
+
+MIN_TISSUE = 0.2
+"""Part of a window that must be tissue for it to be scored."""
+
+_PROGRESS_S = 0.1
+_SMALLEST_READ = 4  # windows along a block that is not cut further when it cannot be read
+
+
+def map_slide(
+    slide: Slide,
+    model: FocusModel,
+    *,
+    region: tuple[int, int, int, int] | None = None,
+    plane: int = 0,
+    mpp: float | None = None,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+    threads: int = 2,
+    tissue: TissueMask | None = None,
+) -> FocusMap:
+    """Blur of every tissue window of a slide, or of a region of it.
+
+    The windows of a region are those of the whole slide's grid, so their scores are the same.
+
+    Parameters
+    ----------
+    region : (x, y, width, height), optional
+        In level-0 pixels; the whole slide when missing.
+    plane : int
+        Focal plane to judge.
+    mpp : float, optional
+        Pixel size of level 0 in um, where the file does not say it (overrides the slide's).
+    on_progress : callable, optional
+        Called with the fraction done and the map so far, from worker threads, at most ten times a second and
+        never by two threads at once.
+    cancel : threading.Event, optional
+        Set it to stop; the map ends within one block.
+    threads : int
+        Worker threads; each reads and scores its own blocks.
+    tissue : TissueMask, optional
+        Made from the slide when missing.
+
+    Raises
+    ------
+    ScaleUnknownError
+        If the model needs microns and neither ``mpp`` nor the slide has them.
+    CancelledError
+        If ``cancel`` was set.
+    SlideError
+        If no part of the region could be read (single unreadable blocks are left NaN and counted).
+    """
+    started = time.perf_counter()
+    slide_mpp = mpp if mpp is not None else slide.mpp
+    if model.mpps and slide_mpp is None:
+        raise ScaleUnknownError(slide.name)
+    _check(cancel)
+    grid = WindowGrid.over(slide.dimensions, model, model.scale_for(slide_mpp))
+    part = grid.within(region)
+    if tissue is None:
+        tissue = tissue_mask(slide, plane=plane)
+    _check(cancel)
+    job = _Job(slide, model, grid, part, plane, slide_mpp, on_progress, cancel)
+    job.started, job.threads = started, max(1, threads)
+    job.run(windows_with_tissue(grid, tissue)[part.slices])
+    return job.result()
+
+
+def windows_with_tissue(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.bool_]:
+    """Windows at least MIN_TISSUE of which is tissue: bool (rows, cols)."""
+    half = grid.window_px * grid.scale / 2
+    x, y = grid.x[None, :], grid.y[:, None]
+    return tissue.fraction(x - half, y - half, x + half, y + half) >= MIN_TISSUE
+
+
+class _Job:
+    """One run of map_slide: the queue of blocks, and the map as it fills."""
+
+    started = 0.0
+    threads = 1
+
+    def __init__(
+        self,
+        slide: Slide,
+        model: FocusModel,
+        grid: WindowGrid,
+        part: Block,
+        plane: int,
+        mpp: float | None,
+        on_progress: OnProgress | None,
+        cancel: threading.Event | None,
+    ) -> None:
+        self.slide, self.model, self.grid, self.part, self.plane = slide, model, grid, part, plane
+        self.on_progress, self.cancel = on_progress, cancel
+        self.lock, self.reporting = threading.Lock(), threading.Lock()
+        self.queue: deque[Block] = deque()
+        self.wanted: npt.NDArray[np.bool_] = np.zeros((part.rows, part.cols), bool)
+        self.total, self.done, self.failed = 0, 0, 0
+        self.read_seconds, self.reported = 0.0, -1.0
+        self.error: SlideError | None = None
+        self.stop = threading.Event()
+        rows, cols = part.slices
+        self.map = FocusMap(
+            blur=np.full((part.rows, part.cols), np.nan, np.float32),
+            x=grid.x[cols],
+            y=grid.y[rows],
+            model=model.name,
+            model_version=model.version,
+            absolute=model.absolute,
+            window_px=grid.window_px * grid.scale,
+            stride_px=grid.stride_px * grid.scale,
+            mpp=mpp,
+            plane=plane,
+        )
+
+    def run(self, wanted: npt.NDArray[np.bool_]) -> None:
+        """Score the wanted windows of the part, and wait for it."""
+        self.wanted = wanted
+        self.queue.extend(blocks(wanted))
+        self.total = int(wanted.sum())
+        with ThreadPoolExecutor(self.threads, "focus-map") as pool:
+            jobs = [pool.submit(self.work) for _ in range(self.threads)]
+            if wait(jobs, return_when=FIRST_EXCEPTION).not_done:
+                self.stop.set()
+        for job in jobs:
+            job.result()
+        if self.error is not None and not np.isfinite(self.map.blur).any():
+            raise self.error
+
+    def work(self) -> None:
+        """One worker: blocks until there are none."""
+        self.model.start_thread()
+        while not self.stop.is_set():
+            _check(self.cancel)
+            with self.lock:
+                if not self.queue:
+                    return
+                block = self.queue.popleft()
+            self.do(block)
+            self.report()
+
+    def do(self, block: Block) -> None:
+        """Read and score one block; one that cannot be read is cut up, to lose no more than must be."""
+        whole = Block(self.part.row + block.row, self.part.col + block.col, block.rows, block.cols)
+        began = time.perf_counter()
+        try:
+            pixels = read_scaled(self.slide, self.plane, self.grid.scale, self.grid.pixels(whole, self.model.halo_px))
+        except SlideError as error:
+            self.fail(block, error)
+            return
+        seconds = time.perf_counter() - began
+        _check(self.cancel)
+        working_mpp = None if self.map.mpp is None else self.map.mpp * self.grid.scale
+        scores = self.model.score_with_halo(pixels, working_mpp).scores
+        wanted = self.wanted[block.slices]
+        with self.lock:
+            self.read_seconds += seconds
+            self.map.blur[block.slices][wanted] = scores[wanted]
+            self.done += int(wanted.sum())
+
+    def fail(self, block: Block, error: SlideError) -> None:
+        """Put the halves of an unreadable block back, or give up on it."""
+        with self.lock:
+            self.error = self.error or error
+            if max(block.rows, block.cols) > _SMALLEST_READ:
+                self.queue.extendleft(half for half in block.halves() if self.wanted[half.slices].any())
+            else:
+                count = int(self.wanted[block.slices].sum())
+                self.failed += count
+                self.done += count
+
+    def report(self) -> None:
+        """Tell the listener how far it is, unless another thread is just doing so or it heard a moment ago."""
+        if self.on_progress is None or not self.reporting.acquire(blocking=False):
+            return
+        try:
+            now = time.perf_counter()
+            if now - self.reported < _PROGRESS_S:
+                return
+            self.reported = now
+            with self.lock:
+                fraction, partial = self.done / max(1, self.total), self.result()
+            self.on_progress(fraction, partial)
+        finally:
+            self.reporting.release()
+
+    def result(self) -> FocusMap:
+        """The map so far, as a copy of its own."""
+        return replace(
+            self.map,
+            blur=self.map.blur.copy(),
+            seconds=time.perf_counter() - self.started,
+            decode_seconds=self.read_seconds / self.threads,
+            unreadable=self.failed,
+        )
+
+
+def _check(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise CancelledError

@@ -1,0 +1,147 @@
+"""The windows of a focus map: where they lie on a slide, and how a map is cut into blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.focus.base import FloatMap, FocusModel
+
+BLOCK_WINDOWS = 28
+"""Windows along a block's side: about 3,700 px, read and scored as one piece."""
+
+_SPARSE = 0.5  # a block less covered than this is cut further, so that little glass is read
+_SMALLEST = 4
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """The regular grid of windows over a slide.
+
+    Windows cover the slide to its last pixel; what they overhang is shared equally by both sides, so every
+    window's centre lies on the slide. Distances are in pixels of the model's scale, ``scale`` level-0 pixels each.
+    """
+
+    scale: float
+    window_px: int
+    stride_px: int
+    cols: int
+    rows: int
+    origin_x: int
+    origin_y: int
+
+    @classmethod
+    def over(cls, dimensions: tuple[int, int], model: FocusModel, scale: float) -> WindowGrid:
+        """Grid over a slide of ``dimensions`` level-0 pixels."""
+        (cols, origin_x), (rows, origin_y) = (
+            _along(side / scale, model.window_px, model.stride_px) for side in dimensions
+        )
+        return cls(scale, model.window_px, model.stride_px, cols, rows, origin_x, origin_y)
+
+    @property
+    def x(self) -> FloatMap:
+        """Level-0 x of the window centres: float32 (cols,)."""
+        return self._centres(self.origin_x, self.cols)
+
+    @property
+    def y(self) -> FloatMap:
+        """Level-0 y of the window centres: float32 (rows,)."""
+        return self._centres(self.origin_y, self.rows)
+
+    def _centres(self, origin: int, count: int) -> FloatMap:
+        centres = (origin + self.window_px / 2 + self.stride_px * np.arange(count)) * self.scale
+        return centres.astype(np.float32)
+
+    def pixels(self, block: Block, halo: int = 0) -> tuple[int, int, int, int]:
+        """Box (x0, y0, x1, y1) of the pixels a block's windows need, at the model's scale."""
+        x0, y0 = self.origin_x + block.col * self.stride_px, self.origin_y + block.row * self.stride_px
+        width = self.window_px + (block.cols - 1) * self.stride_px
+        height = self.window_px + (block.rows - 1) * self.stride_px
+        return x0 - halo, y0 - halo, x0 + width + halo, y0 + height + halo
+
+    def within(self, region: tuple[int, int, int, int] | None) -> Block:
+        """The windows whose stride-sized middle touches a region (x, y, w, h in level-0 px); at least one."""
+        if region is None:
+            return Block(0, 0, self.rows, self.cols)
+        x, y, width, height = region
+        col, cols = self._touching(self.x, x, width)
+        row, rows = self._touching(self.y, y, height)
+        return Block(row, col, rows, cols)
+
+    def _touching(self, centres: FloatMap, start: float, length: float) -> tuple[int, int]:
+        half = self.stride_px * self.scale / 2
+        hits = np.flatnonzero((centres + half > start) & (centres - half < start + length))
+        if not hits.size:
+            return int(np.argmin(np.abs(centres - start - length / 2))), 1
+        return int(hits[0]), int(hits[-1] - hits[0] + 1)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of windows."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the block in an array of windows."""
+        return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
+
+    def halves(self) -> tuple[Block, Block]:
+        """The block cut across its longer side (which must be at least 2)."""
+        if self.rows >= self.cols:
+            cut = self.rows // 2
+            return (
+                Block(self.row, self.col, cut, self.cols),
+                Block(self.row + cut, self.col, self.rows - cut, self.cols),
+            )
+        cut = self.cols // 2
+        return (
+            Block(self.row, self.col, self.rows, cut),
+            Block(self.row, self.col + cut, self.rows, self.cols - cut),
+        )
+
+
+def blocks(wanted: npt.NDArray[np.bool_]) -> Iterator[Block]:
+    """Cut a grid into blocks that hold every wanted window once and as little else as is sensible.
+
+    Parameters
+    ----------
+    wanted : bool (rows, cols)
+    """
+    rows, cols = wanted.shape
+    for row in range(0, rows, BLOCK_WINDOWS):
+        for col in range(0, cols, BLOCK_WINDOWS):
+            block = Block(row, col, min(BLOCK_WINDOWS, rows - row), min(BLOCK_WINDOWS, cols - col))
+            yield from _tight(wanted, block)
+
+
+def _tight(wanted: npt.NDArray[np.bool_], block: Block) -> Iterator[Block]:
+    part = wanted[block.slices]
+    if not part.any():
+        return
+    in_rows, in_cols = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    tight = Block(
+        block.row + int(in_rows[0]),
+        block.col + int(in_cols[0]),
+        int(in_rows[-1] - in_rows[0]) + 1,
+        int(in_cols[-1] - in_cols[0]) + 1,
+    )
+    if wanted[tight.slices].mean() >= _SPARSE or max(tight.rows, tight.cols) <= _SMALLEST:
+        yield tight
+        return
+    for half in tight.halves():
+        yield from _tight(wanted, half)
+
+
+def _along(side: float, window: int, stride: int) -> tuple[int, int]:
+    count = max(1, math.ceil((side - window) / stride - 1e-6) + 1)
+    overhang = window + stride * (count - 1) - side
+    return count, -math.floor(overhang / 2 + 1e-6)
