@@ -1,0 +1,130 @@
+"""``heatmap``: the focus map of a whole slide, as numbers, picture and regions."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from focusviewer.cli.arguments import (
+    AsJson,
+    Magnification,
+    Mpp,
+    RegionText,
+    SlidePath,
+    check_planes,
+    opened,
+    parse_region,
+)
+from focusviewer.cli.output import Progress, print_json, to_json_text
+from focusviewer.errors import ScaleUnknownError
+
+if TYPE_CHECKING:
+    from focusviewer.focus.base import FocusMap
+
+THRESHOLD_LEVELS = 3.0
+PICTURE_PX = 1200
+"""Longest side of map.png, about."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    app.command()(heatmap)
+
+
+def heatmap(
+    path: SlidePath,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Focus model or measure.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the map's files.")] = None,
+    region: RegionText = None,
+    plane: Annotated[int, typer.Option("--plane", help="Plane of a focal stack, from 0.")] = 0,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="Windows at or above this score count as blurred.")
+    ] = THRESHOLD_LEVELS,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Worker threads.")] = 2,
+    mpp: Mpp = None,
+    magnification: Magnification = None,
+    json: AsJson = False,
+) -> None:
+    """Whole-slide focus map: DIR/map.npz, map.png, map.geojson and summary.json.
+
+    The threshold is in the unit of the model: levels of 0.25 um for the trained ones.
+    """
+    from focusviewer.files import output_folder
+    from focusviewer.focus import DEFAULT_MODEL, get_model, map_slide, summary
+
+    focus_model = get_model(model or DEFAULT_MODEL)
+    with opened(path, mpp, magnification) as slide:
+        check_planes([plane], slide)
+        box = parse_region(region, slide)
+        if focus_model.mpps and slide.mpp is None:
+            raise ScaleUnknownError(slide.name)
+        if out is not None:
+            output_folder(out)
+        cancel = threading.Event()
+        with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress:
+            try:
+                focus_map = map_slide(
+                    slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
+                )
+            except KeyboardInterrupt:
+                cancel.set()
+                raise
+        document = {
+            **summary(focus_map, threshold),
+            "path": str(path),
+            "fingerprint": slide.fingerprint,
+            "plane": plane,
+            "threshold": threshold,
+        }
+    if out is not None:
+        write_map(out, focus_map, document, threshold)
+    if json:
+        print_json(document)
+    else:
+        typer.echo(describe(document, focus_map, out))
+
+
+def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float) -> None:
+    """Write the four files of a map; each appears whole or not at all.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written to.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from focusviewer.files import atomic_write
+    from focusviewer.focus import colorize, save_map, to_geojson
+
+    save_map(focus_map, folder / "map.npz")
+    colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
+    zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
+    with atomic_write(folder / "map.png") as temporary:
+        Image.fromarray(np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))).save(temporary)
+    for name, content in (("map.geojson", to_geojson(focus_map, threshold)), ("summary.json", document)):
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(to_json_text(content) + "\n", encoding="utf-8")
+
+
+def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) -> str:
+    """The map's figures for people."""
+    unit = " levels of 0.25 um" if focus_map.absolute else " (relative measure)"
+    if not document["tissue_windows"]:
+        lines = ["no tissue found"]
+    else:
+        lines = [
+            f"median blur:  {document['median']:.3g}{unit}, 95 % of windows below {document['p95']:.3g}",
+            f"blurred:      {document['blurred_fraction']:.1%} of tissue windows at or above {document['threshold']:g}",
+        ]
+    lines += [
+        f"windows:      {document['tissue_windows']} with tissue of {document['windows']}",
+        f"time:         {document['seconds']:.1f} s, of which decoding {document['decode_seconds']:.1f} s",
+    ]
+    if out is not None:
+        lines.append(f"written to:   {out}")
+    return "\n".join([f"model:        {document['model']}", *lines])

@@ -1,0 +1,98 @@
+"""What commands print: one JSON document or lines for people, and progress that never mixes with either."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def plain(value: Any) -> Any:
+    """``value`` in terms of JSON: numpy numbers and arrays, paths, and no NaN or infinity (they become null)."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return value
+
+
+def to_json_text(document: Any) -> str:
+    """The document as JSON text; letters outside ASCII stay readable."""
+    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to stdout."""
+    typer.echo(to_json_text(document))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as aligned columns; numbers to the right."""
+    cells = [[_cell(item) for item in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(head), *cells]) for i in range(len(head))]
+    right = [all(row[i] is None or isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
+    lines = [list(head), ["-" * width for width in widths], *cells]
+    return "\n".join(_aligned(line, widths, right) for line in lines)
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    cells = (text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """One line for people on stderr; nothing when the command was asked for JSON."""
+    if not quiet:
+        typer.echo(text, err=True)
+
+
+class Progress:
+    """A progress line on stderr, only on a terminal; call it with a fraction and an optional text."""
+
+    def __init__(self, label: str, quiet: bool = False) -> None:
+        self._label = label
+        self._live = not quiet and sys.stderr.isatty()
+        self._last = 0.0
+        self._drawn = False
+
+    def __call__(self, fraction: float, text: object = "") -> None:
+        """Draw the line, at most ten times a second."""
+        now = time.monotonic()
+        if not self._live or (now - self._last < 0.1 and fraction < 1):
+            return
+        self._last, self._drawn = now, True
+        detail = text if isinstance(text, str) else ""
+        sys.stderr.write(f"\r{self._label} {fraction:4.0%} {detail}\x1b[K")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Wipe the line."""
+        if self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,106 @@
+"""The program: all commands together, and what becomes of errors.
+
+Exit codes: 0 done, 2 bad usage or unreadable input (one line: what, why, what to do), 1 an error of ours,
+130 interrupted by Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from focusviewer import __version__
+from focusviewer.cli import benchmarks, heatmap, info, refocus, registry, score, simulate, train, windows
+from focusviewer.errors import CancelledError, UserError
+
+REPORT_HINT = (
+    "This is an error of FocusViewer. Please report it with the command you ran and the output of it "
+    "with FOCUSVIEWER_DEBUG=1 set, which shows where it happened."
+)
+
+app = typer.Typer(
+    name="focusviewer",
+    help="A whole-slide viewer with focus tools: blur heatmaps, virtual refocusing, focal stacks. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"focusviewer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+for _group in (windows, info, score, heatmap, refocus, registry, simulate, train, benchmarks):
+    _group.register(app)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and return its exit code; messages for people go to stderr.
+
+    Parameters
+    ----------
+    args : sequence of str
+        The arguments after the program's name.
+    """
+    debug = bool(os.environ.get("FOCUSVIEWER_DEBUG"))
+    try:
+        code = app(args=list(args), prog_name="focusviewer", standalone_mode=False)
+    except UserError as error:
+        if debug:
+            traceback.print_exc()
+        return _complain(str(error), 2)
+    except (KeyboardInterrupt, CancelledError, typer.Abort):
+        return _complain("Interrupted.", 130)
+    except BrokenPipeError:
+        # `focusviewer models | head` closes our stdout early; silence the flush at exit too.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return 0
+    except Exception as error:
+        if _is_usage_error(error):
+            return _complain_about_usage(error)
+        if debug:
+            traceback.print_exc()
+        text = " ".join(str(error).split())
+        return _complain(f"{type(error).__name__}: {text}. {REPORT_HINT}" if text else REPORT_HINT, 1)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``focusviewer`` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"focusviewer: {text}", file=sys.stderr)
+    return code
+
+
+def _is_usage_error(error: Exception) -> bool:
+    # By its look, not its class: typer has moved click from a dependency into itself.
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _complain_about_usage(error: Exception) -> int:
+    message = str(getattr(error, "format_message")())  # noqa: B009
+    context = getattr(error, "ctx", None)
+    command = str(getattr(context, "command_path", "focusviewer"))
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(message)
+        return 0 if command == "focusviewer" else 2
+    message = " ".join(message.split()).rstrip(".")
+    return _complain(f"{message}. See: {command} --help", 2)

@@ -1,0 +1,86 @@
+"""``view`` and ``demo``: the commands that open a window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from focusviewer.cli.output import note, print_json
+from focusviewer.errors import UserError
+
+SNAPSHOT_FOLDER = Path("demo-out")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    app.command()(view)
+    app.command()(demo)
+
+
+def has_display() -> bool:
+    """Whether a window can be shown to somebody."""
+    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in {"offscreen", "minimal", "vnc"}:
+        return False
+    if sys.platform in {"win32", "darwin"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def view(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Slides to open.")] = None,
+) -> int:
+    """Open the window."""
+    if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
+        raise UserError(
+            "No window can be opened",
+            "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
+            "Run it in a desktop session, or use the other commands; focusviewer demo --snapshot DIR saves pictures.",
+        )
+    missing = [path for path in paths or [] if not path.exists()]
+    if missing:
+        raise UserError(f"Cannot open {missing[0]}", "there is no such file or folder", "Check the path.")
+    code: int = _app().run_view(paths or [])
+    return code
+
+
+def demo(
+    snapshot: Annotated[
+        Path | None,
+        typer.Option("--snapshot", metavar="DIR", help="Run off-screen; save window pictures and demo.json there."),
+    ] = None,
+) -> None:
+    """Make (once) and open the demo slide, with a heatmap and a refocus.
+
+    Without a display it runs off-screen and saves pictures to demo-out/.
+    """
+    from focusviewer.files import output_folder
+
+    if snapshot is None and not has_display():
+        snapshot = SNAPSHOT_FOLDER
+        note(f"No display: running off-screen, pictures go to {snapshot}{os.sep}")
+    if snapshot is not None:
+        output_folder(snapshot)
+        # Off-screen windows need no display at all; Qt reads this when the application starts.
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    figures = _app().run_demo(snapshot)
+    if snapshot is not None:
+        print_json(figures)
+        note(f"Saved to {snapshot}: {', '.join(sorted(path.name for path in snapshot.iterdir()))}")
+
+
+def _app() -> ModuleType:
+    """The window's package; Qt is loaded only here."""
+    try:
+        from focusviewer import app
+    except ImportError as error:
+        raise UserError(
+            "The window cannot start",
+            str(error),
+            "On Debian or Ubuntu packaging/system-libs installs the libraries that Qt needs.",
+        ) from error
+    return app
