@@ -137,7 +137,7 @@ class _Job:
     def run(self, wanted: npt.NDArray[np.bool_]) -> None:
         """Score the wanted windows of the part, and wait for it."""
         self.wanted = wanted
-        self.queue.extend(blocks(wanted))
+        self.queue.extend(blocks(wanted, self.threads))
         self.total = int(wanted.sum())
         with ThreadPoolExecutor(self.threads, "focus-map") as pool:
             jobs = [pool.submit(self.work) for _ in range(self.threads)]

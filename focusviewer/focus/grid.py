@@ -12,7 +12,10 @@ import numpy.typing as npt
 from focusviewer.focus.base import FloatMap, FocusModel
 
 BLOCK_WINDOWS = 28
-"""Windows along a block's side: about 3,700 px, read and scored as one piece."""
+"""Most windows along a block's side: about 3,700 px, read and scored as one piece."""
+
+_LEAST_WINDOWS = 8
+_BLOCKS_PER_THREAD = 4  # so that small slides keep every thread busy, and show progress
 
 _SPARSE = 0.5  # a block less covered than this is cut further, so that little glass is read
 _SMALLEST = 4
@@ -109,17 +112,21 @@ class Block:
         )
 
 
-def blocks(wanted: npt.NDArray[np.bool_]) -> Iterator[Block]:
+def blocks(wanted: npt.NDArray[np.bool_], threads: int = 1) -> Iterator[Block]:
     """Cut a grid into blocks that hold every wanted window once and as little else as is sensible.
 
     Parameters
     ----------
     wanted : bool (rows, cols)
+    threads : int
+        How many will work on them.
     """
     rows, cols = wanted.shape
-    for row in range(0, rows, BLOCK_WINDOWS):
-        for col in range(0, cols, BLOCK_WINDOWS):
-            block = Block(row, col, min(BLOCK_WINDOWS, rows - row), min(BLOCK_WINDOWS, cols - col))
+    share = math.isqrt(int(wanted.sum()) // (_BLOCKS_PER_THREAD * threads))
+    side = min(max(share, _LEAST_WINDOWS), BLOCK_WINDOWS)
+    for row in range(0, rows, side):
+        for col in range(0, cols, side):
+            block = Block(row, col, min(side, rows - row), min(side, cols - col))
             yield from _tight(wanted, block)
 
 

@@ -24,6 +24,8 @@ HALO = 2
 WINDOW, STRIDE = 235, 130
 _SHARED = WINDOW - STRIDE  # pixels of a window that the next one shares
 
+_STRIP = 35  # rows worked on at once, few enough to stay in the processor's cache
+
 _FLOOR = 1e-12  # keeps the logarithm finite on featureless windows
 
 
@@ -65,19 +67,21 @@ class MapMeasure(Measure):
     combine: Callable[..., Means]
 
     def sharpness(self, gray: Gray, rows: int, cols: int) -> Means:
-        """Means over windows from sums over their shared parts, each pixel visited once."""
-        width = STRIDE * (cols - 1) + WINDOW
-        bodies: list[Means] = []
-        gaps: list[Means] = []
-        for row in range(rows + 1):  # in strips of one stride, which stay in the processor's cache
-            height = STRIDE if row < rows else _SHARED
-            start = row * STRIDE
-            maps = self.maps(gray[start : start + height + 2 * HALO, : width + 2 * HALO])
-            bodies.append(np.stack([_column_sums(part[:_SHARED], cols) for part in maps]))
-            if row < rows:
-                gaps.append(np.stack([_column_sums(part[_SHARED:], cols) for part in maps]))
+        """Means over windows, from sums over the parts that windows share: each pixel is visited once."""
+        bodies = [self._sums(gray, row * STRIDE, _SHARED, cols) for row in range(rows + 1)]
+        gaps = [self._sums(gray, row * STRIDE + _SHARED, STRIDE - _SHARED, cols) for row in range(rows)]
         body, gap = np.stack(bodies, axis=1), np.stack(gaps, axis=1)
         return self.combine(*(body[:, :-1] + gap + body[:, 1:]) / WINDOW**2)
+
+    def _sums(self, gray: Gray, start: int, height: int, cols: int) -> Means:
+        """Each map's sums over some rows and the columns of each window: float64 (maps, cols)."""
+        width = STRIDE * (cols - 1) + WINDOW
+        total: Means | float = 0.0
+        for top in range(start, start + height, _STRIP):
+            bottom = min(top + _STRIP, start + height)
+            maps = self.maps(gray[top : bottom + 2 * HALO, : width + 2 * HALO])
+            total = total + np.stack([_column_sums(part, cols) for part in maps])
+        return np.asarray(total)
 
 
 def _column_sums(strip: Gray, cols: int) -> Means:
@@ -132,7 +136,11 @@ class MeasureModel(FocusModel):
 def to_gray(image: RGB) -> Gray:
     """Luminance (Rec. 601) in [0, 1]: float32 (H, W)."""
     weights = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
-    return np.asarray(image[..., 0] * weights[0] + image[..., 1] * weights[1] + image[..., 2] * weights[2])
+    gray = np.empty(image.shape[:2], np.float32)
+    for top in range(0, len(gray), _STRIP):
+        strip = image[top : top + _STRIP]
+        gray[top : top + _STRIP] = strip.astype(np.float32) @ weights
+    return gray
 
 
 def at(gray: Gray, dx: int = 0, dy: int = 0) -> Gray:
@@ -142,8 +150,8 @@ def at(gray: Gray, dx: int = 0, dy: int = 0) -> Gray:
 
 
 def _gradient_energy(gray: Gray) -> Gray:
-    dx, dy = (at(gray, 1) - at(gray, -1)) / 2, (at(gray, 0, 1) - at(gray, 0, -1)) / 2
-    return dx * dx + dy * dy
+    dx, dy = at(gray, 1) - at(gray, -1), at(gray, 0, 1) - at(gray, 0, -1)
+    return np.asarray((dx * dx + dy * dy) * np.float32(0.25))
 
 
 def _sobel_energy(gray: Gray) -> Gray:
@@ -151,7 +159,7 @@ def _sobel_energy(gray: Gray) -> Gray:
     across = at(gray, 1) - at(gray, -1)
     rising, falling = at(gray, 1, 1) - at(gray, -1, -1), at(gray, 1, -1) - at(gray, -1, 1)
     dx, dy = 2 * across + rising + falling, 2 * down + rising - falling
-    return dx * dx + dy * dy
+    return np.asarray(dx * dx + dy * dy)
 
 
 def _four(gray: Gray) -> Gray:
@@ -163,7 +171,7 @@ def _diagonal(gray: Gray) -> Gray:
 
 
 def _laplacian(gray: Gray) -> Gray:
-    return _four(gray) - 4 * at(gray)
+    return np.asarray(_four(gray) - 4 * at(gray))
 
 
 def _weighted_laplacian(gray: Gray) -> Gray:
@@ -172,15 +180,22 @@ def _weighted_laplacian(gray: Gray) -> Gray:
 
 def _modified_laplacian(gray: Gray) -> Gray:
     twice = 2 * at(gray)
-    return np.abs(twice - at(gray, 1) - at(gray, -1)) + np.abs(twice - at(gray, 0, 1) - at(gray, 0, -1))
+    across, down = twice - at(gray, 1) - at(gray, -1), twice - at(gray, 0, 1) - at(gray, 0, -1)
+    return np.asarray(np.abs(across) + np.abs(down))
 
 
 def _local_variation(gray: Gray) -> Gray:
-    centre, largest = at(gray), np.zeros_like(at(gray))
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        for sign in (1, -1):
-            np.maximum(largest, np.abs(at(gray, sign * dx, sign * dy) - centre), out=largest)
-    return largest
+    """Largest absolute difference to the 8 neighbours, from the 3x3 maximum and minimum."""
+    rim = gray[HALO - 1 : 1 - HALO, HALO - 1 : 1 - HALO]
+    highest = _three(_three(rim, np.maximum).T, np.maximum).T
+    lowest = _three(_three(rim, np.minimum).T, np.minimum).T
+    centre = at(gray)
+    return np.asarray(np.maximum(highest - centre, centre - lowest))
+
+
+def _three(gray: Gray, pick: np.ufunc) -> Gray:
+    """Maximum or minimum of three rows."""
+    return np.asarray(pick(pick(gray[:-2], gray[1:-1]), gray[2:]))
 
 
 def _with_square(values: Gray) -> tuple[Gray, Gray]:

@@ -28,9 +28,9 @@ _DENSITY = 0.16
 _GRAY_DENSITY = 0.06  # the same on slides without colour, where density is all there is
 _TEXTURE = 5.0  # local spread in gray levels of 255
 _GRAY_TEXTURE = 3.0
-_DARK = 12.0  # gray level of what lies outside a round field of view
-_FADE_PX = 12  # how far ink fades
-_STAIN_SHARE = 0.5  # pen colours on more than this part of the tissue are the stain's, if they have texture
+_DARK = 12.0  # gray level of what lies outside a round field of view (left out with its rim)
+_STAIN_SHARE = 0.75  # pen colours on more than this part of the tissue are the stain's, if they have texture
+_STAIN_TEXTURE = 8.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def find_tissue(picture: RGB) -> Mask:
         # Dust, bubbles and coverslip edges are dark or textured too, but gray.
         tissue = (tint > _TINT) & (average > 0.01)
         tissue |= (tint > _FAINT_TINT) & ((average > _DENSITY) | (texture > _TEXTURE))
-    tissue &= gray > _DARK
+    tissue &= ~_dilate(_erode(gray < _DARK, 2), 5)
     if not colourless:
         tissue &= ~_pen(density, texture, tissue)
     closed = _erode(_dilate(tissue, 2), 2)
@@ -151,18 +151,18 @@ def _pen(density: Floats, texture: Floats, tissue: Mask) -> Mask:
     """
     red, green = density[..., 0], density[..., 1]
     shade = np.ptp(density, axis=2)
-    inks = (  # ink, its faint edge, radius of the specks that are none (blood cells are as red as ink)
-        (red - green > 0.18, red - green > 0.03, 1),
-        (_is_red(density, 0.25, 0.35, 0.72), _is_red(density, 0.04, 0.5, 0.6), 2),
-        ((density.min(axis=2) > 0.5) & (shade < 0.22), (green > 0.05) & (shade < 0.1), 1),
+    inks = (  # ink, its faint edge and how far that reaches, size of specks that are no ink (blood is as red)
+        (red - green > 0.18, red - green > 0.03, 12, 1),
+        (_is_red(density, 0.25, 0.35, 0.72), _is_red(density, 0.04, 0.35, 0.68), 4, 2),
+        ((density.min(axis=2) > 0.5) & (shade < 0.22), (green > 0.05) & (shade < 0.1), 12, 1),
     )
     result = np.zeros_like(tissue)
-    for ink, faint, speck in inks:
-        share = (ink & tissue).sum() / max(1, tissue.sum())
-        if share > _STAIN_SHARE and np.median(texture[ink]) > _TEXTURE:
-            continue  # a blue or red stain
+    for ink, faint, reach, speck in inks:
+        share = (faint & tissue).sum() / max(1, tissue.sum())
+        if share > _STAIN_SHARE and np.median(texture[ink | faint]) > _STAIN_TEXTURE:
+            continue  # a blue or red stain: ink neither covers whole slides nor has structure
         area = _dilate(_erode(ink, speck), speck + 1)
-        for _ in range(_FADE_PX):
+        for _ in range(reach):
             area |= _dilate(area, 1) & faint
         result |= _dilate(area, 1)
     return result
