@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides import RGB
+from focusviewer.slides.base import RGB
 
 FloatMap = npt.NDArray[np.float32]
 

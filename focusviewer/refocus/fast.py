@@ -1,0 +1,295 @@
+"""The fast engine: physical operators mixed per place by a small selector; it cannot draw what it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.errors import UserError
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
+from focusviewer.slides.base import RGB
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from focusviewer.refocus.selector import Selector
+
+SUPPORTED_MPP = (0.15, 0.65)
+PAD_PX = 40
+DEPTH_STEP_UM = 0.25
+MAX_PLANES = 16
+_BLURS = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """One encoded plane: the image, its basis-filtered versions, and the belief in each hypothesis."""
+
+    pixels: RGB
+    image: Tensor  # float32 (3, H, W)
+    filtered: Tensor  # float32 (J, 3, H, W)
+    weights: FloatMap  # float32 (K, h, w), sums to 1 over K
+    z_um: float
+
+
+class FastRefocuser(Refocuser):
+    """Refocuses by mixing the operators of :mod:`focusviewer.refocus.operators` (one scanner's optics, any pixel size).
+
+    ``encode`` filters each plane once and asks the selector which defocus each place has. ``render`` sums the filtered
+    images with coefficients for the wanted focus. With several planes the side of focus follows from which plane is
+    sharper, acquired planes are returned as they are, and between two planes both contribute by their nearness.
+
+    Parameters
+    ----------
+    weights : Path
+        safetensors file of the selector.
+    strength : float
+        0..1, how far a place is moved from the scan towards the operator's result.
+    """
+
+    name = "fast"
+    version = "1"
+
+    def __init__(self, weights: Path, strength: float = 1.0) -> None:
+        self._weights = weights
+        self._selector: Selector | None = None
+        self.strength = strength
+
+    def parameters(self) -> int:
+        """Number of trained parameters of the selector."""
+        return sum(parameter.numel() for parameter in self._load().parameters())
+
+    def _load(self) -> Selector:
+        if self._selector is None:
+            from safetensors.torch import load_file
+
+            from focusviewer.refocus.selector import Selector
+
+            state = load_file(str(self._weights))
+            selector = Selector(state["leave.weight"].shape[1])
+            selector.load_state_dict(state)
+            self._selector = selector.eval().requires_grad_(False)
+        return self._selector
+
+    def encode(
+        self,
+        images: Sequence[RGB],
+        mpp: float,
+        planes_um: Sequence[float] = (0.0,),
+        focus_maps: Sequence[FloatMap] | None = None,
+    ) -> Encoded:
+        """Study a view once; see :meth:`Refocuser.encode`.
+
+        Raises
+        ------
+        UserError
+            If the pixel size lies outside SUPPORTED_MPP, or the planes differ in number or size.
+        """
+        _check(images, mpp, planes_um)
+        bank = operator_bank(round(mpp, 3))
+        order = np.argsort(planes_um, kind="stable")
+        planes = [self._encode_plane(images[i], bank, float(planes_um[i])) for i in order]
+        if focus_maps is not None:
+            planes = [_with_known_blur(plane, focus_maps[i]) for plane, i in zip(planes, order, strict=True)]
+        belief = _believe(planes)
+        height, width = images[0].shape[:2]
+        blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
+        zs = tuple(plane.z_um for plane in planes)
+        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank))
+
+    def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> _Plane:
+        import torch
+
+        from focusviewer.refocus.selector import CELL, features, filter_images
+
+        height, width = pixels.shape[:2]
+        full = [-side % CELL for side in (height, width)]
+        padded = np.pad(pixels, ((0, full[0]), (0, full[1]), (0, 0)), mode="edge")
+        image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0))).float().div_(255)
+        with torch.inference_mode():
+            filtered = filter_images(image[None], bank, PAD_PX)
+            logits = self._load()(features(image[None], filtered, bank))[0]
+            weights = torch.softmax(logits, 0).numpy()
+        return _Plane(pixels, image, filtered[0], weights, z_um)
+
+    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        """Give the view at a target focus; see :meth:`Refocuser.render`."""
+        import torch
+
+        state: _State = encoded.state
+        height, width = encoded.shape
+        if np.ndim(target_um) == 0:
+            for plane in state.planes:
+                if abs(plane.z_um - float(target_um)) < 1e-6:
+                    return plane.pixels.copy()
+        target = _cell_targets(target_um, state.belief.shape, (height, width))
+        with torch.inference_mode():
+            total: Tensor | None = None
+            for plane, share in zip(state.planes, _plane_shares(encoded.planes_um, target), strict=True):
+                if not share.any():
+                    continue
+                part = self._render_plane(plane, state, target, share)
+                total = part if total is None else total.add_(part)
+            assert total is not None
+            pixels = total.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
+        return np.ascontiguousarray(pixels[:, :height, :width].permute(1, 2, 0).numpy())
+
+    def _render_plane(self, plane: _Plane, state: _State, target: FloatMap, share: FloatMap) -> Tensor:
+        """One plane's contribution: float32 (3, H, W) times its share."""
+        import torch
+
+        coefficients = state.belief.coefficients(plane.z_um, target, state.bank) * self.strength
+        maps = torch.from_numpy(np.ascontiguousarray(coefficients * share))[None]
+        size = (plane.image.shape[1], plane.image.shape[2])
+        maps = torch.nn.functional.interpolate(maps, size, mode="bilinear", align_corners=False)[0]
+        if np.all(share == 1.0):
+            result = plane.image.clone()
+        else:
+            shares = torch.from_numpy(np.ascontiguousarray(share))[None, None]
+            shares = torch.nn.functional.interpolate(shares, size, mode="bilinear", align_corners=False)
+            result = plane.image * shares[0]
+        for factor, layer in zip(maps, plane.filtered, strict=True):
+            result.addcmul_(layer, factor.expand_as(layer))
+        return result
+
+
+@dataclass(frozen=True)
+class _Belief:
+    """Where the tissue lies: probability of each (depth, noise) at quarter resolution.
+
+    With one plane the entries are the selector's hypotheses, on the positive side of the plane. With several, they are
+    depths on a grid around the planes.
+    """
+
+    depth_um: FloatMap  # (K,)
+    noise_index: npt.NDArray[np.int64]  # (K,) 0 or 1
+    weights: FloatMap  # (K, h, w)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.weights.shape[1], self.weights.shape[2]
+
+    def mean_depth(self) -> FloatMap:
+        return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
+
+    def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
+        """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""
+        total = np.zeros((bank.basis.shape[0], *self.shape), np.float32)
+        uniform = bool(np.all(target == target.flat[0]))
+        for depth, noise, weight in zip(self.depth_um, self.noise_index, self.weights, strict=True):
+            if weight.max() < 0.01:
+                continue
+            residual = np.abs(depth - (target.flat[0] if uniform else target))
+            mixing = _mix_between(bank, abs(float(depth) - z_um), int(noise), residual)
+            total += mixing[:, None, None] * weight if uniform else np.moveaxis(mixing, -1, 0) * weight
+        return total
+
+
+@dataclass(frozen=True)
+class _State:
+    planes: list[_Plane]
+    belief: _Belief
+    bank: OperatorBank
+
+
+def _mix_between(bank: OperatorBank, blur_um: float, noise: int, residual_um: npt.NDArray[np.floating]) -> FloatMap:
+    """Coefficients for any blur: linear between the two nearest hypotheses of the bank, float32 (..., J)."""
+    grid = np.array([0.0, *_BLURS[1::2]], np.float32)
+    upper = int(np.clip(np.searchsorted(grid, blur_um), 1, grid.size - 1))
+    fraction = float(np.clip((blur_um - grid[upper - 1]) / (grid[upper] - grid[upper - 1]), 0, 1))
+    low_index = 0 if upper == 1 else 2 * (upper - 2) + 1 + noise
+    high_index = 2 * (upper - 1) + 1 + noise
+    # Keep the change of focus, not the residual, when moving to a neighbouring hypothesis: T(b -> b) stays 1.
+    low = bank.mix(low_index, np.abs(residual_um + (grid[upper - 1] - blur_um))) if fraction < 1 else 0.0
+    high = bank.mix(high_index, np.abs(residual_um + (grid[upper] - blur_um))) if fraction > 0 else 0.0
+    return np.asarray(low * (1 - fraction) + high * fraction, dtype=np.float32)
+
+
+def _believe(planes: list[_Plane]) -> _Belief:
+    """Combine the planes' beliefs; several planes tell on which side of each the tissue lies."""
+    noise = np.array([0] + [0, 1] * ((len(HYPOTHESES) - 1) // 2))
+    if len(planes) == 1:
+        return _Belief(_BLURS + planes[0].z_um, noise, planes[0].weights)
+    reach = float(_BLURS.max())
+    depths = np.arange(planes[0].z_um - reach, planes[-1].z_um + reach + 1e-6, DEPTH_STEP_UM, dtype=np.float32)
+    log_belief = np.zeros((depths.size, *planes[0].weights.shape[1:]), np.float32)
+    for plane in planes:
+        # The two noise levels of one blur count together; between grid points interpolate.
+        merged = np.concatenate([plane.weights[:1], plane.weights[1::2] + plane.weights[2::2]])
+        grid = np.array([0.0, *_BLURS[1::2]], np.float32)
+        density = merged / np.gradient(grid)[:, None, None]
+        position = np.interp(np.abs(depths - plane.z_um), grid, np.arange(grid.size))
+        below = np.minimum(position.astype(int), grid.size - 2)
+        weight = (position - below)[:, None, None].astype(np.float32)
+        log_belief += np.log(density[below] * (1 - weight) + density[below + 1] * weight + 0.02)
+    belief = np.exp(log_belief - log_belief.max(axis=0))
+    belief /= belief.sum(axis=0)
+    return _Belief(depths, np.ones(depths.size, np.int64), belief.astype(np.float32))
+
+
+def _with_known_blur(plane: _Plane, blur_um: FloatMap) -> _Plane:
+    """Replace the selector's belief by a given focus map (|distance from focus| in um)."""
+    cells = _cell_targets(blur_um, plane.weights.shape[1:], plane.pixels.shape[:2])
+    grid = np.array([0.0, *_BLURS[1::2]], np.float32)
+    position = np.interp(cells, grid, np.arange(grid.size))
+    weights = np.zeros_like(plane.weights)
+    for index in range(grid.size):
+        share = np.clip(1 - np.abs(position - index), 0, 1)
+        first = 0 if index == 0 else 2 * index - 1
+        weights[first] += share if index == 0 else 0.5 * share
+        if index:
+            weights[first + 1] += 0.5 * share
+    return _Plane(plane.pixels, plane.image, plane.filtered, weights.astype(np.float32), plane.z_um)
+
+
+def _plane_shares(planes_um: tuple[float, ...], target: FloatMap) -> list[FloatMap]:
+    """How much each plane contributes at each target: linear between the two planes around it."""
+    position = np.interp(target, planes_um, np.arange(len(planes_um)))
+    return [np.clip(1 - np.abs(position - i), 0, 1).astype(np.float32) for i in range(len(planes_um))]
+
+
+def _cell_targets(values: float | FloatMap, cells: tuple[int, ...], size: tuple[int, ...]) -> FloatMap:
+    """Average a per-pixel map over the selector's cells: float32 (h, w)."""
+    if np.ndim(values) == 0:
+        return np.full(cells, float(values), np.float32)
+    full = np.asarray(values, np.float32)
+    if full.shape != tuple(size):
+        raise UserError(
+            "The target map does not fit", f"it is {full.shape}, the view {tuple(size)}", "Use equal sizes."
+        )
+    factor = -(-size[0] // cells[0])
+    pads = [(0, count * factor - side) for count, side in zip(cells, size, strict=True)]
+    blocks = np.pad(full, pads, mode="edge").reshape(cells[0], factor, cells[1], factor)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+
+
+def _upsample(cells: FloatMap, size: tuple[int, int]) -> FloatMap:
+    import torch
+
+    from focusviewer.refocus.selector import CELL
+
+    scaled = torch.nn.functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(cells))[None, None], scale_factor=CELL, mode="bilinear"
+    )[0, 0]
+    return np.ascontiguousarray(scaled.numpy()[: size[0], : size[1]])
+
+
+def _check(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> None:
+    if not SUPPORTED_MPP[0] <= mpp <= SUPPORTED_MPP[1]:
+        raise UserError(
+            f"Cannot refocus at {mpp:.3g} um per pixel",
+            f"the fast engine works from {SUPPORTED_MPP[0]} to {SUPPORTED_MPP[1]} um per pixel",
+            "Zoom in, or use a scan of 20x or more.",
+        )
+    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
+        raise UserError(
+            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
+        )
+    if any(image.shape != images[0].shape for image in images):
+        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")

@@ -1,0 +1,58 @@
+"""The refocusing engines by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from focusviewer.errors import UserError
+from focusviewer.files import resource_path
+from focusviewer.focus.base import ModelEntry
+from focusviewer.refocus.base import Refocuser
+
+DEFAULT_ENGINE = "fast"
+
+
+def _weights(name: str) -> Path | None:
+    try:
+        return resource_path("weights", f"{name}.safetensors")
+    except FileNotFoundError:
+        return None
+
+
+def _build_fast() -> Refocuser:
+    from focusviewer.refocus.fast import FastRefocuser
+
+    weights = _weights("fast")
+    if weights is None:
+        raise UserError("The fast engine has no weights", "this installation lacks fast.safetensors", "Reinstall.")
+    return FastRefocuser(weights)
+
+
+def engines() -> list[ModelEntry]:
+    """Every refocusing engine."""
+    return [
+        ModelEntry(
+            "fast",
+            "refocus",
+            _build_fast,
+            "Physical operators of the scanner's optics, mixed per place by a small network",
+            _weights("fast"),
+            trained=True,
+        )
+    ]
+
+
+def get_engine(name: str = DEFAULT_ENGINE) -> Refocuser:
+    """Build an engine by name.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown (lists the names) or its weights are missing.
+    """
+    for entry in engines():
+        if entry.name == name:
+            engine: Refocuser = entry.build()
+            return engine
+    names = ", ".join(entry.name for entry in engines())
+    raise UserError(f"No refocusing engine is called {name!r}", "", f"Choose one of: {names}.")

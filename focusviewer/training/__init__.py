@@ -1,0 +1,1 @@
+"""The laboratory: sharp sources, random defocus, trainers. Never imported by the window."""

@@ -1,0 +1,111 @@
+"""What every trainer shares: the time budget, the log, the weights file and its model card."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from focusviewer.errors import UserError
+from focusviewer.files import atomic_write, output_folder
+
+
+def data_folder(path: Path | None) -> Path:
+    """The folder of training data: the argument, else ``FOCUSVIEWER_DATA``, else ``../shared/data``.
+
+    Raises
+    ------
+    UserError
+        If it does not exist.
+    """
+    folder = Path(path or os.environ.get("FOCUSVIEWER_DATA") or "../shared/data")
+    if not folder.is_dir():
+        raise UserError(f"No training data at {folder}", "the folder does not exist", "Give it with --data DIR.")
+    return folder
+
+
+@dataclass
+class Budget:
+    """A time budget; ``progress`` runs from 0 to 1 and drives the learning rate."""
+
+    minutes: float
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def progress(self) -> float:
+        """Spent share of the budget, 0..1."""
+        return min(1.0, self.seconds / max(self.minutes * 60.0, 1e-6))
+
+
+class TrainingLog:
+    """Rows of figures to a CSV file and a line to the terminal."""
+
+    def __init__(self, path: Path) -> None:
+        output_folder(path.parent)
+        self.path = path
+        self._columns: list[str] = []
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append one row; the first row names the columns."""
+        first = not self._columns
+        if first:
+            self._columns = list(row)
+        with self.path.open("w" if first else "a", newline="") as file:
+            writer = csv.writer(file)
+            if first:
+                writer.writerow(self._columns)
+            writer.writerow([f"{row[name]:.6g}" for name in self._columns])
+        print("  ".join(f"{name} {row[name]:.4g}" for name in self._columns), flush=True)
+
+
+def cosine(progress: float, peak: float, warm_up: float = 0.03) -> float:
+    """Learning rate after ``progress`` of the budget: linear warm-up, then half a cosine down to 1 % of the peak."""
+    if progress < warm_up:
+        return peak * max(progress / warm_up, 0.02)
+    return float(peak * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (progress - warm_up) / (1 - warm_up)))))
+
+
+def augment(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """Flip and turn a square batch (B, C, S, S) as one."""
+    turns = int(torch.randint(4, (1,), generator=generator))
+    batch = torch.rot90(batch, turns, (2, 3))
+    return batch.flip(3) if bool(torch.randint(2, (1,), generator=generator)) else batch
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Write a safetensors file; returns the first 12 hex digits of its SHA-256."""
+    from safetensors.torch import save
+
+    data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def hardware() -> str:
+    """One line about this machine, for model cards."""
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}"
+
+
+def write_card(path: Path, title: str, facts: Mapping[str, Any], figures: str, limits: str) -> None:
+    """Write a model card in Markdown: what it is, how it was made, what was measured, where it ends."""
+    lines = [f"# {title}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts.items()]
+    lines += ["", "## Figures", "", figures.strip(), "", "## Limits", "", limits.strip(), ""]
+    with atomic_write(path) as temporary:
+        temporary.write_text("\n".join(lines), encoding="utf-8")
