@@ -1,0 +1,57 @@
+"""The window. Importing this room costs nothing; Qt comes with the first call, torch with the first model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def run_view(paths: Sequence[Path]) -> int:
+    """Open the window with these slides; returns the exit code when it is closed.
+
+    Raises
+    ------
+    UserError
+        If there is no display to open a window on.
+    """
+    from focusviewer.app.program import run_view as run
+
+    return run(paths)
+
+
+def run_demo(snapshot: Path | None = None) -> dict[str, Any]:
+    """Make (once) and open the demo slide, map its focus, refocus a blurred part of it.
+
+    Parameters
+    ----------
+    snapshot : Path, optional
+        Folder for pictures and ``demo.json``; the program then runs off-screen and ends by itself. Without a
+        display this happens too, in ``./focusviewer-demo``.
+
+    Returns
+    -------
+    dict
+        What ``demo.json`` holds: timings and scores.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written to.
+    """
+    from focusviewer.app.demo import run_demo as run
+
+    return run(snapshot)
+
+
+def measure_pan(path: Path, frames: int = 400, size: tuple[int, int] = (1920, 1080)) -> dict[str, float]:
+    """Paint times of a pan over a slide whose tiles are in memory, off-screen.
+
+    Returns
+    -------
+    dict
+        ``p50_ms``, ``p99_ms``, ``max_ms`` of the frames and ``open_ms``, ``first_paint_ms``.
+    """
+    from focusviewer.app.measure import measure_pan as run
+
+    return run(path, frames, size)

@@ -1,0 +1,263 @@
+"""Making, colouring and reading focus maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+
+from focusviewer.app.jobs import Job, Jobs, Lane
+from focusviewer.app.models import heatmap as model
+from focusviewer.app.models.document import Document
+from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading
+from focusviewer.app.pixels import rgba_to_qimage
+from focusviewer.app.views.heatmap_panel import HeatmapPanel
+from focusviewer.app.views.viewport import Viewport
+from focusviewer.focus.base import FocusMap
+from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
+
+MAP_THREADS = 2
+PARTIAL_S = 0.25  # the overlay fills in at this pace: every new one is painted over the whole viewport
+WORST = 12
+WORST_WAIT_MS = 200
+
+MapMaker = Callable[..., FocusMap]
+
+
+@dataclass(frozen=True)
+class MapPicture:
+    """A focus map ready to be shown."""
+
+    focus_map: FocusMap
+    image: QImage
+    rect: tuple[float, float, float, float]
+    reading: MapReading
+    histogram: Histogram
+
+
+def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
+    """Colour and measure a map (any thread)."""
+    mode: Mode = "absolute" if style.mode == "absolute" and focus_map.absolute else "normalised"
+    lut = style.lut if style.lut in LUTS else LUTS[0]
+    low, high = value_range(focus_map, mode)
+    rgba = colorize(focus_map, mode, lut, low, high)
+    shown = model.emphasise(rgba, focus_map, style.threshold) if style.emphasise else rgba
+    edges = np.linspace(low, high, model.HISTOGRAM_BINS + 1)
+    counts, _ = np.histogram(np.clip(focus_map.blur[focus_map.tissue], low, high), edges)
+    centres = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
+    return MapPicture(
+        focus_map,
+        rgba_to_qimage(shown),
+        model.extent(focus_map),
+        model.read_map(focus_map, style.threshold),
+        Histogram(counts, edges, colour_values(centres, low, high, lut)),
+    )
+
+
+def make_map(
+    document: Document, name: str, plane: int, progress: Callable[[float, FocusMap], None], job: Job
+) -> FocusMap:
+    """Map a slide, or take the map from the disk cache (any thread)."""
+    from focusviewer import focus
+
+    judge = focus.get_model(name)
+    cache = focus.MapCache()
+    kept = cache.get(document.slide, judge, plane)
+    if kept is not None:
+        return kept
+    made = focus.map_slide(
+        document.slide, judge, plane=plane, on_progress=progress, cancel=job.cancel, threads=MAP_THREADS
+    )
+    cache.put(document.slide, judge, made)
+    return made
+
+
+class HeatmapController(QObject):
+    """Ties the Heatmap panel, the analysis lane and the viewport's overlay together."""
+
+    finished = Signal(object)  # FocusMap
+    failed = Signal(str)
+    running_changed = Signal(bool)
+
+    def __init__(self, jobs: Jobs, viewport: Viewport, panel: HeatmapPanel, maker: MapMaker = make_map) -> None:
+        super().__init__()
+        self._jobs, self._viewport, self.panel, self._maker = jobs, viewport, panel, maker
+        self._document: Document | None = None
+        self._style = panel.style_now
+        self._job: Job | None = None
+        self.shown: FocusMap | None = None
+        self._worst_timer = QTimer(self, singleShot=True, interval=WORST_WAIT_MS)
+        self._worst_timer.timeout.connect(self._find_worst)
+        panel.run_requested.connect(self.run)
+        panel.stop_requested.connect(self.stop)
+        panel.style_changed.connect(self._restyle)
+        jobs.ended.connect(self._job_ended)
+
+    def show_document(self, document: Document | None) -> None:
+        """Turn to another slide; a map of it that was made before is shown again."""
+        self.stop()
+        self._document = document
+        self._show_kept()
+
+    def load_models(self) -> None:
+        """Fill the panel's lists (the registry is imported in a worker)."""
+
+        def work(job: Job) -> tuple[list, tuple[str, ...], str]:
+            from focusviewer import focus
+
+            return focus.models(), tuple(focus.LUTS), focus.DEFAULT_MODEL
+
+        self._jobs.start(
+            "models",
+            work,
+            lane=Lane.ANALYSIS,
+            done=lambda found: self.panel.set_models(*found),
+            failed=self.failed.emit,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a map is being made."""
+        return self._job is not None
+
+    @Slot()
+    def run(self) -> None:
+        """Map the current plane of the current slide."""
+        document, name = self._document, self._style.model
+        if document is None or not name:
+            return
+        plane = document.view.plane
+
+        def work(job: Job) -> tuple[FocusMap, MapPicture]:
+            shown_at = 0.0
+
+            def progress(fraction: float, partial: FocusMap) -> None:
+                nonlocal shown_at
+                now = monotonic()
+                if not job.cancel.is_set() and now - shown_at >= PARTIAL_S:
+                    shown_at = now
+                    job.report(fraction, picture_of(partial, self._style))
+
+            made = self._maker(document, name, plane, progress, job)
+            return made, picture_of(made, self._style)
+
+        def done(result: tuple[FocusMap, MapPicture]) -> None:
+            made, picture = result
+            document.maps[name, plane] = made
+            self._show(picture)
+            self.finished.emit(made)
+
+        self._clear()
+        self._job = self._jobs.start(
+            "heatmap",
+            work,
+            lane=Lane.ANALYSIS,
+            title=f"Focus map, {name}",
+            partial=self._partial,
+            done=done,
+            failed=self.failed.emit,
+        )
+        self.panel.set_busy(True)
+        self.running_changed.emit(True)
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop mapping; what is done so far stays on screen."""
+        self._jobs.cancel("heatmap")
+
+    @Slot(object)
+    def _job_ended(self, job: Job) -> None:
+        if job is self._job:
+            self._job = None
+            self.panel.set_busy(False)
+            self.running_changed.emit(False)
+
+    def _partial(self, fraction: float, picture: MapPicture) -> None:
+        self.panel.set_progress(fraction)
+        self._show(picture)
+
+    def _show(self, picture: MapPicture) -> None:
+        self.shown = picture.focus_map
+        layer = self._viewport.heatmap
+        layer.image, layer.rect = picture.image, picture.rect
+        layer.opacity, layer.visible = self._style.opacity, self._style.visible
+        absolute = picture.focus_map.absolute
+        seconds = 0.0 if self.is_running else picture.focus_map.seconds
+        self.panel.show_reading(picture.reading, absolute, picture.histogram, seconds)
+        self._viewport.update()
+        if not self.is_running:
+            self._worst_timer.start()
+
+    def _clear(self) -> None:
+        self.shown = None
+        self._jobs.cancel("worst")
+        self._viewport.heatmap.image = None
+        self.panel.show_reading(None, True)
+        self.panel.show_worst([], True, None)
+        self._viewport.update()
+
+    def _show_kept(self) -> None:
+        document = self._document
+        kept = document.maps.get((self._style.model, document.view.plane)) if document else None
+        if kept is None:
+            if self.is_running:
+                return
+            self._jobs.cancel("colour")
+            self._clear()
+        else:
+            self._colour(kept)
+
+    def _colour(self, focus_map: FocusMap) -> None:
+        style = self._style
+        self._jobs.start(
+            "colour",
+            lambda job: picture_of(focus_map, style),
+            lane=Lane.ANALYSIS,
+            done=self._show,
+            failed=self.failed.emit,
+        )
+
+    @Slot()
+    def _find_worst(self) -> None:
+        """List the worst regions; waits for the threshold to rest, as it can take a while on a large map."""
+        focus_map, threshold = self.shown, self._style.threshold
+        if focus_map is None or self.is_running:
+            return
+        mpp = self._document.mpp if self._document else None
+
+        def work(job: Job) -> list[tuple[float, ...]]:
+            from focusviewer.focus import worst_regions
+
+            return list(worst_regions(focus_map, WORST, threshold))
+
+        def done(regions: list[tuple[float, ...]]) -> None:
+            self.panel.show_worst(regions, focus_map.absolute, mpp)
+
+        self._jobs.start("worst", work, lane=Lane.ANALYSIS, done=done, failed=self.failed.emit)
+
+    @Slot(object)
+    def _restyle(self, style: HeatmapStyle) -> None:
+        old, self._style = self._style, style
+        layer = self._viewport.heatmap
+        layer.opacity, layer.visible = style.opacity, style.visible
+        self._viewport.update()
+        if replace(style, opacity=old.opacity, visible=old.visible) == old:
+            return
+        if style.model != old.model:
+            self._show_kept()
+        elif self.shown is not None and not self.is_running:
+            self._colour(self.shown)
+
+    def plane_changed(self) -> None:
+        """Show the map of the plane that is on screen now, if it has one."""
+        self._show_kept()
+
+    def blur_at(self, x: float, y: float) -> str:
+        """Blur under a level-0 pixel, in words; empty without a map."""
+        if self.shown is None:
+            return ""
+        return model.blur_text(self.shown.at(x, y), self.shown.absolute)

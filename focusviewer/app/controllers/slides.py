@@ -1,0 +1,160 @@
+"""Opening, switching and closing slides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
+
+from focusviewer.app.controllers.tiles import TileSource
+from focusviewer.app.jobs import Job, Jobs, Lane
+from focusviewer.app.models.document import Document
+from focusviewer.app.pixels import to_qimage
+from focusviewer.app.views.dialogs import ScaleAnswer
+from focusviewer.errors import SlideError
+from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale
+
+Opener = Callable[[Path], Slide]
+SLIDE_SUFFIXES = frozenset(
+    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .vms .vmu .svslide .qptiff .png .jpg .jpeg .czi".split()
+)
+MAX_FROM_FOLDER = 50
+
+
+class SlideController(QObject):
+    """Keeps the open documents; every file access happens in the files lane."""
+
+    current_changed = Signal(object)  # Document or None
+    documents_changed = Signal()
+    opened = Signal(object)
+    scale_changed = Signal(object)
+    pictures_ready = Signal(object, object)
+    folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
+        super().__init__()
+        self._jobs, self._tiles, self._opener = jobs, tiles, opener
+        self.documents: list[Document] = []
+        self.current: Document | None = None
+        self.open_ms = 0.0
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open files and folders; the last one that opens is shown."""
+        for path in paths:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        for document in self.documents:
+            if document.path == path:
+                self.show(document)
+                return
+        started = perf_counter()
+
+        def work(job: Job) -> Document | list[Path]:
+            try:
+                slide = self._opener(path)
+            except SlideError:
+                if path.is_dir() and (found := slides_in(path)):
+                    return found
+                raise
+            if job.cancel.is_set():
+                slide.close()
+            return Document.of(slide)
+
+        def done(result: Document | list[Path]) -> None:
+            self.open_ms = 1000 * (perf_counter() - started)
+            if isinstance(result, list):
+                self.folder_found.emit(result)
+                return
+            self._add(result)
+
+        title = f"Opening {path.name}"
+        kind = f"open {path}"
+        self._jobs.start(kind, work, lane=Lane.FILES, title=title, done=done, failed=self.failed.emit)
+
+    def _add(self, document: Document) -> None:
+        for other in self.documents:
+            if other.pyramid.fingerprint == document.pyramid.fingerprint:  # the same slide under another name
+                self._close_file(document.slide)
+                self.show(other)
+                return
+        self.documents.append(document)
+        self._tiles.add(document.pyramid)
+        self.opened.emit(document)
+        self.show(document)
+        self.documents_changed.emit()
+
+    def show(self, document: Document | None) -> None:
+        """Make an open slide the current one."""
+        if document is self.current:
+            return
+        self.current = document
+        self.current_changed.emit(document)
+        if document is not None:
+            self._read_pictures(document)
+
+    def close(self, document: Document) -> None:
+        """Close a slide; the one beside it is shown instead."""
+        if document not in self.documents:
+            return
+        index = self.documents.index(document)
+        self.documents.remove(document)
+        if document is self.current:
+            beside = self.documents[min(index, len(self.documents) - 1)] if self.documents else None
+            self.show(beside)
+        self._tiles.drop(document.pyramid)
+        self._close_file(document.slide)
+        self.documents_changed.emit()
+
+    def set_scale(self, document: Document, answer: ScaleAnswer) -> None:
+        """Use and remember the scale the user has given."""
+        planes = document.planes_um
+        planes_um: list[float] | None = None
+        if answer.z_step_um is not None and len(planes) > 1:
+            middle = (len(planes) - 1) // 2
+            planes_um = [round((index - middle) * answer.z_step_um, 6) for index in range(len(planes))]
+        with_scale(document.slide, answer.mpp, planes_um)
+        fingerprint = document.slide.fingerprint
+        self._jobs.start(
+            "remember scale",
+            lambda job: ScaleStore().set(fingerprint, answer.mpp),
+            lane=Lane.FILES,
+            failed=self.failed.emit,
+            replace=False,
+        )
+        self.scale_changed.emit(document)
+
+    def close_all(self) -> None:
+        """Release every file (at the end of the program, when no worker reads any more)."""
+        for document in self.documents:
+            document.slide.close()
+        self.documents.clear()
+        self.current = None
+
+    def _close_file(self, slide: Slide) -> None:
+        self._jobs.start("close", lambda job: slide.close(), lane=Lane.FILES, replace=False)
+
+    def _read_pictures(self, document: Document) -> None:
+        def work(job: Job) -> dict[str, QImage]:
+            pictures = {}
+            for name in document.slide.info.associated:
+                if job.cancel.is_set():
+                    break
+                pictures[name] = to_qimage(document.slide.read_associated(name))
+            return pictures
+
+        def done(pictures: dict[str, QImage]) -> None:
+            self.pictures_ready.emit(document, pictures)
+
+        # a slide whose label cannot be read is still a good slide
+        self._jobs.start("pictures", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+
+
+def slides_in(folder: Path) -> list[Path]:
+    """Slide files of a folder, by name."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
+    return found[:MAX_FROM_FOLDER]

@@ -1,0 +1,192 @@
+"""Work away from the Qt thread: executors, cancel tokens, generations, and the one way back.
+
+A job runs a function in one of three lanes. Whatever comes of it - progress, partial results, the result, an
+error - travels through one queued signal to the Qt thread, where it is dropped if the job was cancelled or a
+newer job of the same kind has taken its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from focusviewer.errors import CancelledError, UserError
+
+log = logging.getLogger(__name__)
+
+
+class Lane(Enum):
+    """An executor, with its number of threads (tiles have their own, in the loader)."""
+
+    FILES = ("files", 2)  # opening, labels, saving: short, never waits behind analysis
+    ANALYSIS = ("analysis", 2)
+    INFERENCE = ("inference", 1)
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work.
+
+    Attributes
+    ----------
+    kind : str
+        Jobs of one kind replace each other.
+    generation : int
+        Counts the jobs of the kind.
+    cancel : threading.Event
+        Set to ask the work to stop.
+    title : str
+        Shown in the status bar; empty for work that is over before one could read it.
+    fraction : float
+        Progress, 0 to 1; negative when it is not known.
+    """
+
+    kind: str
+    generation: int
+    title: str = ""
+    fraction: float = -1.0
+    cancel: threading.Event = field(default_factory=threading.Event)
+    done: Callable[[Any], None] | None = None
+    failed: Callable[[str], None] | None = None
+    partial: Callable[[float, Any], None] | None = None
+    _send: Callable[[_Message], None] | None = None
+
+    def report(self, fraction: float, payload: Any = None) -> None:
+        """Tell how far the work is, with a partial result if there is one (any thread)."""
+        if self._send is not None and not self.cancel.is_set():
+            self._send(_Message(self, "progress", payload, fraction))
+
+
+@dataclass(frozen=True)
+class _Message:
+    job: Job
+    what: str  # progress, done, failed, cancelled
+    payload: Any = None
+    fraction: float = 1.0
+
+
+class Jobs(QObject):
+    """Starts jobs and brings their results to the Qt thread."""
+
+    started = Signal(object)
+    progressed = Signal(object)
+    ended = Signal(object)
+    error = Signal(str)  # of jobs that do not handle their own failure
+    _arrived = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pools = {
+            lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}")
+            for lane in Lane
+        }
+        self._generations: dict[str, int] = {}
+        self._running: set[Job] = set()
+        self._closed = False
+        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+
+    def start(
+        self,
+        kind: str,
+        work: Callable[[Job], Any],
+        *,
+        lane: Lane,
+        title: str = "",
+        done: Callable[[Any], None] | None = None,
+        failed: Callable[[str], None] | None = None,
+        partial: Callable[[float, Any], None] | None = None,
+        replace: bool = True,
+    ) -> Job:
+        """Run ``work(job)`` in a lane.
+
+        Parameters
+        ----------
+        kind : str
+            With ``replace`` (the default) earlier jobs of the kind are cancelled and their results dropped.
+        done, failed, partial : callable, optional
+            Called on the Qt thread with the result, the error text, or a fraction and a partial result.
+        """
+        if replace:
+            self.cancel(kind)
+        generation = self._generations.get(kind, 0) + 1
+        self._generations[kind] = generation
+        job = Job(kind, generation, title, done=done, failed=failed, partial=partial, _send=self._send)
+        if self._closed:
+            job.cancel.set()
+            return job
+        self._running.add(job)
+        self.started.emit(job)
+        self._pools[lane].submit(self._run, job, work)
+        return job
+
+    def cancel(self, kind: str) -> None:
+        """Ask all jobs of a kind to stop and forget their results."""
+        for job in [job for job in self._running if job.kind == kind]:
+            self.cancel_job(job)
+
+    def cancel_job(self, job: Job) -> None:
+        """Ask one job to stop and forget its result."""
+        job.cancel.set()
+        self._finish(job)
+
+    def running(self, kind: str | None = None) -> list[Job]:
+        """Jobs that have not ended, of one kind or all."""
+        return [job for job in self._running if kind is None or job.kind == kind]
+
+    def close(self) -> None:
+        """Stop everything and wait for the threads to end."""
+        self._closed = True
+        for job in list(self._running):
+            job.cancel.set()
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._running.clear()
+
+    def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
+        if job.cancel.is_set():
+            return
+        try:
+            message = _Message(job, "done", work(job))
+        except CancelledError:
+            message = _Message(job, "cancelled")
+        except UserError as error:
+            message = _Message(job, "failed", str(error))
+        except MemoryError:
+            message = _Message(job, "failed", "There is not enough memory for this. Close other slides or programs.")
+        except Exception as error:
+            log.exception("job %s failed", job.kind)
+            message = _Message(job, "failed", f"Something went wrong in “{job.title or job.kind}”: {error!r}")
+        self._send(message)
+
+    def _send(self, message: _Message) -> None:
+        if not self._closed:
+            self._arrived.emit(message)
+
+    @Slot(object)
+    def _receive(self, message: _Message) -> None:
+        job = message.job
+        if self._closed or job not in self._running or job.cancel.is_set():
+            return
+        if message.what == "progress":
+            job.fraction = message.fraction
+            self.progressed.emit(job)
+            if job.partial is not None and message.payload is not None:
+                job.partial(message.fraction, message.payload)
+            return
+        self._finish(job)
+        if message.what == "done" and job.done is not None:
+            job.done(message.payload)
+        elif message.what == "failed":
+            (job.failed or self.error.emit)(message.payload)
+
+    def _finish(self, job: Job) -> None:
+        if job in self._running:
+            self._running.discard(job)
+            self.ended.emit(job)

@@ -1,0 +1,159 @@
+"""Pixels on their way between readers, engines and the screen; every function here may run in a worker."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtGui import QImage
+
+from focusviewer.errors import CancelledError, UserError
+from focusviewer.files import atomic_write
+from focusviewer.slides import RGB, DisplayPyramid, TileKey
+
+
+def to_qimage(rgb: RGB) -> QImage:
+    """Copy RGB uint8 (H, W, 3) pixels into a Format_RGB32 image, the one Qt paints fastest."""
+    rgb = np.ascontiguousarray(rgb)
+    height, width = rgb.shape[:2]
+    return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).convertToFormat(
+        QImage.Format.Format_RGB32
+    )
+
+
+def rgba_to_qimage(rgba: npt.NDArray[np.uint8]) -> QImage:
+    """Copy straight RGBA uint8 (H, W, 4) pixels into a premultiplied image."""
+    rgba = np.ascontiguousarray(rgba)
+    height, width = rgba.shape[:2]
+    return QImage(rgba.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).convertToFormat(
+        QImage.Format.Format_ARGB32_Premultiplied
+    )
+
+
+def from_qimage(image: QImage) -> RGB:
+    """Copy an image into RGB uint8 (H, W, 3)."""
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+class ImageCache:
+    """Least-recently-used images, bounded in bytes; safe to use from any thread."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._images: OrderedDict[TileKey, QImage] = OrderedDict()
+        self._lock = threading.Lock()
+        self._max = max_bytes
+        self.nbytes = 0
+
+    def get(self, key: TileKey) -> QImage | None:
+        """The image, which then counts as just used."""
+        with self._lock:
+            image = self._images.get(key)
+            if image is not None:
+                self._images.move_to_end(key)
+            return image
+
+    def put(self, key: TileKey, image: QImage) -> None:
+        """Keep an image, letting go of the oldest when the bound is passed."""
+        with self._lock:
+            old = self._images.pop(key, None)
+            self.nbytes += image.sizeInBytes() - (old.sizeInBytes() if old is not None else 0)
+            self._images[key] = image
+            while self.nbytes > self._max and len(self._images) > 1:
+                self.nbytes -= self._images.popitem(last=False)[1].sizeInBytes()
+
+    def __contains__(self, key: TileKey) -> bool:
+        return key in self._images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+
+def read_rect(
+    pyramid: DisplayPyramid,
+    zoom: int,
+    rect: tuple[int, int, int, int],
+    plane: int,
+    cached: Callable[[TileKey], RGB | None] | None = None,
+    cancel: threading.Event | None = None,
+) -> RGB:
+    """Pixels of a rectangle of one zoom, put together from the same tiles the viewport paints.
+
+    Parameters
+    ----------
+    rect : (x0, y0, x1, y1)
+        In pixels of the zoom, inside the slide.
+    cached : callable, optional
+        Gives tiles that are already in memory.
+    cancel : threading.Event, optional
+        Looked at before every tile.
+
+    Raises
+    ------
+    SlideError
+        If a tile cannot be decoded.
+    CancelledError
+        If ``cancel`` is set.
+    """
+    x0, y0, x1, y1 = rect
+    size = pyramid.tile_px
+    out = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
+    for row in range(y0 // size, (y1 - 1) // size + 1):
+        for col in range(x0 // size, (x1 - 1) // size + 1):
+            if cancel is not None and cancel.is_set():
+                raise CancelledError
+            key = TileKey(pyramid.fingerprint, zoom, col, row, plane)
+            tile = cached(key) if cached else None
+            if tile is None:
+                tile = pyramid.read_tile(key)
+            left, top = col * size, row * size
+            a, b = max(x0, left), max(y0, top)
+            c, d = min(x1, left + tile.shape[1]), min(y1, top + tile.shape[0])
+            out[b - y0 : d - y0, a - x0 : c - x0] = tile[b - top : d - top, a - left : c - left]
+    return out
+
+
+def save_picture(path: Path, rgb: RGB, facts: Mapping[str, Any], mpp: float | None = None) -> None:
+    """Write a picture with what is known about it inside the file.
+
+    PNG keeps the facts as text chunks, TIFF as a JSON description; both keep the pixel size.
+
+    Raises
+    ------
+    UserError
+        For another file type, or if the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    with atomic_write(path) as temporary:
+        if suffix == ".png":
+            from PIL import Image, PngImagePlugin
+
+            text = PngImagePlugin.PngInfo()
+            for name, value in facts.items():
+                text.add_itxt(name, value if isinstance(value, str) else json.dumps(value))
+            dpi = {"dpi": (25400 / mpp, 25400 / mpp)} if mpp else {}
+            Image.fromarray(rgb).save(temporary, pnginfo=text, **dpi)
+        elif suffix in (".tif", ".tiff"):
+            import tifffile
+
+            scale: dict[str, Any] = (
+                {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"} if mpp else {}
+            )
+            tifffile.imwrite(
+                temporary,
+                rgb,
+                photometric="rgb",
+                compression="deflate",
+                description=json.dumps(dict(facts)),
+                software="FocusViewer",
+                **scale,
+            )
+        else:
+            raise UserError(f"Cannot save {path.name}", f"“{suffix}” is not a picture type", "Use .png or .tif.")

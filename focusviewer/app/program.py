@@ -1,0 +1,105 @@
+"""Starting and ending the program."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QColor, QGuiApplication, QIcon
+from PySide6.QtWidgets import QApplication
+
+from focusviewer import __version__
+from focusviewer.app.settings import load_settings
+from focusviewer.app.views import theme
+from focusviewer.app.views.main_window import MainWindow
+from focusviewer.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.002
+"""How long a worker may hold the interpreter before the Qt thread gets its turn (Python's default is 5 ms)."""
+
+
+def has_display() -> bool:
+    """Whether a window could be seen."""
+    if os.environ.get("QT_QPA_PLATFORM"):
+        return os.environ["QT_QPA_PLATFORM"] not in ("offscreen", "minimal")
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def make_application(*, offscreen: bool = False) -> QApplication:
+    """The QApplication, made on the first call."""
+    app = QApplication.instance()
+    if isinstance(app, QApplication):
+        return app
+    if offscreen:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication(["focusviewer"])
+    app.setApplicationName("FocusViewer")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("focusviewer")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    return app
+
+
+def make_window(app: QApplication, *, remember: bool = True) -> MainWindow:
+    """The main window in its colours, not shown yet.
+
+    Parameters
+    ----------
+    remember : bool
+        Use and keep the user's settings; otherwise defaults that are forgotten.
+    """
+    from focusviewer.app.settings import Settings
+
+    settings, warnings = load_settings() if remember else (Settings(), [])
+    theme.apply_theme(app, settings.theme)
+    app.setWindowIcon(QIcon(theme.draw_svg("focusviewer", QColor("#3b82f6"), 64)))
+    window = MainWindow(settings, remember=remember)
+
+    def follow_system() -> None:
+        theme.apply_theme(app, settings.theme)
+
+    app.styleHints().colorSchemeChanged.connect(follow_system)
+    window.closed.connect(lambda: app.styleHints().colorSchemeChanged.disconnect(follow_system))
+    for warning in warnings:
+        window.messages.show_message(warning, "warning")
+    _show_unexpected_errors(window)
+    return window
+
+
+def run_view(paths: Sequence[Path]) -> int:
+    """See :func:`focusviewer.app.run_view`."""
+    if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
+        raise UserError(
+            "There is no display to open a window on",
+            "neither DISPLAY nor WAYLAND_DISPLAY is set",
+            "Run it on a desktop, or use the other commands (focusviewer --help).",
+        )
+    app = make_application()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends the program
+    window = make_window(app)
+    window.show()
+    window.open_paths(list(paths))
+    QTimer.singleShot(0, window.load_registries)
+    return app.exec()
+
+
+def _show_unexpected_errors(window: MainWindow) -> None:
+    """Show what escapes from a slot in the window as well as on the console."""
+    usual = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        usual(kind, error, trace)
+        if isinstance(error, Exception):
+            window.show_error(str(error) if isinstance(error, UserError) else f"Something went wrong: {error!r}")
+
+    sys.excepthook = hook
+    window.closed.connect(lambda: setattr(sys, "excepthook", usual))

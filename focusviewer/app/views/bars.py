@@ -1,0 +1,160 @@
+"""The message bar above the picture and the job list in the status bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from focusviewer.app.jobs import Job, Jobs
+from focusviewer.app.views.theme import bind_icon, draw_svg
+
+MAX_MESSAGES = 3
+COLOURS = {  # kind: light back, dark back, icon, icon colour
+    "error": ("#fde7e7", "#4a2427", "warning", "#d1242f"),
+    "warning": ("#fff3d6", "#453718", "warning", "#b87a00"),
+    "info": ("#e3efff", "#1f3350", "info", "#2f7bea"),
+}
+INFO_MS = 6000
+
+
+class Message(QFrame):
+    """One dismissible line."""
+
+    def __init__(self, text: str, kind: str, action: tuple[str, Callable[[], None]] | None) -> None:
+        super().__init__()
+        self.text, self.kind = text, kind
+        self.setAutoFillBackground(True)
+        self._icon = QLabel()
+        label = QLabel(text)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton()
+        close.setAutoRaise(True)
+        close.setToolTip("Dismiss")
+        bind_icon(close, "close")
+        close.clicked.connect(self.dismiss)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 6, 6, 6)
+        layout.setSpacing(10)
+        layout.addWidget(self._icon)
+        layout.addWidget(label, 1)
+        if action is not None:
+            name, callback = action
+            do_it = QPushButton(name)
+            do_it.clicked.connect(callback)
+            do_it.clicked.connect(self.dismiss)
+            layout.addWidget(do_it)
+        layout.addWidget(close)
+        self.colour()
+
+    def colour(self) -> None:
+        """Take the colours of the theme."""
+        light, dark, icon, tint = COLOURS[self.kind]
+        is_dark = self.palette().color(QPalette.ColorRole.WindowText).lightness() > 128
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(dark if is_dark else light))
+        self.setPalette(palette)
+        self._icon.setPixmap(draw_svg(icon, QColor(tint), 18, self.devicePixelRatioF()))
+
+    @Slot()
+    def dismiss(self) -> None:
+        """Go away."""
+        self.hide()
+        self.deleteLater()
+
+
+class MessageBar(QWidget):
+    """Messages above the picture, newest last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(1)
+
+    def show_message(
+        self, text: str, kind: str = "error", action: tuple[str, Callable[[], None]] | None = None
+    ) -> Message:
+        """Show a line; the same text is not shown twice, the oldest of too many goes."""
+        for shown in self.messages():
+            if shown.text == text:
+                return shown
+        while len(self.messages()) >= MAX_MESSAGES:
+            self.messages()[0].dismiss()
+        message = Message(text, kind, action)
+        self._column.addWidget(message)
+        if kind == "info" and action is None:
+            timer = QTimer(message, singleShot=True, interval=INFO_MS)
+            timer.timeout.connect(message.dismiss)
+            timer.start()
+        return message
+
+    def messages(self) -> list[Message]:
+        """The lines on show."""
+        widgets = (self._column.itemAt(i).widget() for i in range(self._column.count()))
+        return [widget for widget in widgets if isinstance(widget, Message) and not widget.isHidden()]
+
+    def clear(self) -> None:
+        """Dismiss all."""
+        for message in self.messages():
+            message.dismiss()
+
+
+class _JobRow(QWidget):
+    def __init__(self, job: Job, cancel: Callable[[], None]) -> None:
+        super().__init__()
+        self.title = QLabel(job.title)
+        self.bar = QProgressBar()
+        self.bar.setFixedSize(110, 10)
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 0)
+        stop = QToolButton()
+        stop.setAutoRaise(True)
+        stop.setToolTip(f"Stop: {job.title}")
+        bind_icon(stop, "close")
+        stop.clicked.connect(cancel)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 0, 0, 0)
+        layout.setSpacing(6)
+        for widget in (self.title, self.bar, stop):
+            layout.addWidget(widget)
+
+
+class JobList(QWidget):
+    """Jobs that have a title, with progress and a cancel button each."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._rows: dict[Job, _JobRow] = {}
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        jobs.started.connect(self._started)
+        jobs.progressed.connect(self._progressed)
+        jobs.ended.connect(self._ended)
+
+    @Slot(object)
+    def _started(self, job: Job) -> None:
+        if not job.title:
+            return
+        made = _JobRow(job, lambda: self._jobs.cancel_job(job))
+        self._rows[job] = made
+        self._layout.addWidget(made)
+
+    @Slot(object)
+    def _progressed(self, job: Job) -> None:
+        made = self._rows.get(job)
+        if made is not None and job.fraction >= 0:
+            made.bar.setRange(0, 1000)
+            made.bar.setValue(round(1000 * job.fraction))
+
+    @Slot(object)
+    def _ended(self, job: Job) -> None:
+        made = self._rows.pop(job, None)
+        if made is not None:
+            made.hide()
+            made.deleteLater()

@@ -1,0 +1,210 @@
+"""The Heatmap panel: where is the slide out of focus."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QSlider,
+    QWidget,
+)
+
+from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading, blur_text, region_text
+from focusviewer.app.views.theme import bind_icon
+from focusviewer.app.views.widgets import HistogramView, button, hint, panel_layout, row
+from focusviewer.focus.base import LEVEL_UM, ModelEntry
+
+
+class HeatmapPanel(QWidget):
+    """Controls and figures of the focus map; knows nothing of slides."""
+
+    run_requested = Signal()
+    stop_requested = Signal()
+    style_changed = Signal(object)
+    region_chosen = Signal(object)
+
+    def __init__(self, style: HeatmapStyle) -> None:
+        super().__init__()
+        self._style = style
+        self._busy = False
+        self._build()
+        self._fill(style)
+        self._connect()
+        self.show_reading(None, True)
+
+    def _build(self) -> None:
+        self.model = QComboBox()
+        self.model.setToolTip("What judges the focus of every window")
+        self.run = button("Run", "play", "Map the focus of the whole slide (H)")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(4)
+        self.progress.setRange(0, 1000)
+        self.progress.hide()
+        self.visible_box = QCheckBox("Show on the slide")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(5, 100)
+        self.lut = QComboBox()
+        self.mode = QComboBox()
+        self.mode.addItem("Absolute (same on every slide)", "absolute")
+        self.mode.addItem("Normalised (this slide's range)", "normalised")
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setRange(0.0, 1000.0)
+        self.threshold.setSingleStep(0.1)
+        self.threshold.setDecimals(2)
+        self.threshold_um = hint()
+        self.emphasise = QCheckBox("Bring out windows above it")
+        self.histogram = HistogramView()
+        self.figures = hint()
+        self.worst_title = hint("Worst regions")
+        self.worst = QListWidget()
+        self.worst.setFixedHeight(96)
+        self.worst.setToolTip("Click to go there")
+        layout = panel_layout(self)
+        layout.addLayout(row(self.model, self.run))
+        self.model.setSizePolicy(self.opacity.sizePolicy())
+        layout.addWidget(self.progress)
+        form = QFormLayout()
+        form.setSpacing(7)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("", self.visible_box)
+        form.addRow("Opacity", self.opacity)
+        form.addRow("Colours", self.lut)
+        form.addRow("Scale", self.mode)
+        form.addRow("Blurred from", row(self.threshold, self.threshold_um))
+        form.addRow("", self.emphasise)
+        layout.addLayout(form)
+        for widget in (self.histogram, self.figures, self.worst_title, self.worst):
+            layout.addWidget(widget)
+
+    def _fill(self, style: HeatmapStyle) -> None:
+        self.visible_box.setChecked(style.visible)
+        self.opacity.setValue(round(100 * style.opacity))
+        self.mode.setCurrentIndex(self.mode.findData(style.mode))
+        self.threshold.setValue(style.threshold)
+        self.emphasise.setChecked(style.emphasise)
+        self._say_threshold()
+
+    def _connect(self) -> None:
+        self.run.clicked.connect(self._run_clicked)
+        self.visible_box.toggled.connect(self._style_touched)
+        self.opacity.valueChanged.connect(self._style_touched)
+        self.lut.currentTextChanged.connect(self._style_touched)
+        self.mode.currentIndexChanged.connect(self._style_touched)
+        self.model.currentIndexChanged.connect(self._style_touched)
+        self.threshold.valueChanged.connect(self._style_touched)
+        self.emphasise.toggled.connect(self._style_touched)
+        self.histogram.threshold_moved.connect(self.threshold.setValue)
+        self.worst.itemClicked.connect(self._region_clicked)
+        self.worst.itemActivated.connect(self._region_clicked)
+
+    # --- state ---------------------------------------------------------------------------------------------
+
+    @property
+    def style_now(self) -> HeatmapStyle:
+        """The choices made in the panel."""
+        return self._style
+
+    def set_models(self, entries: list[ModelEntry], luts: tuple[str, ...], default: str) -> None:
+        """Fill the lists; models whose weights are missing cannot be chosen."""
+        for box in (self.model, self.lut):
+            box.blockSignals(True)
+            box.clear()
+        for entry in entries:
+            self.model.addItem(entry.name, entry.name)
+            index = self.model.count() - 1
+            self.model.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
+            if not entry.available:
+                item = self.model.model().item(index)  # type: ignore[attr-defined]
+                item.setEnabled(False)
+                item.setText(f"{entry.name} (no weights)")
+        usable = {entry.name for entry in entries if entry.available}
+        wanted = self._style.model if self._style.model in usable else default
+        self.model.setCurrentIndex(max(0, self.model.findData(wanted)))
+        self.lut.addItems(list(luts))
+        self.lut.setCurrentIndex(max(0, self.lut.findText(self._style.lut)))
+        for box in (self.model, self.lut):
+            box.blockSignals(False)
+        self._style = replace(self._style, model=self.model.currentData() or "", lut=self.lut.currentText())
+        self.style_changed.emit(self._style)
+
+    def set_busy(self, busy: bool) -> None:
+        """Switch between Run and Stop."""
+        self._busy = busy
+        self.run.setText("Stop" if busy else "Run")
+        bind_icon(self.run, "stop" if busy else "play")
+        self.progress.setVisible(busy)
+        self.progress.setValue(0)
+
+    def set_progress(self, fraction: float) -> None:
+        """Move the progress line."""
+        self.progress.setValue(round(1000 * fraction))
+
+    def show_reading(
+        self,
+        reading: MapReading | None,
+        absolute: bool,
+        histogram: Histogram | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Show the figures of a map, or that there is none."""
+        self.histogram.show_data(histogram, self._style.threshold)
+        if reading is None or not reading.windows:
+            text = "Run a model to see where the slide is blurred." if reading is None else "No tissue was found."
+        else:
+            text = (
+                f"<b>{100 * reading.blurred_fraction:.1f} %</b> blurred of {reading.windows:,} windows<br>"
+                f"median {blur_text(reading.median, absolute)}<br>95 % below {blur_text(reading.p95, absolute)}"
+            )
+            if seconds:
+                text += f"<br>made in {seconds:.1f} s"
+        self.figures.setText(text)
+        self.threshold_um.setVisible(absolute)
+
+    def show_worst(self, regions: list[tuple], absolute: bool, mpp: float | None) -> None:
+        """List the worst regions."""
+        self.worst.clear()
+        for region in regions:
+            item = QListWidgetItem(region_text(region, absolute, mpp))
+            item.setData(Qt.ItemDataRole.UserRole, tuple(region[:4]))
+            self.worst.addItem(item)
+        self.worst.setVisible(bool(regions))
+        self.worst_title.setVisible(bool(regions))
+
+    # --- slots ---------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _run_clicked(self) -> None:
+        (self.stop_requested if self._busy else self.run_requested).emit()
+
+    @Slot()
+    def _style_touched(self) -> None:
+        self._style = HeatmapStyle(
+            model=self.model.currentData() or "",
+            lut=self.lut.currentText(),
+            mode=self.mode.currentData(),
+            opacity=self.opacity.value() / 100,
+            threshold=self.threshold.value(),
+            emphasise=self.emphasise.isChecked(),
+            visible=self.visible_box.isChecked(),
+        )
+        self.histogram.set_threshold(self._style.threshold)
+        self._say_threshold()
+        self.style_changed.emit(self._style)
+
+    def _say_threshold(self) -> None:
+        value = self.threshold.value()
+        self.threshold_um.setText(f"levels ≈ {value * LEVEL_UM:.2f} µm" if math.isfinite(value) else "")
+
+    @Slot(QListWidgetItem)
+    def _region_clicked(self, item: QListWidgetItem) -> None:
+        self.region_chosen.emit(item.data(Qt.ItemDataRole.UserRole))

@@ -1,0 +1,401 @@
+"""The picture: a widget that paints the tiles and layers of one slide and turns mouse and keys into views."""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from focusviewer.app.controllers.tiles import TileSource
+from focusviewer.app.models.document import Document
+from focusviewer.app.models.paint_stats import PaintStats
+from focusviewer.app.models.view import View, snap_scale, step_scale
+from focusviewer.app.views.layers import Badge, HeatmapLayer, MarkLayer, Minimap, PatchLayer, ScaleBar, TileLayer
+from focusviewer.slides import TileKey, visible_tiles
+
+REST_MS = 150
+FAST_PIXELS = 5_000_000  # larger viewports scale roughly while moving and smoothly at rest
+INERTIA_MS = 16
+NOTCH = 120.0
+PREFETCH_MARGIN = 1
+
+
+class Viewport(QWidget):
+    """Shows one document.
+
+    Signals
+    -------
+    view_changed : the visible part, scale or plane is another
+    rested : the view has not changed for 150 ms
+    completed : every visible tile is on screen at its proper zoom
+    pointed : (x, y) level-0 pixel under the cursor; NaN when it left
+    plane_turned : (steps) the user asks for another plane
+    """
+
+    view_changed = Signal()
+    rested = Signal()
+    completed = Signal()
+    pointed = Signal(float, float)
+    plane_turned = Signal(int)
+
+    def __init__(self, tiles: TileSource, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tiles = tiles
+        self.document: Document | None = None
+        self.stats = PaintStats()
+        self.inertia = False
+        self.welcome = "Drop a slide here, or press Ctrl+O to open one"
+        self.tile_layer = TileLayer(tiles)
+        self.heatmap = HeatmapLayer()
+        self.patch = PatchLayer()
+        self.mark = MarkLayer()
+        self.scale_bar = ScaleBar()
+        self.minimap = Minimap()
+        self.badge = Badge()
+        self.is_complete = False
+        self._keys: list[TileKey] = []
+        self._range: tuple[int, ...] = ()
+        self._moving = False
+        self._drag: QPointF | None = None
+        self._on_map = False
+        self._velocity = QPointF()
+        self._moved_at = 0.0
+        self._rest_timer = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest_timer.timeout.connect(self._rest)
+        self._inertia_timer = QTimer(self, interval=INERTIA_MS)
+        self._inertia_timer.timeout.connect(self._glide)
+        tiles.arrived.connect(self._tile_arrived)
+        tiles.failed.connect(self._tile_arrived)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(240, 180)
+        self.setAccessibleName("Slide picture")
+
+    # --- documents and views -------------------------------------------------------------------------------
+
+    @property
+    def ratio(self) -> float:
+        """Screen pixels per logical pixel."""
+        return self.devicePixelRatioF()
+
+    @property
+    def view(self) -> View | None:
+        """The current view, None without a slide."""
+        return self.document.view if self.document else None
+
+    def sizeHint(self) -> QSize:
+        """Preferred size."""
+        return QSize(900, 700)
+
+    def show_document(self, document: Document | None) -> None:
+        """Show another slide, where it was left (or wholly, the first time)."""
+        if self.document is not None and self.document is not document:
+            self.tiles.rest(self.document.pyramid)
+        self.document = document
+        self.heatmap.image = None
+        self.mark.rect = None
+        self.patch.clear()
+        self.tile_layer.previous_plane = None
+        self._inertia_timer.stop()
+        self._range = ()
+        if document is not None:
+            document.view.resize(*self._screen_size())
+            if document.fresh:
+                document.fresh = False
+                document.view.fit()
+        self.changed()
+
+    def changed(self) -> None:
+        """Tell the world and the loader that the view is another one."""
+        self._moving = True
+        self.is_complete = False
+        self._rest_timer.start()
+        self._request()
+        self.view_changed.emit()
+        self.update()
+
+    def set_plane(self, plane: int) -> None:
+        """Show another focal plane; the last one stays on screen where tiles are missing."""
+        if self.document is None or plane == self.document.view.plane:
+            return
+        if not 0 <= plane < len(self.document.planes_um):
+            return
+        self.tile_layer.previous_plane = self.document.view.plane
+        self.document.view.plane = plane
+        self.changed()
+
+    def zoom_by(self, notches: float, at: QPointF | None = None) -> None:
+        """Zoom by wheel notches around a screen position (the middle if not given)."""
+        if self.view is None:
+            return
+        if at is None:
+            at = QPointF(self.view.width / 2, self.view.height / 2)
+        self.view.zoom_at(at.x(), at.y(), step_scale(self.view.scale, notches))
+        self.changed()
+
+    def zoom_to(self, scale: float) -> None:
+        """Zoom to a scale around the middle."""
+        if self.view is None:
+            return
+        self.view.zoom_at(self.view.width / 2, self.view.height / 2, scale)
+        self.changed()
+
+    def fit(self) -> None:
+        """Show the whole slide."""
+        if self.view is not None:
+            self.view.fit()
+            self.changed()
+
+    def go_to(self, x: float, y: float, scale: float | None = None) -> None:
+        """Centre a level-0 pixel."""
+        if self.view is not None:
+            self.view.go_to(x, y, scale)
+            self.changed()
+
+    def go_to_rect(self, x: float, y: float, width: float, height: float) -> None:
+        """Show a level-0 rectangle and outline it."""
+        if self.view is not None:
+            self.mark.rect = (x, y, width, height)
+            self.view.fit_rect(x, y, width, height)
+            self.view.go_to(self.view.cx, self.view.cy, snap_scale(self.view.scale, 0.25))
+            self.changed()
+
+    def pan_fraction(self, dx: float, dy: float) -> None:
+        """Look further by a fraction of the viewport (positive: right, down)."""
+        if self.view is not None:
+            self.view.pan_by(-dx * self.view.width, -dy * self.view.height)
+            self.changed()
+
+    def pan_pixels(self, dx: float, dy: float) -> None:
+        """Move the picture by screen pixels."""
+        if self.view is not None:
+            self.view.pan_by(dx, dy)
+            self.changed()
+
+    def _screen_size(self) -> tuple[int, int]:
+        return round(self.width() * self.ratio), round(self.height() * self.ratio)
+
+    # --- tiles ---------------------------------------------------------------------------------------------
+
+    def _request(self) -> None:
+        if self.document is None:
+            self._keys = []
+            return
+        view, pyramid = self.document.view, self.document.pyramid
+        zoom = pyramid.zoom_for(view.scale)
+        rect = view.rect()
+        step = pyramid.tile_px * 2**zoom
+        cells = (zoom, view.plane, *(math.floor(value / step) for value in rect))
+        if cells == self._range:
+            return
+        self._range = cells
+        self._keys = visible_tiles(pyramid, *rect, zoom, view.plane)
+        self.tiles.request(pyramid, self._wish_list(zoom))
+
+    def _wish_list(self, zoom: int) -> list[TileKey]:
+        """Most urgent first: the coarsest tile, what is visible, the planes beside it, the ring around it."""
+        assert self.document is not None
+        document, view = self.document, self.document.view
+        pyramid, rect = document.pyramid, view.rect()
+        wishes = [self.tiles.top_key(pyramid, view.plane), *self._keys]
+        for plane in (view.plane - 1, view.plane + 1):
+            if 0 <= plane < len(document.planes_um):
+                wishes += visible_tiles(pyramid, *rect, zoom, plane)
+        wishes += visible_tiles(pyramid, *rect, zoom, view.plane, margin=PREFETCH_MARGIN)
+        if zoom + 1 < pyramid.n_zooms:
+            wishes += visible_tiles(pyramid, *rect, zoom + 1, view.plane, margin=PREFETCH_MARGIN)
+        return list(dict.fromkeys(wishes))
+
+    @Slot(object)
+    def _tile_arrived(self, key: TileKey) -> None:
+        if self.document is not None and key.slide == self.document.pyramid.fingerprint:
+            self.update()
+
+    @Slot()
+    def _rest(self) -> None:
+        self._moving = False
+        if self.document is not None:
+            self.update()
+            self.rested.emit()
+
+    # --- painting ------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint tiles, layers and read-outs."""
+        started = perf_counter()
+        painter = QPainter(self)
+        ratio = self.ratio
+        painter.scale(1 / ratio, 1 / ratio)
+        width, height = self._screen_size()
+        painter.fillRect(0, 0, width, height, self.surround())
+        if self.document is None:
+            self._paint_welcome(painter, width, height)
+            return
+        missing = self._paint_slide(painter)
+        self._paint_readouts(painter)
+        painter.end()
+        self.stats.add(1000 * (perf_counter() - started))
+        if missing == 0 and not self.is_complete:
+            self.is_complete = True
+            self.tile_layer.previous_plane = None
+            self.completed.emit()
+
+    def surround(self) -> QColor:
+        """Colour around the slide: neutral, so that stains look as they are."""
+        dark = self.palette().color(QPalette.ColorRole.Window).lightness() < 128
+        return QColor(38, 40, 44) if dark else QColor(214, 217, 221)
+
+    def _paint_slide(self, painter: QPainter) -> int:
+        assert self.document is not None
+        view = self.document.view
+        rough = self._moving and view.width * view.height > FAST_PIXELS
+        enlarged = view.scale >= 4  # single pixels are meant to be seen then
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not rough and not enlarged)
+        missing = self.tile_layer.paint(painter, view, self.document.pyramid, self._keys)
+        self.patch.paint(painter, view)
+        self.heatmap.paint(painter, view)
+        return missing
+
+    def _paint_readouts(self, painter: QPainter) -> None:
+        assert self.document is not None
+        view, font, ratio = self.document.view, QFont(self.font()), self.ratio
+        self.patch.paint_frame(painter, view)
+        self.mark.paint(painter, view)
+        if self.minimap.visible:
+            thumb = self.tiles.get(self.tiles.top_key(self.document.pyramid, view.plane))
+            self.minimap.paint(painter, view, thumb, self.heatmap, ratio)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.scale_bar.visible:
+            self.scale_bar.paint(painter, view, self.document.mpp, font, ratio)
+        if self.patch.image is not None:
+            self.badge.paint(painter, self.patch.badge, font, ratio, synthesised=True)
+        elif len(self.document.planes_um) > 1:
+            self.badge.paint(painter, self.plane_text(), font, ratio, synthesised=False)
+
+    def plane_text(self) -> str:
+        """Which acquired plane is shown, in words."""
+        assert self.document is not None
+        planes, plane = self.document.planes_um, self.document.view.plane
+        z = f"  ·  z = {planes[plane]:+g} µm" if self.document.slide.info.z_step_known else ""
+        return f"Acquired plane {plane + 1} of {len(planes)}{z}"
+
+    def _paint_welcome(self, painter: QPainter, width: int, height: int) -> None:
+        font = QFont(self.font())
+        font.setPixelSize(round(17 * self.ratio))
+        painter.setFont(font)
+        colour = self.palette().color(QPalette.ColorRole.WindowText)
+        colour.setAlpha(150)
+        painter.setPen(colour)
+        painter.drawText(QRectF(0, 0, width, height), Qt.AlignmentFlag.AlignCenter, self.welcome)
+
+    # --- mouse, wheel, keys --------------------------------------------------------------------------------
+
+    def _screen(self, point: QPointF) -> QPointF:
+        return point * self.ratio
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the middle of the picture in the middle."""
+        if self.view is not None:
+            whole = abs(self.view.scale / self.view.fit_scale - 1) < 1e-3
+            self.view.resize(*self._screen_size())
+            if whole:
+                self.view.fit()
+            self.changed()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom at the cursor; with Ctrl, go through the focal planes."""
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        if not delta or self.view is None:
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.plane_turned.emit(1 if delta > 0 else -1)
+        else:
+            self.zoom_by(delta / NOTCH, self._screen(event.position()))
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Pinch to zoom."""
+        if isinstance(event, QNativeGestureEvent) and self.view is not None:
+            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+                at = self._screen(event.position())
+                self.view.zoom_at(at.x(), at.y(), self.view.scale * (1 + event.value()))
+                self.changed()
+                return True
+        return super().event(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to drag, or go where the minimap was clicked."""
+        self._inertia_timer.stop()
+        if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) or self.view is None:
+            return
+        at = self._screen(event.position())
+        self._on_map = self.minimap.contains(self.view, self.ratio, at)
+        self._drag = at
+        self._velocity = QPointF()
+        if self._on_map:
+            self.go_to(*self.minimap.slide_point(self.view, self.ratio, at))
+        else:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the picture; tell what is under the cursor."""
+        if self.view is None:
+            return
+        at = self._screen(event.position())
+        if self._drag is not None:
+            if self._on_map:
+                self.go_to(*self.minimap.slide_point(self.view, self.ratio, at))
+            else:
+                step, now = at - self._drag, perf_counter()
+                self._velocity = 0.5 * self._velocity + 0.5 * step / max(now - self._moved_at, 0.004)
+                self._moved_at = now
+                self.pan_pixels(step.x(), step.y())
+            self._drag = at
+        self.pointed.emit(*self.view.to_slide(at.x(), at.y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the drag, gliding on if the user has chosen so."""
+        gliding = self.inertia and self._drag is not None and not self._on_map
+        if gliding and perf_counter() - self._moved_at < 0.06:
+            self._inertia_timer.start()
+        self._drag = None
+        self.unsetCursor()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Zoom in one octave at the cursor (with Shift: out)."""
+        if self.view is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        at = self._screen(event.position())
+        if self.minimap.contains(self.view, self.ratio, at):
+            return
+        factor = 0.5 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 2.0
+        self.view.zoom_at(at.x(), at.y(), snap_scale(self.view.scale * factor, 0.1))
+        self.changed()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Clear the read-outs of the cursor."""
+        self.pointed.emit(math.nan, math.nan)
+
+    @Slot()
+    def _glide(self) -> None:
+        self._velocity *= 0.92
+        step = self._velocity * (INERTIA_MS / 1000)
+        if math.hypot(step.x(), step.y()) < 0.5:
+            self._inertia_timer.stop()
+            return
+        self.pan_pixels(step.x(), step.y())
