@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from focusviewer.files import output_folder
+
 Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Training data; FOCUSVIEWER_DATA or ../shared/data when missing."),
@@ -30,20 +32,18 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def focus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
     """FocusLiteNN with 1, 2 and 10 kernels, on simulated focal stacks of real sharp patches."""
-    from focusviewer.files import output_folder
+    output_folder(out)
     from focusviewer.training import FocusConfig, train_focus
 
-    output_folder(out)
     _tell(train_focus(data, out, FocusConfig(**_given(minutes=minutes, seed=seed))))
 
 
 @commands.command()
 def refocus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
     """The fast refocusing engine, on simulated focal stacks of real sharp patches."""
-    from focusviewer.files import output_folder
+    output_folder(out)
     from focusviewer.training import RefocusConfig, train_refocus
 
-    output_folder(out)
     _tell(train_refocus(data, out, RefocusConfig(**_given(minutes=minutes, seed=seed))))
 
 

@@ -1,0 +1,102 @@
+"""Whatever is wrong with the input: one clear line on stderr, nothing on stdout, exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_tools import Outcome, tissue_like
+from PIL import Image
+
+Command = Callable[..., Outcome]
+
+KINDS = ("missing", "empty file", "truncated slide", "text named svs", "folder without images", "one pixel")
+
+
+def make(kind: str, folder: Path) -> Path:
+    path = folder / f"{kind}.svs"
+    if kind == "empty file":
+        path.touch()
+    elif kind == "truncated slide":
+        whole = folder / "whole.tif"
+        Image.fromarray(tissue_like(600, 800)).save(whole)
+        data = whole.read_bytes()
+        path.write_bytes(data[: len(data) // 3])
+    elif kind == "text named svs":
+        path.write_text("This is a letter, not a slide.\n" * 50)
+    elif kind == "folder without images":
+        path = folder / kind
+        path.mkdir()
+        (path / "notes.txt").write_text("nothing to see")
+    elif kind == "one pixel":
+        path = folder / "one pixel.png"
+        Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(path)
+    return path
+
+
+def check(outcome: Outcome, name: str) -> None:
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    lines = outcome.err.strip().splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("focusviewer: ")
+    assert name in lines[0]
+    assert "Traceback" not in lines[0]
+
+
+@pytest.mark.parametrize("json", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_info_explains(command: Command, tmp_path: Path, kind: str, json: bool) -> None:
+    path = make(kind, tmp_path)
+    check(command("info", path, *(["--json"] if json else [])), path.name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_score_and_heatmap_explain(command: Command, tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path)
+    check(command("score", path, "--model", "mlv"), path.name)
+    check(command("heatmap", path, "--model", "mlv", "--out", tmp_path / "out"), path.name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refocus_and_simulate_explain(command: Command, tmp_path: Path, kind: str, adding_engine: object) -> None:
+    path = make(kind, tmp_path)
+    check(command("refocus", path, "--z", "1", "--mpp", "0.25", "--out", tmp_path / "out.png"), path.name)
+    check(command("simulate", "defocus", path, "--z", "1", "--mpp", "0.25", "--out", tmp_path / "o.png"), path.name)
+
+
+def test_a_real_slide_that_was_cut_short_is_explained(command: Command, tmp_path: Path, data_dir: Path) -> None:
+    path = tmp_path / "cut.svs"
+    data = (data_dir / "wsi" / "cmu-1-small-region.svs").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    check(command("info", path), path.name)
+
+
+def test_an_output_folder_that_cannot_be_made_is_explained(command: Command, tmp_path: Path, picture: Path) -> None:
+    blocker = tmp_path / "a file"
+    blocker.touch()
+    check(command("heatmap", picture, "--model", "mlv", "--out", blocker / "results"), "a file")
+    check(command("simulate", "defocus", picture, "--z", "1", "--mpp", "1", "--out", blocker / "x.png"), "a file")
+    check(command("train", "focus", "--out", blocker / "weights"), "a file")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--mpp", "1000"), "1000"),
+        (("--mpp", "0"), "--mpp"),
+        (("--mpp", "nan"), "--mpp"),
+        (("--magnification", "-20"), "--magnification"),
+        (("--mpp", "0.25", "--magnification", "40"), "--magnification"),
+    ],
+)
+def test_an_impossible_scale_is_refused(command: Command, picture: Path, options: tuple[str, ...], word: str) -> None:
+    check(command("info", picture, *options), word)
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones(command: Command, picture: Path) -> None:
+    outcome = command("score", picture, "--model", "mlw")
+    check(outcome, "mlw")
+    assert "mlv" in outcome.err
