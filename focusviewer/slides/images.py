@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +23,78 @@ MAX_PIXELS = 600_000_000
 """Larger pictures would not fit beside everything else: they have to be tiled TIFF."""
 
 
-class ArraySlide(Slide):
-    """An image that is in memory.
+@dataclass(frozen=True)
+class Header:
+    """What a picture's header says; ``deep`` means more than 8 bits per sample."""
+
+    width: int
+    height: int
+    deep: bool
+    format: str
+    meta: dict[str, Any]
+
+
+class PictureSlide(Slide):
+    """A plain picture, decoded as a whole when it is first read.
 
     Parameters
     ----------
-    pixels : uint8 (H, W, 3)
-    info : SlideInfo
+    path : Path
+    limits : (float, float), optional
+        Stored values to show as black and white; judged from the picture itself when not given.
+
+    Raises
+    ------
+    SlideError
+        If the header cannot be read.
     """
 
-    def __init__(self, pixels: RGB, info: SlideInfo) -> None:
-        self._pixels: RGB | None = pixels
-        self.info = info
+    def __init__(self, path: Path, limits: tuple[float, float] | None = None) -> None:
+        header = picture_header(path)
+        self._limits = limits
+        self._pixels: RGB | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        dpi = header.meta.get("dpi")
+        stated = 25400.0 / float(dpi[0]) if dpi and float(dpi[0]) > 1 else None
+        icc = header.meta.get("icc_profile")
+        self.info = SlideInfo(
+            path=path,
+            format=header.format,
+            vendor=None,
+            levels=(Level(header.width, header.height, 1.0),),
+            stated_mpp=stated,
+            mpp=usable_mpp(stated),
+            properties={f"picture.{k}": str(v) for k, v in header.meta.items() if isinstance(v, str | int | float)},
+            icc_profile=icc if isinstance(icc, bytes) else None,
+            fingerprint=fingerprint(path),
+        )
+
+    def load(self) -> RGB:
+        """The whole picture, uint8 (H, W, 3).
+
+        Raises
+        ------
+        SlideError
+            If it is damaged, or the slide has been closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise SlideError(f"Cannot read {self.name}", "the slide has been closed")
+            if self._pixels is None:
+                raw, pixel_format = decode_picture(self.path)
+                if self._limits is not None:
+                    pixel_format = replace(pixel_format, low=self._limits[0], high=self._limits[1])
+                else:
+                    pixel_format = ranged(pixel_format, [raw])
+                self._pixels = pixel_format.rgb(raw)
+            return self._pixels
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""
-        pixels = self._pixels
-        if pixels is None:
-            raise SlideError(f"Cannot read {self.name}", "the slide has been closed")
         if region.level or region.plane:
             raise IndexError(f"{self.name} has one level and one plane")
+        pixels = self.load()
         out = white(region.height, region.width)
         height, width = pixels.shape[:2]
         x0, x1 = max(region.x, 0), min(region.x + region.width, width)
@@ -49,61 +105,58 @@ class ArraySlide(Slide):
 
     def close(self) -> None:
         """Release the memory."""
-        self._pixels = None
+        with self._lock:
+            self._closed, self._pixels = True, None
 
 
-def decode_picture(path: Path) -> tuple[Raw, PixelFormat, str, dict[str, Any]]:
+def decode_picture(path: Path) -> tuple[Raw, PixelFormat]:
     """Decode a picture with Pillow.
 
     Returns
     -------
-    samples (H, W) or (H, W, n), their pixel format without a value range, the format's name, Pillow's info
+    samples (H, W) or (H, W, n), and their pixel format without a value range
 
     Raises
     ------
     SlideError
         If it is damaged or too large.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = None  # our own limit below says what to do instead
-    try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise SlideError(
-                    f"Cannot open {path.name}",
-                    f"{picture.width} x {picture.height} pixels are too many for a plain picture",
-                    "Convert it to a tiled, pyramidal TIFF.",
-                )
-            info: dict[str, Any] = {str(key): value for key, value in picture.info.items()}
-            raw, pixel_format = _samples(picture)
-            return raw, pixel_format, str(picture.format), info
-    except SlideError:
-        raise
-    except UnidentifiedImageError as error:
-        raise SlideError(f"Cannot open {path.name}", "it is not an image this program knows", "") from error
-    except OSError as error:
-        raise SlideError(f"Cannot open {path.name}", _reason(error), "Copy it again from its source.") from error
-    except Exception as error:  # damaged files make codecs raise many kinds
-        raise SlideError(f"Cannot open {path.name}", f"the image is damaged ({error})", "") from error
+    with _opened(path) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise SlideError(
+                f"Cannot open {path.name}",
+                f"{picture.width} x {picture.height} pixels are too many for a plain picture",
+                "Convert it to a tiled, pyramidal TIFF.",
+            )
+        return _samples(picture)
 
 
-def picture_header(path: Path) -> tuple[int, int, bool]:
-    """Width, height, and whether samples have more than 8 bits, from the header alone.
+def picture_header(path: Path) -> Header:
+    """Read a picture's header and no pixels.
 
     Raises
     ------
     SlideError
         If the header cannot be read.
     """
+    with _opened(path) as picture:
+        meta = {str(key): value for key, value in picture.info.items()}
+        deep = picture.mode.startswith(("I", "F"))
+        return Header(picture.width, picture.height, deep, str(picture.format), meta)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = None
+    Image.MAX_IMAGE_PIXELS = None  # our own limit says what to do instead
     try:
         with Image.open(path) as picture:
-            return picture.width, picture.height, picture.mode.startswith(("I", "F"))
-    except Exception as error:
-        raise SlideError(f"Cannot read {path.name}", _reason(error), "Copy it again from its source.") from error
+            yield picture
+    except SlideError:
+        raise
+    except Exception as error:  # damaged files make codecs raise many kinds
+        raise SlideError(f"Cannot open {path.name}", _reason(error), "Copy it again from its source.") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -140,7 +193,7 @@ def ranged(pixel_format: PixelFormat, samples: list[Raw]) -> PixelFormat:
     if pixel_format.photometric == PALETTE:
         return pixel_format
     low, high = value_range(samples, colour)
-    return PixelFormat(pixel_format.photometric, pixel_format.alpha, pixel_format.colormap, low, high)
+    return replace(pixel_format, low=low, high=high)
 
 
 def open_picture(path: Path) -> Slide:
@@ -151,22 +204,6 @@ def open_picture(path: Path) -> Slide:
     SlideError
         If it cannot be decoded.
     """
-    raw, pixel_format, kind, meta = decode_picture(path)
-    pixels = ranged(pixel_format, [raw]).rgb(raw)
-    dpi = meta.get("dpi")
-    stated = 25400.0 / float(dpi[0]) if dpi and float(dpi[0]) > 1 else None
-    icc = meta.get("icc_profile")
-    info = SlideInfo(
-        path=path,
-        format=kind,
-        vendor=None,
-        levels=(Level(pixels.shape[1], pixels.shape[0], 1.0),),
-        stated_mpp=stated,
-        mpp=usable_mpp(stated),
-        properties={
-            f"picture.{key}": str(value) for key, value in meta.items() if isinstance(value, str | int | float)
-        },
-        icc_profile=icc if isinstance(icc, bytes) else None,
-        fingerprint=fingerprint(path),
-    )
-    return ArraySlide(pixels, info)
+    slide = PictureSlide(path)
+    slide.load()  # a damaged picture is better told now than tile by tile
+    return slide

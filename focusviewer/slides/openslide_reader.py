@@ -10,7 +10,7 @@ import numpy as np
 
 from focusviewer.errors import SlideError
 from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo, usable_mpp
-from focusviewer.slides.pixels import over_white
+from focusviewer.slides.pixels import over_white, white
 from focusviewer.slides.rawfile import fingerprint
 from focusviewer.slides.tiffmeta import number
 
@@ -90,14 +90,18 @@ class OpenSlideSlide(Slide):
         )
 
     def read_region(self, region: Region) -> RGB:
-        """See :meth:`Slide.read_region`."""
-        out = np.empty((region.height, region.width, 3), np.uint8)
-        downsample = self.levels[region.level].downsample
-        rows = max(1, _MAX_READ_PX // max(region.width, 1))  # bounds the memory of one read
-        for top in range(0, region.height, rows):
-            y = region.y + round(top * downsample)
-            size = (region.width, min(rows, region.height - top))
-            out[top : top + rows] = self._read((region.x, y), region.level, size)
+        """See :meth:`Slide.read_region`; corners of coarse levels are rounded to whole pixels."""
+        level = self.levels[region.level]
+        x, y = (int(np.floor(v / level.downsample + 0.5)) for v in (region.x, region.y))
+        out = white(region.height, region.width)
+        # OpenSlide paints up to a pixel off when the corner lies outside, so it is asked for the inside only.
+        x0, x1 = max(x, 0), min(x + region.width, level.width)
+        y0, y1 = max(y, 0), min(y + region.height, level.height)
+        rows = max(1, _MAX_READ_PX // max(x1 - x0, 1))  # bounds the memory of one read
+        for top in range(y0, y1 if x1 > x0 else y0, rows):
+            bottom = min(top + rows, y1)
+            corner = round(x0 * level.downsample), round(top * level.downsample)
+            out[top - y : bottom - y, x0 - x : x1 - x] = self._read(corner, region.level, (x1 - x0, bottom - top))
         return out
 
     def _read(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> RGB:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from focusviewer.errors import SlideError
 from focusviewer.slides.base import RGB, Region, Slide
-from focusviewer.slides.images import SUFFIXES, ArraySlide, decode_picture, picture_header, ranged
+from focusviewer.slides.images import SUFFIXES, PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.rawfile import fingerprint
 from focusviewer.slides.tiffmeta import plane_positions
 
@@ -82,7 +82,7 @@ class PlaneFolder(Slide):
     ----------
     folder : Path
     open_plane : callable
-        Opens a file that is not a plain picture (a tiled plane).
+        Opens a plane that may be more than a plain picture (TIFF).
 
     Raises
     ------
@@ -94,7 +94,7 @@ class PlaneFolder(Slide):
         self._files = plane_files(folder)
         self._open_plane = open_plane
         headers = [picture_header(path) for path in self._files]
-        sizes = [header[:2] for header in headers]
+        sizes = [(header.width, header.height) for header in headers]
         usual = Counter(sizes).most_common(1)[0][0]
         for path, size in zip(self._files, sizes, strict=True):
             if size != usual:
@@ -108,7 +108,7 @@ class PlaneFolder(Slide):
         self._lock = threading.Lock()
         self._busy: dict[int, threading.Lock] = {}
         self._closed = False
-        self._deep = self._deep_range() if any(header[2] for header in headers) else None
+        self._deep = self._deep_range() if any(header.deep for header in headers) else None
         first = self._plane(0).info
         positions, known, _ = plane_positions(None, len(self._files))
         self.info = replace(
@@ -126,7 +126,7 @@ class PlaneFolder(Slide):
         """Value range of planes with more than 8 bits, judged on three of them; all planes share it."""
         picks = sorted({0, len(self._files) // 2, len(self._files) - 1})
         decoded = [decode_picture(self._files[i]) for i in picks]
-        form = ranged(decoded[0][1], [raw for raw, *_ in decoded])
+        form = ranged(decoded[0][1], [raw for raw, _ in decoded])
         return None if form.low is None or form.high is None else (form.low, form.high)
 
     def _plane(self, index: int) -> Slide:
@@ -151,18 +151,25 @@ class PlaneFolder(Slide):
 
     def _decode(self, index: int) -> Slide:
         path = self._files[index]
-        if self._deep is None:
+        if self._deep is None and path.suffix.lower() in (".tif", ".tiff"):
             return self._open_plane(path)
-        raw, form, _, _ = decode_picture(path)
-        form = replace(form, low=self._deep[0], high=self._deep[1])
-        return ArraySlide(form.rgb(raw), self._open_plane(path).info)
+        return PictureSlide(path, self._deep)
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""
-        return self._plane(region.plane).read_region(replace(region, plane=0))
+        plane = self._plane(region.plane)
+        if region.level >= len(plane.levels):
+            raise SlideError(
+                f"Cannot read a plane of {self.name}",
+                f"{plane.name} holds fewer levels than {self._files[0].name}",
+                "Write all planes in the same way.",
+            )
+        return plane.read_region(replace(region, plane=0))
 
     def close(self) -> None:
         """Release the planes."""
         with self._lock:
             self._closed = True
+            for slide in self._open.values():
+                slide.close()
             self._open.clear()

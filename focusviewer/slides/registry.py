@@ -130,6 +130,8 @@ def _look(path: Path) -> bytes:
         if stat.S_ISDIR(status.st_mode):
             next(path.iterdir(), None)  # a folder may be closed to us
             return b""
+        if not stat.S_ISREG(status.st_mode):
+            raise SlideError(f"Cannot open {shown}", "it is neither a file nor a folder", "Check the path.")
         with path.open("rb") as file:
             head = file.read(512)
     except FileNotFoundError as error:
