@@ -32,26 +32,22 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def focus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
     """FocusLiteNN with 1, 2 and 10 kernels, on simulated focal stacks of real sharp patches."""
-    output_folder(out)
-    from focusviewer.training import FocusConfig, train_focus
+    output_folder(out)  # before torch is loaded
+    from focusviewer.training.focus import FocusConfig, train_focus
 
-    _tell(train_focus(data, out, FocusConfig(**_given(minutes=minutes, seed=seed))))
+    for name, path in train_focus(data, out, FocusConfig(**_given(minutes=minutes, seed=seed))).items():
+        typer.echo(f"{name}: {path}")
 
 
 @commands.command()
 def refocus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
     """The fast refocusing engine, on simulated focal stacks of real sharp patches."""
-    output_folder(out)
-    from focusviewer.training import RefocusConfig, train_refocus
+    output_folder(out)  # before torch is loaded
+    from focusviewer.training.refocus import RefocusConfig, train_refocus
 
-    _tell(train_refocus(data, out, RefocusConfig(**_given(minutes=minutes, seed=seed))))
+    typer.echo(f"fast: {train_refocus(data, out, RefocusConfig(**_given(minutes=minutes, seed=seed)))}")
 
 
 def _given(**options: float | int | None) -> dict[str, Any]:
     """The options that were given; the rest keep the trainer's defaults."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _tell(written: dict[str, Path]) -> None:
-    for name, path in written.items():
-        typer.echo(f"{name}: {path}")

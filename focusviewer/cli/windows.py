@@ -35,12 +35,6 @@ def view(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Slides to open.")] = None,
 ) -> int:
     """Open the window."""
-    if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
-        raise UserError(
-            "No window can be opened",
-            "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-            "Run it in a desktop session, or use the other commands; focusviewer demo --snapshot DIR saves pictures.",
-        )
     missing = [path for path in paths or [] if not path.exists()]
     if missing:
         raise UserError(f"Cannot open {missing[0]}", "there is no such file or folder", "Check the path.")
@@ -65,8 +59,6 @@ def demo(
         note(f"No display: running off-screen, pictures go to {snapshot}{os.sep}")
     if snapshot is not None:
         output_folder(snapshot)
-        # Off-screen windows need no display at all; Qt reads this when the application starts.
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     figures = _app().run_demo(snapshot)
     if snapshot is not None:
         print_json(figures)
