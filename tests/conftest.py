@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Before anything imports Qt: tests never need a display.
@@ -26,3 +27,9 @@ def _own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("FOCUSVIEWER_CACHE", str(home / "cache"))
     monkeypatch.setenv("FOCUSVIEWER_CONFIG", str(home / "config"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A random generator that is the same in every run."""
+    return np.random.default_rng(12345)

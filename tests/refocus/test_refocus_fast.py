@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from focusviewer.errors import UserError
+from focusviewer.optics import Camera, Optics, defocus_image
+from focusviewer.refocus import engines, get_engine
+from focusviewer.refocus.fast import FastRefocuser
+from focusviewer.refocus.operators import HYPOTHESES
+from focusviewer.refocus.selector import Selector
+
+
+def texture(seed: int = 0, size: int = 160) -> np.ndarray:
+    """Dark irregular blobs on a light ground: float32 (size, size, 3)."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    fine = gaussian_filter(rng.standard_normal((size, size)), 1.0)
+    coarse = gaussian_filter(rng.standard_normal((size, size)), 5.0)
+    density = np.clip(fine / fine.std() * 0.2 + coarse / coarse.std() * 0.2 + 0.3, 0, 1)
+    return (10 ** -(density[..., None] * np.array([0.6, 0.9, 0.4]))).astype(np.float32)
+
+
+def engine_that_believes(tmp_path: Path, hypothesis: int) -> FastRefocuser:
+    """An engine whose selector always gives one hypothesis."""
+    selector = Selector(8)
+    for parameter in selector.parameters():
+        torch.nn.init.zeros_(parameter)
+    selector.leave.bias.data[hypothesis] = 30.0
+    path = tmp_path / "selector.safetensors"
+    save_file(selector.state_dict(), str(path))
+    return FastRefocuser(path)
+
+
+def pixels(image: np.ndarray) -> np.ndarray:
+    return (image * 255 + 0.5).astype(np.uint8)
+
+
+def error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean((a.astype(float) - b.astype(float)) ** 2))
+
+
+@pytest.fixture
+def believes_2um(tmp_path: Path) -> FastRefocuser:
+    index = next(i for i, guess in enumerate(HYPOTHESES) if guess.blur_um == 2.0)
+    return engine_that_believes(tmp_path, index)
+
+
+def test_z_zero_returns_the_scan_bit_for_bit(believes_2um: FastRefocuser, rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (63, 70, 3), dtype=np.uint8)
+    assert np.array_equal(believes_2um.render(believes_2um.encode([image], 0.25), 0.0), image)
+
+
+def test_turning_to_the_tissue_sharpens_and_away_blurs(believes_2um: FastRefocuser) -> None:
+    sharp = texture()
+    blurred = pixels(defocus_image(sharp, 2.0, 0.25, Optics(na=0.7)))
+    encoded = believes_2um.encode([blurred], 0.25)
+    best = believes_2um.render(encoded, 2.0)
+    assert encoded.best_z_um == pytest.approx(2.0, abs=0.01)
+    assert error(best, pixels(sharp)) < 0.5 * error(blurred, pixels(sharp))
+    assert believes_2um.render(encoded, -2.0).std() < blurred.std() < best.std()
+
+
+def test_all_in_focus_target_is_the_best_uniform_one_on_a_flat_section(believes_2um: FastRefocuser) -> None:
+    blurred = pixels(defocus_image(texture(), 2.0, 0.25))
+    encoded = believes_2um.encode([blurred], 0.25)
+    both = [believes_2um.render(encoded, t) for t in (2.0, believes_2um.all_in_focus_target(encoded))]
+    assert np.abs(both[0].astype(int) - both[1]).max() <= 1
+
+
+def test_a_target_map_refocuses_each_part_by_itself(believes_2um: FastRefocuser) -> None:
+    blurred = pixels(defocus_image(texture(), 2.0, 0.25))
+    encoded = believes_2um.encode([blurred], 0.25)
+    target = np.zeros(encoded.shape, np.float32)
+    target[:, 80:] = 2.0
+    mixed = believes_2um.render(encoded, target)
+    assert np.abs(mixed[:, :72].astype(int) - blurred[:, :72]).max() <= 1
+    assert error(mixed[:, 88:], believes_2um.render(encoded, 2.0)[:, 88:]) < 1.0
+
+
+def test_the_focus_turns_smoothly(believes_2um: FastRefocuser) -> None:
+    encoded = believes_2um.encode([pixels(defocus_image(texture(), 2.0, 0.25))], 0.25)
+    series = [believes_2um.render(encoded, float(z)).astype(float) for z in np.arange(-1, 3.01, 0.1)]
+    steps = [float(np.abs(a - b).mean()) for a, b in itertools.pairwise(series)]
+    assert max(steps) < 2.5
+
+
+def test_glass_stays_as_it_is(believes_2um: FastRefocuser) -> None:
+    rng = np.random.default_rng(0)
+    glass = Camera(noise=0.0).capture(np.full((96, 96, 3), 0.93, np.float32), rng)
+    encoded = believes_2um.encode([glass], 0.25)
+    for z in (-2.0, 1.0, 3.0):
+        assert np.abs(believes_2um.render(encoded, z).astype(int) - glass).max() <= 1
+
+
+def test_acquired_planes_come_back_as_they_are_and_gaps_lie_between(tmp_path: Path) -> None:
+    engine = engine_that_believes(tmp_path, 0)
+    sharp = texture(3)
+    planes = [pixels(defocus_image(sharp, abs(z), 0.25)) for z in (-2.0, 0.0, 2.0)]
+    encoded = engine.encode(planes, 0.25, (-2.0, 0.0, 2.0))
+    for plane, z in zip(planes, (-2.0, 0.0, 2.0), strict=True):
+        assert np.array_equal(engine.render(encoded, z), plane)
+    between = engine.render(encoded, 1.0)
+    assert planes[2].std() < between.std() <= planes[1].std() + 1
+
+
+def test_planes_may_come_in_any_order(tmp_path: Path) -> None:
+    engine = engine_that_believes(tmp_path, 0)
+    planes = [pixels(defocus_image(texture(4), z, 0.25)) for z in (2.0, 0.0)]
+    encoded = engine.encode(planes, 0.25, (2.0, 0.0))
+    assert np.array_equal(engine.render(encoded, 2.0), planes[0])
+
+
+def test_known_focus_maps_replace_the_estimate(tmp_path: Path) -> None:
+    engine = engine_that_believes(tmp_path, 0)
+    blurred = pixels(defocus_image(texture(5), 1.5, 0.25))
+    encoded = engine.encode([blurred], 0.25, focus_maps=[np.full(blurred.shape[:2], 1.5, np.float32)])
+    assert encoded.best_z_um == pytest.approx(1.5, abs=0.01)
+    assert engine.render(encoded, 1.5).std() > blurred.std()
+
+
+@pytest.mark.parametrize(
+    ("planes", "mpp", "zs"),
+    [(1, 1.2, (0.0,)), (1, 0.05, (0.0,)), (2, 0.25, (0.0,)), (0, 0.25, ())],
+)
+def test_what_it_cannot_do_is_said(believes_2um: FastRefocuser, planes: int, mpp: float, zs: tuple[float, ...]) -> None:
+    with pytest.raises(UserError):
+        believes_2um.encode([np.zeros((32, 32, 3), np.uint8)] * planes, mpp, zs)
+
+
+def test_planes_of_unequal_size_are_refused(believes_2um: FastRefocuser) -> None:
+    with pytest.raises(UserError, match="size"):
+        believes_2um.encode([np.zeros((32, 32, 3), np.uint8), np.zeros((32, 40, 3), np.uint8)], 0.25, (0.0, 1.0))
+
+
+def test_a_target_map_of_the_wrong_size_is_refused(believes_2um: FastRefocuser) -> None:
+    encoded = believes_2um.encode([np.zeros((32, 32, 3), np.uint8)], 0.25)
+    with pytest.raises(UserError, match="target map"):
+        believes_2um.render(encoded, np.zeros((16, 16), np.float32))
+
+
+def test_the_registry_lists_and_builds_the_engine() -> None:
+    assert [entry.name for entry in engines()] == ["fast"]
+    assert get_engine("fast").parameters() > 10_000
+    with pytest.raises(UserError, match="fast"):
+        get_engine("magic")
