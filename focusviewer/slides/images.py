@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from focusviewer.slides.rawfile import fingerprint
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".pgm"})
 """Names that a plane of a stack or a plain picture may end with."""
+
+# Pillow's remarks about odd metadata would reach the terminal; errors are told in our own words.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MAX_PIXELS = 600_000_000
 """Larger pictures would not fit beside everything else: they have to be tiled TIFF."""

@@ -12,7 +12,7 @@ from focusviewer.slides.base import Slide
 from focusviewer.slides.images import SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification
-from focusviewer.slides.tiffpages import UnsureError
+from focusviewer.slides.tiffpages import DamagedError, UnsureError
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -30,7 +30,8 @@ class Reader:
     supports : callable
         (path, first bytes) -> whether this reader may open it; looks, but does not parse.
     open : callable
-        path -> Slide; raises UnsureError to leave the file to the next reader, SlideError when it is damaged.
+        path -> Slide; raises UnsureError to leave the file to the next reader, SlideError when it cannot open it
+        (others still try), DamagedError when nobody should.
     """
 
     name: str
@@ -111,6 +112,8 @@ def _open_file(path: Path, head: bytes) -> Slide:
             return reader.open(path)
         except UnsureError:
             continue
+        except DamagedError:
+            raise
         except SlideError as error:
             problem = problem or error  # the reader with the highest priority knows the format best
         except Exception as error:  # a damaged file can upset any parser

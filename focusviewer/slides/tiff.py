@@ -19,6 +19,7 @@ from focusviewer.slides.tiffmeta import plane_positions, tag_properties, usable
 from focusviewer.slides.tiffpages import (
     ArrayPage,
     BlankPage,
+    DamagedError,
     MergedPage,
     PageImage,
     TiledPage,
@@ -206,9 +207,9 @@ def _check_data(stack: list[list[PageImage]], size: int, name: str) -> None:
                 page.width, page.height, page.format = known.width, known.height, known.format
 
 
-def truncated(name: str, needed: int, size: int) -> SlideError:
+def truncated(name: str, needed: int, size: int) -> DamagedError:
     """The error for a file that ends too early."""
-    return SlideError(
+    return DamagedError(
         f"Cannot open {name}",
         f"the file is cut off: it has {size:,} bytes, and its image data needs at least {needed:,}",
         "Copy it again from its source.",
@@ -220,7 +221,7 @@ def check_complete(raw: RawFile, name: str) -> None:
 
     Raises
     ------
-    SlideError
+    DamagedError
         If a page of the chain lies beyond the end of the file.
     """
     head = raw.read_at(0, 16)

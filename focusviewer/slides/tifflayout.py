@@ -133,7 +133,9 @@ def _from_series(series: Any) -> tuple[list[list[Any]], Contiguous | None]:
     colours = 1
     if "C" in axes and shape[axes.index("C")] == 3 and keyframe.samplesperpixel == 1 and keyframe.dtype == "uint8":
         colours = 3
-    if any(page is not None and page.parent.filehandle.path != keyframe.parent.filehandle.path for page in series.pages):
+    if any(
+        page is not None and page.parent.filehandle.path != keyframe.parent.filehandle.path for page in series.pages
+    ):
         raise UnsureError("planes spread over several files")
     total = math.prod(shape)
 

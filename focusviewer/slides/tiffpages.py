@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import SlideError
 from focusviewer.slides.base import RGB
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import CMYK, MIN_IS_WHITE, PALETTE, PHOTO_RGB, YCBCR, PixelFormat, Raw, value_range
@@ -21,6 +22,10 @@ _READABLE = (MIN_IS_WHITE, 1, PHOTO_RGB, PALETTE, CMYK, YCBCR)
 
 class UnsureError(Exception):
     """A file that this reader might show wrongly; the next reader should try."""
+
+
+class DamagedError(SlideError):
+    """A file that is certainly damaged; a reader that opens it all the same would hide that."""
 
 
 class PageImage(ABC):

@@ -24,7 +24,9 @@ def texture(height: int, width: int, seed: int = 0) -> Image:
     return np.stack(channels, axis=-1).clip(0, 255).astype(np.uint8)
 
 
-def write_svs(path: Path, image: Image, *, levels: int = 3, mpp: str | None = "0.2500", power: str | None = "40") -> Path:
+def write_svs(
+    path: Path, image: Image, *, levels: int = 3, mpp: str | None = "0.2500", power: str | None = "40"
+) -> Path:
     """An Aperio-like slide: JPEG tiles, thumbnail, levels by 4, label and macro."""
     height, width = image.shape[:2]
     text = f"Aperio Image Library v12.0.15 \r\n{width}x{height} [0,0 {width}x{height}] (256x256) JPEG/RGB Q=90"

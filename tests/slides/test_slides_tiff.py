@@ -145,7 +145,9 @@ def test_generic_pyramid_of_tiled_pages(tmp_path: Path, make_texture: Maker) -> 
     path = tmp_path / "generic.tif"
     with tifffile.TiffWriter(path) as out:
         for factor in (1, 2, 4):
-            out.write(shrink(image, factor), tile=(128, 128), photometric="rgb", subfiletype=int(factor > 1), metadata=None)
+            out.write(
+                shrink(image, factor), tile=(128, 128), photometric="rgb", subfiletype=int(factor > 1), metadata=None
+            )
     with open_slide(path) as slide:
         assert [lv.width for lv in slide.levels] == [650, 325, 162]
         assert np.array_equal(whole(slide, 2), shrink(image, 4))
@@ -153,7 +155,9 @@ def test_generic_pyramid_of_tiled_pages(tmp_path: Path, make_texture: Maker) -> 
 
 
 @pytest.mark.parametrize("resolution", [(10.0, 10.0), (1.0, 1.0), (28.35, 28.35)])
-def test_impossible_pixel_size_is_not_used(tmp_path: Path, make_texture: Maker, resolution: tuple[float, float]) -> None:
+def test_impossible_pixel_size_is_not_used(
+    tmp_path: Path, make_texture: Maker, resolution: tuple[float, float]
+) -> None:
     path = tmp_path / "odd.tif"
     tifffile.imwrite(path, make_texture(64, 64), resolution=resolution, resolutionunit="CENTIMETER", metadata=None)
     with open_slide(path) as slide:
