@@ -157,6 +157,7 @@ class FocusLiteNN(FocusModel):
 
     def start_thread(self) -> None:
         """Keep the calling thread to one core; every worker scores its own piece."""
+        torch.get_num_threads()  # the first use in a thread sets its count to the default; have that behind us
         torch.set_num_threads(1)
         # The call sets this thread's count and the default of threads to come: put the latter back.
         other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
@@ -175,8 +176,10 @@ class FocusLiteNN(FocusModel):
         rows, cols = ((side - 2 * PADDING - self.window_px) // self.stride_px + 1 for side in image.shape[:2])
         if rows < 1 or cols < 1:
             raise ValueError(f"image {image.shape[:2]} is smaller than a window of {self.window_px} px")
+        if not (image.flags.writeable and image.flags.c_contiguous):
+            image = image.copy()  # torch takes neither read-only nor reversed arrays as they are
         with torch.inference_mode():
-            high, low = _pooled_cells(torch.from_numpy(np.ascontiguousarray(image)), weights, rows, cols)
+            high, low = _pooled_cells(torch.from_numpy(image), weights, rows, cols)
             scores = (high @ weights.on_max + low @ weights.on_min + weights.offset).clamp_(min=0).numpy()
         return ScoreGrid(scores, self.window_px, self.stride_px)
 

@@ -16,9 +16,7 @@ BLOCK_WINDOWS = 28
 
 _LEAST_WINDOWS = 8
 _BLOCKS_PER_THREAD = 4  # so that small slides keep every thread busy, and show progress
-
-_SPARSE = 0.5  # a block less covered than this is cut further, so that little glass is read
-_SMALLEST = 4
+_READ_MARGIN = 2.5  # strides each way that are read beyond a block's: windows overlap, file tiles are cut
 
 
 @dataclass(frozen=True)
@@ -97,19 +95,18 @@ class Block:
         """Index of the block in an array of windows."""
         return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
 
+    def cut(self, at: int, axis: int) -> tuple[Block, Block]:
+        """The block in two: its first ``at`` rows (axis 0) or columns (axis 1), and the others."""
+        if axis == 0:
+            first = Block(self.row, self.col, at, self.cols)
+            return first, Block(self.row + at, self.col, self.rows - at, self.cols)
+        first = Block(self.row, self.col, self.rows, at)
+        return first, Block(self.row, self.col + at, self.rows, self.cols - at)
+
     def halves(self) -> tuple[Block, Block]:
-        """The block cut across its longer side (which must be at least 2)."""
-        if self.rows >= self.cols:
-            cut = self.rows // 2
-            return (
-                Block(self.row, self.col, cut, self.cols),
-                Block(self.row + cut, self.col, self.rows - cut, self.cols),
-            )
-        cut = self.cols // 2
-        return (
-            Block(self.row, self.col, self.rows, cut),
-            Block(self.row, self.col + cut, self.rows, self.cols - cut),
-        )
+        """The block cut in the middle of its longer side (which must be at least 2)."""
+        axis = 0 if self.rows >= self.cols else 1
+        return self.cut(max(self.rows, self.cols) // 2, axis)
 
 
 def blocks(wanted: npt.NDArray[np.bool_], threads: int = 1) -> Iterator[Block]:
@@ -141,11 +138,42 @@ def _tight(wanted: npt.NDArray[np.bool_], block: Block) -> Iterator[Block]:
         int(in_rows[-1] - in_rows[0]) + 1,
         int(in_cols[-1] - in_cols[0]) + 1,
     )
-    if wanted[tight.slices].mean() >= _SPARSE or max(tight.rows, tight.cols) <= _SMALLEST:
+    cut = _best_cut(wanted, tight)
+    if cut is None:
         yield tight
         return
-    for half in tight.halves():
+    for half in cut:
         yield from _tight(wanted, half)
+
+
+def _best_cut(wanted: npt.NDArray[np.bool_], block: Block) -> tuple[Block, Block] | None:
+    """The two parts of a block that are cheapest to read, if that is cheaper than reading it whole.
+
+    A part shrinks to its own wanted windows; gaps in the middle of a block are found by repeated cuts.
+    """
+    part = wanted[block.slices]
+    best, least = None, _cost(block.rows, block.cols)
+    for axis in (0, 1):
+        view = part if axis == 0 else part.T
+        before, after = _extents(view), _extents(view[::-1])[::-1]
+        for cut in range(1, len(view)):
+            (rows_a, cols_a), (rows_b, cols_b) = before[cut - 1], after[cut]
+            cost = _cost(rows_a, cols_a) + _cost(rows_b, cols_b)
+            if cost < least:
+                best, least = block.cut(cut, axis), cost
+    return best
+
+
+def _extents(part: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Size of the box around the wanted windows of the first 1, 2, 3 ... rows (the first row has some)."""
+    seen = np.logical_or.accumulate(part, axis=0)
+    widths = seen.shape[1] - seen.argmax(axis=1) - seen[:, ::-1].argmax(axis=1)
+    heights = np.maximum.accumulate(np.where(part.any(axis=1), np.arange(1, len(part) + 1), 0))
+    return list(zip(heights.tolist(), widths.tolist(), strict=True))
+
+
+def _cost(rows: int, cols: int) -> float:
+    return (rows + _READ_MARGIN) * (cols + _READ_MARGIN)
 
 
 def _along(side: float, window: int, stride: int) -> tuple[int, int]:
