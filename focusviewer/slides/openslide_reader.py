@@ -107,21 +107,30 @@ class OpenSlideSlide(Slide):
     def _read(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> RGB:
         import openslide
 
-        handle = self._handle
-        if self._closed:
-            raise SlideError(f"Cannot read {self.name}", "the slide has been closed")
+        handle = self._usable()
         try:
             pixels = np.asarray(handle.read_region(location, level, size))
-        except (openslide.OpenSlideError, ValueError, OSError) as error:
-            if self._closed:
-                raise SlideError(f"Cannot read {self.name}", "the slide has been closed") from error
+        except (openslide.OpenSlideError, ValueError, OSError):
             self._reopen(handle)
-            raise SlideError(
-                f"Cannot read part of {self.name}",
-                f"OpenSlide says: {error}",
-                "The file is probably damaged there; other parts stay usable.",
-            ) from error
+            # The handle may have died of another thread's bad tile, so the verdict is left to one of our own.
+            own = self._open()
+            try:
+                pixels = np.asarray(own.read_region(location, level, size))
+            except (openslide.OpenSlideError, ValueError, OSError) as error:
+                raise SlideError(
+                    f"Cannot read part of {self.name}",
+                    f"OpenSlide says: {error}",
+                    "The file is probably damaged there; other parts stay usable.",
+                ) from error
+            finally:
+                own.close()
         return over_white(pixels[..., :3], pixels[..., 3], "straight")
+
+    def _usable(self) -> Any:
+        handle = self._handle
+        if self._closed or handle is None:
+            raise SlideError(f"Cannot read {self.name}", "the slide has been closed")
+        return handle
 
     def _reopen(self, dead: Any) -> None:
         """Replace a handle that met an error; the old one closes when its last reader lets go of it."""
@@ -133,7 +142,7 @@ class OpenSlideSlide(Slide):
         """See :meth:`Slide.read_associated`."""
         import openslide
 
-        handle = self._handle
+        handle = self._usable()
         if name not in self.info.associated:
             raise KeyError(name)
         try:

@@ -83,6 +83,8 @@ class DisplayPyramid:
     def read_tile(self, key: TileKey) -> RGB:
         """Pixels of a tile, read from the coarsest level that is fine enough and area-averaged down.
 
+        The array is C-contiguous and may be read-only.
+
         Raises
         ------
         SlideError

@@ -143,7 +143,8 @@ def write_ndpi(path: Path, pages: list[tuple[np.ndarray, float, int]]) -> None:
         entries = [
             (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2),
             (271, 2, 10, make), (273, 4, 1, data), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, image.nbytes),
-            (65420, 4, 1, 1), (65421, 11, 1, struct.unpack("<I", struct.pack("<f", power))[0]), (65424, 9, 1, z_nm & 0xFFFFFFFF),
+            (65420, 4, 1, 1), (65421, 11, 1, struct.unpack("<I", struct.pack("<f", power))[0]),
+            (65424, 9, 1, z_nm & 0xFFFFFFFF),
         ]  # fmt: skip
         out[link : link + 8] = struct.pack("<Q", len(out))
         out += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
@@ -10,7 +11,8 @@ import pytest
 import tifffile
 
 from focusviewer.errors import SlideError
-from focusviewer.slides import Region, open_slide
+from focusviewer.slides import Region, Slide, open_slide
+from focusviewer.slides.openslide_reader import OpenSlideSlide
 from focusviewer.slides.pixels import shrink
 from focusviewer.slides.tiff import TiffSlide
 
@@ -171,17 +173,38 @@ def test_stated_magnification_is_not_silently_made_a_pixel_size(tmp_path: Path, 
         assert slide.mpp is None
 
 
-def test_damaged_tile_is_an_error_and_the_rest_stays_readable(tmp_path: Path, svs: Path) -> None:
+@pytest.fixture
+def damaged(tmp_path: Path, svs: Path) -> Path:
+    """The miniature with its first tile overwritten."""
     with tifffile.TiffFile(svs) as tif:
         offset, count = tif.pages[0].dataoffsets[0], tif.pages[0].databytecounts[0]
     data = bytearray(svs.read_bytes())
     data[offset : offset + count] = b"\x55" * count
-    bad = tmp_path / "damaged.svs"
-    bad.write_bytes(data)
-    with open_slide(bad) as slide:
-        with pytest.raises(SlideError, match=r"Cannot read part of damaged\.svs"):
+    (tmp_path / "damaged.svs").write_bytes(data)
+    return tmp_path / "damaged.svs"
+
+
+@pytest.mark.parametrize("reader", [open_slide, OpenSlideSlide])
+def test_damaged_tile_is_an_error_and_the_rest_stays_readable(damaged: Path, reader: Callable[[Path], Slide]) -> None:
+    with reader(damaged) as slide:
+        for _ in range(2):
+            with pytest.raises(SlideError, match=r"Cannot read part of damaged\.svs"):
+                slide.read_region(Region(0, 0, 0, 100, 100))
+            assert slide.read_region(Region(0, 600, 600, 100, 100)).std() > 1
+
+
+def test_a_damaged_tile_does_not_disturb_other_threads_of_openslide(damaged: Path) -> None:
+    def good(_: int) -> float:
+        return float(slide.read_region(Region(0, 600, 600, 100, 100)).std())
+
+    def bad(_: int) -> str:
+        with pytest.raises(SlideError) as caught:
             slide.read_region(Region(0, 0, 0, 100, 100))
-        assert slide.read_region(Region(0, 600, 600, 100, 100)).std() > 1
+        return str(caught.value)
+
+    with OpenSlideSlide(damaged) as slide, ThreadPoolExecutor(6) as pool:
+        results = [pool.submit(bad if i % 3 == 0 else good, i) for i in range(60)]
+        assert all(result.result() for result in results)
 
 
 def test_reads_after_close_are_refused(svs: Path) -> None:
