@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +25,6 @@ from focusviewer.errors import ScaleUnknownError
 if TYPE_CHECKING:
     from focusviewer.focus.base import FocusMap
 
-THRESHOLD_LEVELS = 3.0
 PICTURE_PX = 1200
 """Longest side of map.png, about."""
 
@@ -41,8 +41,8 @@ def heatmap(
     region: RegionText = None,
     plane: Annotated[int, typer.Option("--plane", help="Plane of a focal stack, from 0.")] = 0,
     threshold: Annotated[
-        float, typer.Option("--threshold", help="Windows at or above this score count as blurred.")
-    ] = THRESHOLD_LEVELS,
+        float | None, typer.Option("--threshold", help="Windows at or above this score count as blurred.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Worker threads.")] = 2,
     mpp: Mpp = None,
     magnification: Magnification = None,
@@ -50,12 +50,17 @@ def heatmap(
 ) -> None:
     """Whole-slide focus map: DIR/map.npz, map.png, map.geojson and summary.json.
 
-    The threshold is in the unit of the model: levels of 0.25 um for the trained ones.
+    The threshold is in the unit of the model: levels of 0.25 um for the trained ones (3 when missing). Relative
+    measures have none, so they call nothing blurred unless it is given.
     """
     from focusviewer.files import output_folder
     from focusviewer.focus import DEFAULT_MODEL, get_model, map_slide, summary
+    from focusviewer.focus.regions import BLURRED_LEVELS
 
     focus_model = get_model(model or DEFAULT_MODEL)
+    limit = threshold
+    if limit is None:
+        limit = BLURRED_LEVELS if focus_model.absolute else math.inf
     with opened(path, mpp, magnification) as slide:
         check_planes([plane], slide)
         box = parse_region(region, slide)
@@ -73,14 +78,12 @@ def heatmap(
                 cancel.set()
                 raise
         document = {
-            **summary(focus_map, threshold),
+            **summary(focus_map, limit),
             "path": str(path),
             "fingerprint": slide.fingerprint,
-            "plane": plane,
-            "threshold": threshold,
         }
     if out is not None:
-        write_map(out, focus_map, document, threshold)
+        write_map(out, focus_map, document, limit)
     if json:
         print_json(document)
     else:
@@ -119,8 +122,10 @@ def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) ->
     else:
         lines = [
             f"median blur:  {document['median']:.3g}{unit}, 95 % of windows below {document['p95']:.3g}",
-            f"blurred:      {document['blurred_fraction']:.1%} of tissue windows at or above {document['threshold']:g}",
         ]
+        if document["blurred_fraction"] is not None:
+            share = f"{document['blurred_fraction']:.1%} of tissue windows"
+            lines.append(f"blurred:      {share} at or above {document['threshold']:g}")
     lines += [
         f"windows:      {document['tissue_windows']} with tissue of {document['windows']}",
         f"time:         {document['seconds']:.1f} s, of which decoding {document['decode_seconds']:.1f} s",

@@ -95,6 +95,10 @@ def test_a_relative_measure_maps_without_a_scale(command: Command, picture: Path
     document = command("heatmap", picture, "--model", "energy-ratio", "--json").document
     assert document["mpp"] is None
     assert document["tissue_windows"] > 0
+    assert document["blurred_fraction"] is None
+    told = command("heatmap", picture, "--model", "energy-ratio").out
+    assert "median blur" in told
+    assert "at or above" not in told
 
 
 @pytest.mark.parametrize("region", ["1,2,3", "0,0,0,10", "600,0,100,100", "a,b,c,d"])
