@@ -80,9 +80,7 @@ def _view(window: MainWindow) -> list[ActionRecord]:
             )
         )
     records += [
-        ActionRecord(
-            "view.plane_up", "Plane above", partial(window.turn_plane, 1), "plane-up", ("]",), separator=True
-        ),
+        ActionRecord("view.plane_up", "Plane above", partial(window.turn_plane, 1), "plane-up", ("]",), separator=True),
         ActionRecord("view.plane_down", "Plane below", partial(window.turn_plane, -1), "plane-down", ("[",)),
         ActionRecord(
             "view.minimap",
@@ -153,9 +151,7 @@ def _focus(window: MainWindow) -> list[ActionRecord]:
             ("H",),
             "Map where the slide is blurred",
         ),
-        ActionRecord(
-            "focus.stop", "Stop mapping", window.heatmap.stop, "stop", ("Shift+H",)
-        ),
+        ActionRecord("focus.stop", "Stop mapping", window.heatmap.stop, "stop", ("Shift+H",)),
         ActionRecord("focus.overlay", "Show or hide the map", window.toggle_overlay, "layers-eye", ("O",)),
         ActionRecord("focus.next_worst", "Next worst region", window.next_worst, "", ("N",)),
         ActionRecord(

@@ -84,8 +84,7 @@ class Jobs(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pools = {
-            lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}")
-            for lane in Lane
+            lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}") for lane in Lane
         }
         self._generations: dict[str, int] = {}
         self._running: set[Job] = set()

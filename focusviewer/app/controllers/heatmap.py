@@ -85,7 +85,7 @@ class HeatmapController(QObject):
 
     def __init__(self, jobs: Jobs, viewport: Viewport, panel: HeatmapPanel, maker: MapMaker = make_map) -> None:
         super().__init__()
-        self._jobs, self._viewport, self.panel, self._maker = jobs, viewport, panel, maker
+        self._jobs, self._viewport, self.panel, self.maker = jobs, viewport, panel, maker
         self._document: Document | None = None
         self._style = panel.style_now
         self._job: Job | None = None
@@ -142,7 +142,7 @@ class HeatmapController(QObject):
                     shown_at = now
                     job.report(fraction, picture_of(partial, self._style))
 
-            made = self._maker(document, name, plane, progress, job)
+            made = self.maker(document, name, plane, progress, job)
             return made, picture_of(made, self._style)
 
         def done(result: tuple[FocusMap, MapPicture]) -> None:
@@ -194,6 +194,7 @@ class HeatmapController(QObject):
 
     def _clear(self) -> None:
         self.shown = None
+        self._worst_timer.stop()
         self._jobs.cancel("worst")
         self._viewport.heatmap.image = None
         self.panel.show_reading(None, True)

@@ -66,7 +66,7 @@ class RefocusController(QObject):
     ) -> None:
         super().__init__()
         self._jobs, self._tiles, self._viewport, self.panel = jobs, tiles, viewport, panel
-        self._engine_maker = engine_maker
+        self.engine_maker = engine_maker
         self._engines: dict[str, Refocuser] = {}  # touched by the inference thread only
         self._kept: OrderedDict[RefocusArea, Encoded] = OrderedDict()
         self._document: Document | None = None
@@ -227,7 +227,7 @@ class RefocusController(QObject):
 
     def _engine(self, name: str) -> Refocuser:
         if name not in self._engines:
-            self._engines[name] = self._engine_maker(name)
+            self._engines[name] = self.engine_maker(name)
         return self._engines[name]
 
     def _forget_view(self) -> None:

@@ -19,7 +19,8 @@ from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
 SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .vms .vmu .svslide .qptiff .png .jpg .jpeg .czi".split()
+    (".svs", ".ndpi", ".tif", ".tiff", ".dcm", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".qptiff")
+    + (".png", ".jpg", ".jpeg")
 )
 MAX_FROM_FOLDER = 50
 
@@ -37,7 +38,7 @@ class SlideController(QObject):
 
     def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
         super().__init__()
-        self._jobs, self._tiles, self._opener = jobs, tiles, opener
+        self._jobs, self._tiles, self.opener = jobs, tiles, opener
         self.documents: list[Document] = []
         self.current: Document | None = None
         self.open_ms = 0.0
@@ -56,7 +57,7 @@ class SlideController(QObject):
 
         def work(job: Job) -> Document | list[Path]:
             try:
-                slide = self._opener(path)
+                slide = self.opener(path)
             except SlideError:
                 if path.is_dir() and (found := slides_in(path)):
                     return found

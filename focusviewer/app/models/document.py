@@ -48,10 +48,10 @@ class Document:
 
     @property
     def planes_um(self) -> tuple[float, ...]:
-        """z of the acquired planes."""
+        """Z of the acquired planes."""
         return self.slide.planes_um
 
     @property
     def plane_um(self) -> float:
-        """z of the plane that is shown."""
+        """Z of the plane that is shown."""
         return self.slide.planes_um[self.view.plane]

@@ -35,6 +35,12 @@ def work_zoom(scale: float) -> int:
     return max(0, round(-math.log2(scale)))
 
 
+def coarsest_power(mpp: float) -> float:
+    """Smallest screen magnification at which a slide can be refocused."""
+    zoom = math.floor(math.log2(MAX_MPP / mpp))
+    return 10.0 * 2.0 ** -(zoom + 0.5) / mpp
+
+
 def obstacle(document: Document | None) -> str:
     """Why the current view cannot be refocused; empty when it can."""
     if document is None:
@@ -46,7 +52,7 @@ def obstacle(document: Document | None) -> str:
     if document.mpp > MAX_MPP:
         return f"Refocusing needs pixels of at most {MAX_MPP} µm; this slide has {document.mpp:.3g} µm."
     if document.mpp * 2 ** work_zoom(document.view.scale) > MAX_MPP:
-        return f"Zoom in to refocus: blur of a few microns shows from {10 / MAX_MPP * 0.75:.0f}× on."
+        return f"Zoom in to refocus: blur of a few microns shows from {coarsest_power(document.mpp):.0f}× on."
     x0, y0, x1, y1 = document.view.visible_rect()
     if min(x1 - x0, y1 - y0) < 16:
         return "There is too little of the slide on screen."

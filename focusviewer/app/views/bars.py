@@ -87,6 +87,7 @@ class MessageBar(QWidget):
             self.messages()[0].dismiss()
         message = Message(text, kind, action)
         self._column.addWidget(message)
+        message.show()
         if kind == "info" and action is None:
             timer = QTimer(message, singleShot=True, interval=INFO_MS)
             timer.timeout.connect(message.dismiss)

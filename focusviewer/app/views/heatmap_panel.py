@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QProgressBar,
+    QSizePolicy,
     QSlider,
     QWidget,
 )
@@ -71,7 +72,8 @@ class HeatmapPanel(QWidget):
         self.worst.setToolTip("Click to go there")
         layout = panel_layout(self)
         layout.addLayout(row(self.model, self.run))
-        self.model.setSizePolicy(self.opacity.sizePolicy())
+        for box in (self.model, self.lut, self.mode):
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         layout.addWidget(self.progress)
         form = QFormLayout()
         form.setSpacing(7)

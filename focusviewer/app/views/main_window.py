@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeySequence, QShowEvent
+from PySide6.QtCore import QByteArray, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -49,6 +49,7 @@ from focusviewer.errors import UserError
 TITLE = "FocusViewer"
 RIGHT_WIDTH = 330
 LEFT_WIDTH = 210
+STATUS_HEIGHT = 30
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 
 
@@ -157,6 +158,7 @@ class MainWindow(QMainWindow):
         self.zoom.setMinimumWidth(130)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setFixedHeight(STATUS_HEIGHT)  # it must not grow with a job's buttons: the picture would jump
         bar.setContentsMargins(8, 0, 4, 0)
         for label in (self.position, self.zoom, self.blur):
             bar.addWidget(label)
@@ -632,7 +634,8 @@ class MainWindow(QMainWindow):
         self._is_closed = True
         self._collect_settings()
         self.hide()  # the window is gone at once, whatever the workers still finish
-        self.viewport.show_document(None)
+        self._show_document(None)
+        self.messages.clear()
         self.jobs.close()
         self.tiles.close()
         self.slides.close_all()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
-from PySide6.QtCore import Qt
 
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import button, hint, panel_layout, row

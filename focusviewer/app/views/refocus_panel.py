@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from focusviewer.app.models.refocus import z_range
 from focusviewer.app.views.widgets import FocusSlider, button, hint, panel_layout, row
@@ -59,6 +59,7 @@ class RefocusPanel(QWidget):
         self.all_in_focus = button("All in focus", "layers", "Every part at its own best focus (Shift+A)")
         self.reset = button("Scan", "undo", "Back to the scanned pixels (Shift+R)")
         self.engine = QComboBox()
+        self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.state = hint()
         self.save = button("Save picture…", "save", "Save the refocused view as PNG or TIFF")
         layout = panel_layout(self)

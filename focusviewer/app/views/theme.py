@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from functools import cache
 
+import shiboken6
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
@@ -67,6 +68,16 @@ QLabel#hint, QLabel#stat { color: palette(placeholder-text); }
 QLabel#badge { background: #ffb020; color: #1e1600; border-radius: 4px; padding: 2px 7px; font-weight: 600; }
 QFrame#line { background: palette(mid); max-height: 1px; border: 0; }
 QScrollArea { border: 0; }
+QScrollBar:vertical { width: 11px; background: transparent; margin: 0; }
+QScrollBar:horizontal { height: 11px; background: transparent; margin: 0; }
+QScrollBar::handle { background: palette(mid); border-radius: 4px; margin: 2px; }
+QScrollBar::handle:vertical { min-height: 28px; }
+QScrollBar::handle:horizontal { min-width: 28px; }
+QScrollBar::handle:hover { background: palette(dark); }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QListWidget, QTreeWidget, QTextBrowser { border: 1px solid palette(mid); border-radius: 4px; }
+QListWidget::item { padding: 2px 4px; }
 """
 
 
@@ -110,6 +121,9 @@ def bind_icon(target: QAction | QAbstractButton, name: str) -> None:
 def refresh_icons() -> None:
     """Draw all icons again in the palette's colours."""
     for target, name in list(_bound.items()):
+        if not shiboken6.isValid(target):  # Qt has deleted it, Python has not noticed yet
+            _bound.pop(target, None)
+            continue
         target.setIcon(make_icon(name))
 
 
@@ -135,7 +149,10 @@ def make_icon(name: str) -> QIcon:
     """An icon in the palette's text colour, fainter when disabled."""
     palette = QGuiApplication.palette()
     icon = QIcon()
-    for mode, group in ((QIcon.Mode.Normal, QPalette.ColorGroup.Active), (QIcon.Mode.Disabled, QPalette.ColorGroup.Disabled)):
+    for mode, group in (
+        (QIcon.Mode.Normal, QPalette.ColorGroup.Active),
+        (QIcon.Mode.Disabled, QPalette.ColorGroup.Disabled),
+    ):
         for ratio in (1.0, 2.0):
             icon.addPixmap(draw_svg(name, palette.color(group, Role.ButtonText), 20, ratio), mode)
     return icon

@@ -122,9 +122,12 @@ class Viewport(QWidget):
 
     def changed(self) -> None:
         """Tell the world and the loader that the view is another one."""
-        self._moving = True
+        self._moving = self.document is not None
         self.is_complete = False
-        self._rest_timer.start()
+        if self._moving:
+            self._rest_timer.start()
+        else:
+            self._rest_timer.stop()
         self._request()
         self.view_changed.emit()
         self.update()
@@ -330,12 +333,15 @@ class Viewport(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Pinch to zoom."""
-        if isinstance(event, QNativeGestureEvent) and self.view is not None:
-            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-                at = self._screen(event.position())
-                self.view.zoom_at(at.x(), at.y(), self.view.scale * (1 + event.value()))
-                self.changed()
-                return True
+        pinch = (
+            isinstance(event, QNativeGestureEvent)
+            and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
+        )
+        if pinch and self.view is not None:
+            at = self._screen(event.position())
+            self.view.zoom_at(at.x(), at.y(), self.view.scale * (1 + event.value()))
+            self.changed()
+            return True
         return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

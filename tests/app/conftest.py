@@ -1,0 +1,89 @@
+"""A window over made-up slides, and the guard against leaked threads and timers."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from app_fakes import FakeEngine, FakeSlide, fake_map
+from PySide6.QtCore import QEvent, QThread, QTimer
+from PySide6.QtWidgets import QApplication
+
+from focusviewer.app.settings import Settings
+from focusviewer.app.views import theme
+from focusviewer.app.views.main_window import MainWindow
+from focusviewer.errors import SlideError
+from focusviewer.slides import Slide
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail a test that leaves a thread, a running QThread or a ticking timer behind."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    gc.collect()
+    objects = [o for o in gc.get_objects() if isinstance(o, QThread | QTimer) and shiboken6.isValid(o)]
+    threads = [o for o in objects if isinstance(o, QThread) and o.isRunning() and o is not QThread.currentThread()]
+    timers = [o for o in objects if isinstance(o, QTimer) and o.isActive()]
+    assert not left, f"threads left behind: {left}"
+    assert not threads, f"QThreads left behind: {threads}"
+    assert not timers, f"timers left running: {timers}"
+
+
+@pytest.fixture
+def slides() -> dict[str, FakeSlide]:
+    """The slides the fake opener knows, by file name."""
+    return {
+        "fake.svs": FakeSlide(),
+        "other.svs": FakeSlide("other.svs", (1500, 1700)),
+        "stack.tif": FakeSlide("stack.tif", (1200, 900), planes_um=(-2.0, -1.0, 0.0, 1.0, 2.0)),
+        "unscaled.png": FakeSlide("unscaled.png", mpp=None, stated_mpp=1000.0),
+    }
+
+
+@pytest.fixture
+def window(qtbot, qapp: QApplication, slides: dict[str, FakeSlide]) -> Iterator[MainWindow]:
+    """A shown window whose files are made up."""
+
+    def opener(path: Path) -> Slide:
+        if path.name not in slides:
+            raise SlideError(f"Cannot open {path.name}", "it is no slide", "Choose another file.")
+        return slides[path.name]
+
+    theme.apply_theme(qapp, "light")
+    made = MainWindow(Settings(), remember=False)
+    made.slides.opener = opener
+    made.refocus.engine_maker = lambda name: FakeEngine()
+    made.refocus_panel.engine.addItem("fake", "fake")
+    made.heatmap.maker = lambda document, name, plane, progress, job: fake_map(document.slide, plane=plane)
+    made.heatmap_panel.model.addItem("fake", "fake")
+    made.resize(1300, 850)
+    made.show()
+    yield made
+    made.close()
+    made.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+
+
+@pytest.fixture
+def open_in(qtbot) -> Callable[..., None]:
+    """Open slides in a window and wait for the picture of the last one."""
+
+    def open_(window: MainWindow, *names: str) -> None:
+        for name in names:
+            path = Path("/slides") / name
+            window.open_paths([path])
+            qtbot.waitUntil(lambda path=path: window.document is not None and window.document.path == path, timeout=5000)
+        qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+        qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
+
+    return open_

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from app_fakes import FakeSlide, fake_map, picture
+
+from focusviewer.app.models.heatmap import emphasise, extent, read_map
+from focusviewer.focus import colorize, lut_colours
+
+
+def run(window, qtbot) -> None:
+    window.run_heatmap()
+    qtbot.waitUntil(lambda: window.heatmap.shown is not None and not window.jobs.running(), timeout=5000)
+
+
+def test_the_overlay_lies_on_its_windows(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.heatmap_panel.opacity.setValue(100)
+    window.heatmap_panel.emphasise.setChecked(False)
+    run(window, qtbot)
+    focus_map = window.heatmap.shown
+    window.viewport.go_to(1500, 1000, 0.5)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    shown = picture(window).astype(int)
+    sharp, blurred = (lut_colours("viridis")[round(255 * value / 16)].astype(int) for value in (1.0, 8.0))
+    step = int(np.argmax(focus_map.blur[5] > 4))  # first blurred column
+    for col, colour in ((step - 1, sharp), (step, blurred)):
+        x, y = (round(v) for v in window.viewport.view.to_screen(focus_map.x[col], focus_map.y[5]))
+        assert np.abs(shown[y, x] - colour).max() <= 2
+    # the border between them is half a stride before the first blurred centre
+    x = focus_map.x[step] - focus_map.stride_px / 2
+    left, row = window.viewport.view.to_screen(float(x), float(focus_map.y[5]))
+    assert np.abs(shown[round(row), round(left) - 3] - sharp).max() <= 2
+    assert np.abs(shown[round(row), round(left) + 3] - blurred).max() <= 2
+
+
+def test_background_stays_as_it_is_under_the_map(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(1500, 60, 1.0)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    before = picture(window)
+    run(window, qtbot)
+    after = picture(window)
+    row = round(window.viewport.view.to_screen(0, 118)[1])  # the map's top row holds no tissue
+    assert np.array_equal(before[row], after[row])
+    assert not np.array_equal(before[row + 140], after[row + 140])
+
+
+def test_figures_follow_the_threshold(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    assert "levels" in window.heatmap_panel.figures.text()
+    fraction = read_map(window.heatmap.shown, 3.0).blurred_fraction
+    assert f"{100 * fraction:.1f} %" in window.heatmap_panel.figures.text()
+    window.heatmap_panel.threshold.setValue(9.0)
+    qtbot.waitUntil(lambda: "<b>0.0 %</b>" in window.heatmap_panel.figures.text(), timeout=3000)
+    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 0, timeout=3000)
+
+
+def test_the_worst_region_is_listed_and_a_click_goes_there(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 1, timeout=3000)
+    window.heatmap_panel.worst.itemClicked.emit(window.heatmap_panel.worst.item(0))
+    assert window.viewport.view.cx == pytest.approx(2250, abs=150)
+    assert window.viewport.mark.rect is not None
+
+
+def test_blur_under_the_cursor_is_told(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    window.viewport.pointed.emit(2800.0, 1000.0)
+    assert window.blur.text() == "blur 8.0 levels ≈ 2.00 µm"
+    window.viewport.pointed.emit(2800.0, 10.0)
+    assert window.blur.text() == ""
+
+
+def test_the_map_fills_in_and_can_be_stopped(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    go_on = threading.Event()
+
+    def maker(document, name, plane, progress, job):
+        whole = fake_map(document.slide)
+        half = whole.blur.copy()
+        half[8:] = np.nan
+        progress(0.5, replace(whole, blur=half))
+        go_on.wait(5)
+        return whole
+
+    window.heatmap.maker = maker
+    window.run_heatmap()
+    qtbot.waitUntil(lambda: window.heatmap.shown is not None, timeout=3000)
+    assert window.heatmap.is_running
+    assert np.isnan(window.heatmap.shown.blur[8:]).all()
+    assert window.viewport.heatmap.image is not None
+    window.heatmap.stop()
+    assert not window.heatmap.is_running
+    assert window.heatmap_panel.run.text() == "Run"
+    go_on.set()
+    qtbot.wait(50)
+    assert np.isnan(window.heatmap.shown.blur[8:]).all()  # the late result was dropped
+
+
+def test_a_map_comes_back_with_its_slide(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    document = window.document
+    run(window, qtbot)
+    open_in(window, "other.svs")
+    assert window.viewport.heatmap.image is None
+    window.slides.show(document)
+    qtbot.waitUntil(lambda: window.viewport.heatmap.image is not None, timeout=3000)
+
+
+def test_an_error_while_mapping_is_told_in_the_window(window, open_in, qtbot) -> None:
+    from focusviewer.errors import ScaleUnknownError
+
+    open_in(window, "fake.svs")
+
+    def maker(document, name, plane, progress, job):
+        raise ScaleUnknownError(document.name)
+
+    window.heatmap.maker = maker
+    window.run_heatmap()
+    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
+    assert "no known pixel size" in window.messages.messages()[0].text
+    assert not window.heatmap.is_running
+
+
+def test_hiding_the_map_shows_the_slide_again(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    before = picture(window)
+    run(window, qtbot)
+    assert not np.array_equal(before, picture(window))
+    window.toggle_overlay()
+    assert np.array_equal(before, picture(window))
+
+
+def test_cells_are_one_stride_around_their_centres() -> None:
+    focus_map = fake_map(FakeSlide())
+    x, y, width, height = extent(focus_map)
+    rows, cols = focus_map.blur.shape
+    assert (x, y) == (focus_map.x[0] - 65, focus_map.y[0] - 65)
+    assert (width, height) == (130 * cols, 130 * rows)
+
+
+def test_emphasis_fades_only_what_is_below_the_threshold() -> None:
+    focus_map = fake_map(FakeSlide())
+    rgba = emphasise(colorize(focus_map), focus_map, 3.0)
+    blurred = np.nan_to_num(focus_map.blur) >= 3
+    assert (rgba[blurred, 3] == 255).all()
+    assert (rgba[(~blurred) & focus_map.tissue, 3] < 100).all()
+    assert (rgba[~focus_map.tissue, 3] == 0).all()
+
+
+def test_an_empty_map_has_no_figures() -> None:
+    focus_map = fake_map(FakeSlide())
+    reading = read_map(replace(focus_map, blur=np.full_like(focus_map.blur, np.nan)), 3.0)
+    assert reading.windows == 0
+    assert np.isnan(reading.blurred_fraction)

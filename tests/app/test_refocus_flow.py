@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from app_fakes import FakeEngine, FakeSlide, picture
+
+from focusviewer.app.models.document import Document
+from focusviewer.app.models.refocus import acquired_plane, area_of, obstacle, z_range
+from focusviewer.app.pixels import read_rect
+
+
+@pytest.fixture
+def engine(window) -> FakeEngine:
+    made = FakeEngine()
+    window.refocus.engine_maker = lambda name: made
+    return made
+
+
+def close_up(window, qtbot) -> None:
+    window.viewport.go_to(600, 450, 1.0)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+
+
+def switch_on(window, qtbot) -> None:
+    with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
+        window.toggle_refocus()
+
+
+def turn(window, qtbot, z_um: float) -> None:
+    with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
+        window.refocus_panel.spin.setValue(z_um)
+
+
+def test_at_the_scanned_focus_the_picture_is_the_scan(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    scan = picture(window)
+    switch_on(window, qtbot)
+    assert np.array_equal(picture(window), scan)
+    turn(window, qtbot, 2.0)
+    assert window.viewport.patch.image is not None
+    window.refocus_panel.spin.setValue(0.0)
+    qtbot.waitUntil(lambda: window.viewport.patch.image is None, timeout=3000)
+    assert np.array_equal(picture(window), scan)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.8, 1.3])
+def test_a_rendered_plane_lies_exactly_on_the_scan(window, open_in, engine, qtbot, scale: float) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(1500, 1000, scale)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    scan = picture(window)
+    switch_on(window, qtbot)
+    engine.render = lambda encoded, target: encoded.state[0]  # the identity, wherever the knob stands
+    turn(window, qtbot, 2.0)
+    window.viewport.badge.paint = lambda *args, **options: None
+    window.viewport.patch.paint_frame = lambda *args: None
+    shown = picture(window).astype(int)
+    assert np.abs(shown - scan).max() <= 1
+
+
+def test_turning_the_knob_shows_synthesised_pixels_and_says_so(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    scan = picture(window).astype(int)
+    switch_on(window, qtbot)
+    assert not window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
+    turn(window, qtbot, 2.0)
+    assert abs(np.median(picture(window).astype(int) - scan) - 20) <= 1
+    assert window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
+    assert window.viewport.patch.badge == "Synthesised  ·  z = +2.00 µm"
+
+
+def test_the_view_is_studied_once_and_rendered_per_step(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    for z_um in (0.5, 1.0, 1.5):
+        turn(window, qtbot, z_um)
+    assert engine.encodes == 1
+    assert engine.renders == 3
+
+
+def test_a_fast_drag_ends_at_the_last_position_without_rendering_all(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    for step in range(1, 60):
+        window.refocus_panel.slider.setValue(step)
+    qtbot.waitUntil(lambda: window.refocus.shown is not None and window.refocus.shown.z_um == pytest.approx(2.95))
+    assert engine.renders < 10
+
+
+def test_a_new_view_is_studied_when_it_rests_and_keeps_the_focus(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    turn(window, qtbot, 1.0)
+    old = window.refocus.shown
+    with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
+        window.viewport.pan_pixels(-200, -100)
+        assert window.viewport.patch.image is not None  # the last picture stays until the next is ready
+    assert window.refocus.shown.z_um == old.z_um
+    assert window.refocus.shown.area != old.area
+
+
+def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
+        window.auto_focus()  # switches refocusing on by itself
+    assert window.refocus_panel.target_um == pytest.approx(1.5)
+    assert window.refocus.shown.z_um == pytest.approx(1.5)
+
+
+def test_all_in_focus_follows_the_tissue(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
+        window.all_in_focus()
+    assert window.refocus.shown.z_um is None
+    assert "all in focus" in window.viewport.patch.badge
+
+
+def test_an_acquired_plane_is_shown_as_it_is(window, open_in, engine, qtbot) -> None:
+    open_in(window, "stack.tif")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    turn(window, qtbot, 0.5)
+    assert window.refocus.shown.area.planes_um == (-2.0, -1.0, 0.0, 1.0, 2.0)
+    window.refocus_panel.spin.setValue(1.0)
+    qtbot.waitUntil(lambda: window.document.view.plane == 3, timeout=3000)
+    assert window.viewport.patch.image is None
+    assert not window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
+    assert window.plane_panel.slider.value() == 3
+
+
+def test_the_knob_follows_the_plane(window, open_in, engine, qtbot) -> None:
+    open_in(window, "stack.tif")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    window.turn_plane(-1)
+    assert window.refocus_panel.target_um == -1.0
+
+
+def test_switching_off_shows_the_scan(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    turn(window, qtbot, 1.0)
+    window.toggle_refocus()
+    assert window.viewport.patch.image is None
+    assert window.refocus_panel.target_um == 0.0
+    assert not window.refocus_panel.spin.isEnabled()
+
+
+def test_the_panel_says_why_it_cannot(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    assert "Zoom in" in window.refocus_panel.reason.text()
+    open_in(window, "unscaled.png")
+    assert "pixel size" in window.refocus_panel.reason.text()
+
+
+def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_path) -> None:
+    import tifffile
+    from PIL import Image
+
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    turn(window, qtbot, 1.25)
+    png, tif = tmp_path / "a.png", tmp_path / "a.tif"
+    for path in (png, tif):
+        window.save_refocused(path)
+        qtbot.waitUntil(path.exists, timeout=3000)
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    with Image.open(png) as saved:
+        assert saved.text["FocusUm"] == "1.25"
+        assert "computed" in saved.text["Synthesised"]
+        pixels = np.asarray(saved)
+    with tifffile.TiffFile(tif) as file:
+        assert json.loads(file.pages[0].description)["Engine"] == "fake 1"
+        assert np.array_equal(file.asarray(), pixels)
+        assert file.pages[0].get_resolution("MICROMETER")[0] == pytest.approx(4.0, rel=1e-3)
+
+
+def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.ask_save_refocused()
+    assert "no refocused picture" in window.messages.messages()[0].text
+
+
+def test_an_engine_that_fails_is_told_and_the_scan_stays(window, open_in, qtbot) -> None:
+    from focusviewer.errors import UserError
+
+    def broken(name: str) -> FakeEngine:
+        raise UserError("The weights of fake are missing")
+
+    window.refocus.engine_maker = broken
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    window.toggle_refocus()
+    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
+    assert "weights" in window.messages.messages()[0].text
+    assert window.viewport.patch.image is None
+
+
+def test_pixels_are_read_at_the_zoom_closest_to_the_screen() -> None:
+    document = Document.of(FakeSlide())
+    document.view.resize(800, 600)
+    for scale, zoom, mpp in ((1.0, 0, 0.25), (0.8, 0, 0.25), (0.5, 1, 0.5), (2.0, 0, 0.25)):
+        document.view.go_to(1500, 1000, scale)
+        assert obstacle(document) == ""
+        area = area_of(document, "fake")
+        assert (area.zoom, area.mpp) == (zoom, mpp)
+    document.view.go_to(1500, 1000, 0.25)
+    assert "Zoom in" in obstacle(document)
+
+
+def test_the_area_is_cut_at_the_slides_border() -> None:
+    document = Document.of(FakeSlide())
+    document.view.resize(800, 600)
+    document.view.go_to(0, 0, 1.0)
+    area = area_of(document, "fake")
+    assert area.rect == (0, 0, 432, 332)
+
+
+def test_a_rectangle_read_over_tiles_is_the_slides_own_pixels() -> None:
+    from focusviewer.slides import Region
+
+    document = Document.of(FakeSlide())
+    pixels = read_rect(document.pyramid, 0, (300, 400, 1300, 1100), 0)
+    assert np.array_equal(pixels, document.slide.pixels(Region(0, 300, 400, 1000, 700)))
+
+
+def test_acquired_planes_and_range_of_the_knob() -> None:
+    planes = (-2.0, 0.0, 2.0)
+    assert acquired_plane(planes, 2.0) == 2
+    assert acquired_plane(planes, 1.9) is None
+    assert z_range((0.0,)) == (-4.0, 4.0)
+    assert z_range((0.0, 14.0)) == (-4.0, 14.0)

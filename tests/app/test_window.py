@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_fakes import picture
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from focusviewer.app.actions import ActionRecord, ActionRegistry
+from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog, shortcut_sheet
+from focusviewer.app.views.main_window import MainWindow
+from focusviewer.slides import Region
+
+
+def wheel(window: MainWindow, at: QPoint, notches: float, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(window.viewport.mapToGlobal(at)),
+        QPoint(),
+        QPoint(0, round(120 * notches)),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(window.viewport, event)
+
+
+def settle(window: MainWindow, qtbot) -> None:
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+
+
+def test_opening_shows_the_slide_with_its_true_pixels(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(1500, 1000, 1.0)
+    settle(window, qtbot)
+    shown = picture(window)
+    height, width = shown.shape[:2]
+    x, y = (round(value) for value in window.viewport.view.to_slide(0, 0))
+    truth = slides["fake.svs"].pixels(Region(0, x, y, width, height))
+    assert np.abs(shown.astype(int) - truth).max() <= 1
+    assert window.windowTitle().startswith("fake.svs")
+
+
+def test_the_whole_slide_is_shown_first(window, open_in) -> None:
+    open_in(window, "fake.svs")
+    view = window.viewport.view
+    assert view.scale == pytest.approx(view.fit_scale)
+
+
+def test_wheel_zooms_at_the_cursor(window, open_in) -> None:
+    open_in(window, "fake.svs")
+    at = QPoint(400, 300)
+    before = window.viewport.view.to_slide(400, 300)
+    scale = window.viewport.view.scale
+    wheel(window, at, 2)
+    view = window.viewport.view
+    assert view.scale > scale
+    after = view.to_slide(400, 300)
+    assert np.hypot(after[0] - before[0], after[1] - before[1]) * view.scale <= 1.5
+
+
+def test_dragging_moves_the_picture_by_as_much(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(1500, 1000, 1.0)
+    x, y = window.viewport.view.cx, window.viewport.view.cy
+    qtbot.mousePress(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(300, 500))
+    qtbot.mouseMove(window.viewport, QPoint(340, 470))
+    qtbot.mouseRelease(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(340, 470))
+    assert (window.viewport.view.cx - x, window.viewport.view.cy - y) == (-40, 30)
+
+
+def test_the_picture_stops_where_it_is_let_go(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(1500, 1000, 1.0)
+    qtbot.mousePress(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(300, 500))
+    for step in range(5):
+        qtbot.mouseMove(window.viewport, QPoint(310 + 20 * step, 500))
+    qtbot.mouseRelease(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(390, 500))
+    x = window.viewport.view.cx
+    qtbot.wait(60)
+    assert window.viewport.view.cx == x
+
+
+def test_it_glides_on_only_if_the_user_wants_so(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.actions_by_id["view.inertia"].setChecked(True)
+    window.viewport.go_to(1500, 1000, 1.0)
+    qtbot.mousePress(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(300, 500))
+    for step in range(5):
+        qtbot.mouseMove(window.viewport, QPoint(310 + 20 * step, 500))
+    qtbot.mouseRelease(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(390, 500))
+    x = window.viewport.view.cx
+    qtbot.waitUntil(lambda: window.viewport.view.cx < x - 5, timeout=2000)
+    window.viewport.show_document(window.document)  # stops it
+
+
+def test_keys_move_and_zoom(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.activateWindow()
+    window.viewport.setFocus()
+    port = window.viewport
+    qtbot.keyClick(port, Qt.Key.Key_6)
+    assert port.view.scale == 1.0  # 40x at 0.25 um
+    x, y = port.view.cx, port.view.cy
+    qtbot.keyClick(port, Qt.Key.Key_Right)
+    qtbot.keyClick(port, Qt.Key.Key_Down)
+    assert port.view.cx == pytest.approx(x + 0.15 * port.view.width)
+    assert port.view.cy == pytest.approx(y + 0.15 * port.view.height)
+    qtbot.keyClick(port, Qt.Key.Key_Minus)
+    assert port.view.scale < 1.0
+    qtbot.keyClick(port, Qt.Key.Key_Plus)
+    assert port.view.scale == pytest.approx(1.0)
+    qtbot.keyClick(port, Qt.Key.Key_0)
+    assert port.view.scale == pytest.approx(port.view.fit_scale)
+
+
+def test_double_click_zooms_in_at_the_cursor(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    scale = window.viewport.view.scale
+    qtbot.mouseDClick(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(300, 300))
+    assert window.viewport.view.scale == pytest.approx(2 * scale, rel=0.11)
+
+
+def test_a_click_on_the_minimap_goes_there(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(500, 500, 1.0)
+    rect = window.viewport.minimap.rect(window.viewport.view, window.viewport.ratio)
+    qtbot.mouseClick(window.viewport, Qt.MouseButton.LeftButton, pos=rect.center())
+    assert window.viewport.view.cx == pytest.approx(1500, abs=20)
+    assert window.viewport.view.cy == pytest.approx(1000, abs=20)
+
+
+def test_position_is_in_microns_and_in_pixels_without_a_scale(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.pointed.emit(400.0, 800.0)
+    assert window.position.text() == "x 100.0  y 200.0 µm"
+    open_in(window, "unscaled.png")
+    window.viewport.pointed.emit(400.0, 800.0)
+    assert window.position.text() == "x 400  y 800 px"
+
+
+def test_coarser_tiles_stand_in_until_the_finer_ones_come(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs")
+    slides["fake.svs"].delay = 0.3
+    window.viewport.go_to(1500, 1000, 1.0)
+    shown = picture(window)
+    assert not window.viewport.is_complete
+    x, y = (round(value) for value in window.viewport.view.to_slide(0, 0))
+    truth = slides["fake.svs"].pixels(Region(0, x, y, shown.shape[1], shown.shape[0]))
+    assert np.abs(shown.astype(int) - truth).max() <= 8  # blurred, but of the right place: no holes
+
+
+def test_planes_change_by_keys_wheel_and_slider(window, open_in, qtbot) -> None:
+    open_in(window, "stack.tif")
+    assert window.document.view.plane == 2
+    window.activateWindow()
+    window.viewport.setFocus()
+    qtbot.keyClick(window.viewport, Qt.Key.Key_BracketRight)
+    assert window.document.view.plane == 3
+    wheel(window, QPoint(300, 300), -1, Qt.KeyboardModifier.ControlModifier)
+    wheel(window, QPoint(300, 300), -1, Qt.KeyboardModifier.ControlModifier)
+    assert window.document.view.plane == 1
+    window.plane_panel.slider.setValue(4)
+    assert window.document.view.plane == 4
+    qtbot.keyClick(window.viewport, Qt.Key.Key_BracketRight)
+    assert window.document.view.plane == 4
+    settle(window, qtbot)
+    middle = picture(window)[400, 400]
+    assert abs(int(middle[2]) - (60 + 20 * 4)) <= 1
+    assert "z = +2 µm" in window.viewport.plane_text()
+
+
+def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.open_paths([Path("/slides/broken.svs")])
+    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
+    assert "Cannot open broken.svs" in window.messages.messages()[0].text
+    assert window.document.name == "fake.svs"
+    assert [d.name for d in window.slides.documents] == ["fake.svs"]
+    assert not window.jobs.running()
+    window.messages.messages()[0].dismiss()
+    assert window.messages.messages() == []
+
+
+def test_a_damaged_part_is_told_once_and_the_rest_is_shown(window, open_in, slides, qtbot) -> None:
+    slides["fake.svs"].bad = lambda region: region.level == 0 and region.x < 600
+    open_in(window, "fake.svs")
+    window.viewport.go_to(700, 700, 1.0)
+    settle(window, qtbot)
+    assert len(window.messages.messages()) == 1
+    assert "cannot be read" in window.messages.messages()[0].text
+
+
+def test_dropped_files_open(window, qtbot) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/slides/fake.svs"), QUrl.fromLocalFile("/slides/other.svs")])
+    event = QDropEvent(
+        QPointF(300, 300),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(event)
+    qtbot.waitUntil(lambda: len(window.slides.documents) == 2, timeout=3000)
+    assert {d.name for d in window.slides.documents} == {"fake.svs", "other.svs"}
+
+
+def test_switching_slides_returns_to_where_one_was(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(700, 600, 1.0)
+    first = window.document
+    open_in(window, "other.svs")
+    window.slides.show(first)
+    assert (window.viewport.view.cx, window.viewport.view.cy, window.viewport.view.scale) == (700, 600, 1.0)
+
+
+def test_opening_an_open_slide_again_only_shows_it(window, open_in, slides) -> None:
+    open_in(window, "fake.svs", "other.svs", "fake.svs")
+    assert len(window.slides.documents) == 2
+    assert window.document.name == "fake.svs"
+
+
+def test_closing_a_slide_shows_the_one_beside_it_and_releases_the_file(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs", "other.svs")
+    window.close_current()
+    assert window.document.name == "fake.svs"
+    qtbot.waitUntil(lambda: slides["other.svs"].closed, timeout=3000)
+    window.close_current()
+    assert window.document is None
+    assert window.windowTitle() == "FocusViewer"
+    assert not window.viewport.grab().isNull()
+
+
+def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in, qtbot) -> None:
+    open_in(window, "unscaled.png")
+    assert len(window.messages.messages()) == 1
+    assert "1000" in window.messages.messages()[0].text
+    assert window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))
+    assert window.document.mpp == 0.5
+    assert not window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    window.messages.clear()
+    document = window.document
+    open_in(window, "fake.svs")
+    window.slides.show(document)
+    assert window.messages.messages() == []
+
+
+def test_the_scale_dialog_takes_a_magnification_or_a_pixel_size(window, open_in) -> None:
+    open_in(window, "unscaled.png")
+    dialog = ScaleDialog(window.document, window)
+    dialog.by_power.setChecked(True)
+    dialog.power.setValue(20)
+    assert dialog.answer() == ScaleAnswer(0.5)
+    dialog.by_mpp.setChecked(True)
+    dialog.mpp.setValue(0.23)
+    assert dialog.answer() == ScaleAnswer(0.23)
+    dialog.deleteLater()
+
+
+def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(window) -> None:
+    keys = [key for record in window.commands for key in record.shortcuts]
+    assert len(keys) == len(set(keys))
+    assert {"file.open", "view.fit", "focus.heatmap", "focus.refocus", "help.shortcuts"} <= set(window.actions_by_id)
+    assert len(window.actions_by_id) == len(window.commands)
+    sheet = shortcut_sheet(window.commands, window)
+    text = sheet.text.toPlainText()
+    assert all(record.text.replace("&", "").rstrip("…") in text for record in window.commands if record.shortcuts)
+    sheet.deleteLater()
+
+
+def test_a_shortcut_or_id_taken_twice_is_refused() -> None:
+    registry = ActionRegistry()
+    registry.add(ActionRecord("a.b", "B", print, shortcuts=("B",)))
+    with pytest.raises(ValueError, match="belongs to a.b"):
+        registry.add(ActionRecord("a.c", "C", print, shortcuts=("B",)))
+    with pytest.raises(ValueError, match="already"):
+        registry.add(ActionRecord("a.b", "B", print))
+
+
+def test_every_icon_that_is_asked_for_exists(window) -> None:
+    for record in window.commands:
+        if record.icon:
+            assert not window.actions_by_id[record.id].icon().isNull()
+
+
+def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot) -> None:
+    from PIL import Image
+
+    open_in(window, "fake.svs")
+    path = tmp_path / "mit Leerzeichen ä.png"
+    size = window.viewport.width(), window.viewport.height()
+    window.snapshot(path)
+    qtbot.waitUntil(path.exists, timeout=3000)
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    with Image.open(path) as saved:
+        assert saved.text["Source"] == "fake.svs"
+        assert saved.size == size
+
+
+def test_a_snapshot_that_cannot_be_written_is_told(window, open_in, tmp_path, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.snapshot(tmp_path / "no such folder" / "a.png")
+    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
+    assert "Cannot write" in window.messages.messages()[0].text
+
+
+def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    assert window.slide_panel.properties.topLevelItemCount() == 1
+    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+
+
+def test_dark_and_light_paint_differently_and_readably(window, open_in) -> None:
+    open_in(window, "fake.svs")
+    seen = []
+    for name in ("light", "dark"):
+        window.set_theme(name)
+        image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        seen.append(image.pixelColor(window.width() - 20, 20).lightness())
+    window.set_theme("light")
+    assert seen[0] > 200
+    assert seen[1] < 80
+
+
+def test_closing_while_work_is_going_on_leaves_nothing_behind(window, slides, qtbot) -> None:
+    slides["fake.svs"].delay = 0.2
+    window.open_paths([Path("/slides/fake.svs")])
+    qtbot.waitUntil(lambda: window.document is not None, timeout=3000)
+    window.heatmap.maker = lambda document, name, plane, progress, job: job.cancel.wait(20)
+    window.run_heatmap()
+    window.viewport.go_to(1500, 1000, 1.0)
+    window.close()
+    assert slides["fake.svs"].closed
+    assert not window.jobs.running()  # no_leaks looks for the threads
