@@ -85,6 +85,7 @@ class RawFile:
         with self._lock:
             if not self._closed:
                 self._closed = True
+                self._map = None
                 if not self._readers:
                     self._file.close()
 

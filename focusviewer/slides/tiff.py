@@ -108,9 +108,10 @@ class TiffSlide(Slide):
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`; corners of coarse levels are rounded to whole pixels."""
+        images = self._images
         self._raw.check_open()
+        image = images[region.level][region.plane]
         downsample = self.levels[region.level].downsample
-        image = self._images[region.level][region.plane]
         out = white(region.height, region.width)
         try:
             image.read_into(out, int(np.floor(region.x / downsample + 0.5)), int(np.floor(region.y / downsample + 0.5)))
@@ -143,6 +144,7 @@ class TiffSlide(Slide):
         """Release the file."""
         self._raw.close()
         self._cache.clear()
+        self._images = []  # mapped planes keep the file open, which Windows minds
 
 
 def open_tiff(path: Path) -> Slide:

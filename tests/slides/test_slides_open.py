@@ -14,6 +14,7 @@ from PIL import Image
 
 from focusviewer.errors import SlideError, UserError
 from focusviewer.slides import Reader, Region, ScaleStore, open_slide, register, to_json, with_scale
+from focusviewer.slides.rawfile import fingerprint
 from focusviewer.slides.registry import _readers
 
 Maker = Callable[..., np.ndarray]
@@ -135,6 +136,15 @@ def test_fingerprint_follows_content_not_name(tmp_path: Path, svs: Path) -> None
             prints.append(slide.fingerprint)
     assert prints[0] == prints[1]
     assert prints[0] != prints[2]
+
+
+def test_fingerprint_of_a_large_file_looks_at_size_and_samples(tmp_path: Path) -> None:
+    content = np.random.default_rng(0).bytes(6 << 20)
+    for name, data in {"a": content, "same": content, "longer": content + b"x", "end": content[:-1] + b"?"}.items():
+        (tmp_path / name).write_bytes(data)
+    assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "same")
+    others = {fingerprint(tmp_path / name) for name in ("a", "longer", "end")}
+    assert len(others) == 3
 
 
 def test_scale_given_once_is_remembered_by_content(tmp_path: Path, make_texture: Maker) -> None:

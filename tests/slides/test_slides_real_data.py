@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -131,6 +132,12 @@ def test_fluorescence_and_photographs_open(data_dir: Path) -> None:
             assert slide.read_region(Region(0, 0, 0, 696, 520)).std() > 5
     with open_slide(data_dir / "multifocus" / "pcb") as slide:
         assert len(slide.planes_um) == 7
+
+
+def test_folder_of_dicom_files_opens(data_dir: Path, tmp_path: Path) -> None:
+    shutil.copy(data_dir / "wsi" / "dicom-jpeg.dcm", tmp_path / "instance 1.dcm")
+    with open_slide(tmp_path) as slide:
+        assert slide.dimensions == (957, 715)
 
 
 @pytest.mark.parametrize("name", ["broken.svs", "sm_image_grayscale.dcm", "sm_image_jpegls.dcm"])
