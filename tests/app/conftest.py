@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from app_fakes import FakeEngine, FakeSlide, fake_map
 from PySide6.QtCore import QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
+from focusviewer.app.program import SWITCH_INTERVAL_S
 from focusviewer.app.settings import Settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
@@ -59,6 +61,7 @@ def window(qtbot, qapp: QApplication, slides: dict[str, FakeSlide]) -> Iterator[
         return slides[path.name]
 
     theme.apply_theme(qapp, "light")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     made = MainWindow(Settings(), remember=False)
     made.slides.opener = opener
     made.refocus.engine_maker = lambda name: FakeEngine()
