@@ -19,16 +19,25 @@ THREADS = 2
 
 
 def measure_map(path: Path) -> Iterable[Result]:
-    """Seconds for the map with the default model, and for decoding the tiles under it once, with the same threads."""
+    """Seconds for the map with the default model, and for decoding the tiles under it once, with the same threads.
+
+    Each is the better of two, taken in turn: a machine that is busy for a moment tells on neither alone.
+    """
     from focusviewer.focus import DEFAULT_MODEL, get_model, map_slide
 
     model = get_model(DEFAULT_MODEL)
     with open_slide(path) as slide:
-        started = time.perf_counter()
-        focus_map = map_slide(slide, model, threads=THREADS)
-        seconds = time.perf_counter() - started
-        decoding = decode_seconds(slide, tiles_under(focus_map, slide))
-    return [Result("map", seconds, "s", decoding, "decoding the same tiles once")]
+        width, height = slide.dimensions
+        map_slide(
+            slide, model, region=(width // 2, height // 2, 512, 512), threads=THREADS
+        )  # loads what is loaded late
+        mapping, decoding = [], []
+        for _ in range(2):
+            started = time.perf_counter()
+            focus_map = map_slide(slide, model, threads=THREADS)
+            mapping.append(time.perf_counter() - started)
+            decoding.append(decode_seconds(slide, tiles_under(focus_map, slide)))
+    return [Result("map", min(mapping), "s", min(decoding), "decoding the same tiles once")]
 
 
 def tiles_under(focus_map: FocusMap, slide: Slide) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Which benchmarks there are, and running the ones that were asked for."""
+"""Which benchmarks there are, and running those that were asked for."""
 
 from __future__ import annotations
 

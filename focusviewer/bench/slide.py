@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from focusviewer import files
 
-VERSION = 1
+VERSION = 2
 TILE_PX = 256
 FIELD_TILES = 8
 TILES = (64, 48)  # columns, rows: 16,384 x 12,288 px
@@ -49,7 +49,7 @@ def write_bench_slide(path: Path, tiles: tuple[int, int] = TILES) -> None:
     columns, rows = tiles
     text = (
         f"Aperio Image Library (FocusViewer benchmark)\r\n{columns * TILE_PX}x{rows * TILE_PX} "
-        f"({TILE_PX}x{TILE_PX}) JPEG/RGB Q={_QUALITY}|AppMag = {10 / MPP:.0f}|MPP = {MPP}|Title = phantom tissue"
+        f"({TILE_PX}x{TILE_PX}) JPEG/YCC Q={_QUALITY}|AppMag = {10 / MPP:.0f}|MPP = {MPP}|Title = phantom tissue"
     )
     with tifffile.TiffWriter(path, bigtiff=False) as writer:
         for level, factor in enumerate((1, 4, 16)):
@@ -59,7 +59,8 @@ def write_bench_slide(path: Path, tiles: tuple[int, int] = TILES) -> None:
                 shape=(*shape, 3),
                 dtype=np.uint8,
                 tile=(TILE_PX, TILE_PX),
-                photometric="rgb",
+                photometric="ycbcr",
+                subsampling=(2, 2),
                 compression="jpeg",
                 description=text if level == 0 else f"Aperio Image Library {columns * TILE_PX}x{rows * TILE_PX} level",
                 metadata=None,
@@ -99,8 +100,7 @@ def _tiles(field: Pixels, factor: int, tiles: tuple[int, int]) -> Iterator[bytes
             pixels = _tile(field, factor, tiles, column, row)
             key = pixels.tobytes()
             if key not in encoded:
-                # RGB without a colour transform, as Aperio scanners store it.
-                coded = imagecodecs.jpeg8_encode(pixels, level=_QUALITY, colorspace="RGB", outcolorspace="RGB")
+                coded = imagecodecs.jpeg8_encode(pixels, level=_QUALITY, outcolorspace="YCbCr", subsampling="420")
                 encoded[key] = bytes(coded)
             yield encoded[key]
 
