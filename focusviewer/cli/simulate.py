@@ -85,6 +85,7 @@ def slide(
     seed: Seed = 0,
     size: Size = "4096x3072",
     blur: Annotated[str, typer.Option("--blur", help="none, whole, strip, bubble or mixed.")] = "mixed",
+    stain: Stain = "he",
     mpp: PixelSize = 0.25,
     json: AsJson = False,
 ) -> None:
@@ -92,15 +93,16 @@ def slide(
 
     The truth holds z_um, the distance from focus in um (rows, cols), and x, y, the level-0 pixels it is for.
     """
-    from focusviewer.optics import write_simulated_slide
+    from focusviewer.optics.demo_slide import write_simulated_slide
 
     width, height = _size(size)
     _one_of(blur, BLURS, "--blur")
+    _one_of(stain, STAINS, "--stain")
     _scale(mpp)
     check_output_file(out, (".tif", ".tiff"))
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         truth = write_simulated_slide(
-            out, seed=seed, width=width, height=height, blur=blur, mpp=mpp, on_progress=progress
+            out, seed=seed, width=width, height=height, blur=blur, mpp=mpp, stain=stain, on_progress=progress
         )
     facts = {"seed": seed, "size": [width, height], "blur": blur, "mpp": mpp, "truth": str(truth)}
     _report(out, facts, json)

@@ -42,11 +42,12 @@ def write_stack(out: Path, recipe: StackRecipe, on_progress: Callable[[float], N
 
     Returns
     -------
-    Path of the truth: ``planes_um`` (N,), ``best_z_um`` float32 (H, W), ``best_plane``.
+    Path of the truth: ``planes_um`` (N,), ``best_z_um`` float32 (H, W), ``best_plane``; the first plane lies at 0.
     """
     import tifffile
 
     from focusviewer.optics import Camera, image_section, phantom_section
+    from focusviewer.optics.demo_slide import truth_path
 
     rng = np.random.default_rng(recipe.seed)
     section = phantom_section(
@@ -79,9 +80,12 @@ def write_stack(out: Path, recipe: StackRecipe, on_progress: Callable[[float], N
             temporary, pictures, ome=True, photometric="rgb", tile=(256, 256), compression="zlib", metadata=facts
         )
     best = int(np.argmin(np.abs(planes_um - np.median(depth))))
-    truth = out.with_name(f"{out.name.split('.')[0]}.truth.npz")
+    truth = truth_path(out)
     with atomic_write(truth) as temporary:
-        np.savez_compressed(temporary, planes_um=planes_um, best_z_um=depth, best_plane=best)
+        # On the axis of the file, whose first plane is 0: that is what a reader of it sees.
+        np.savez_compressed(
+            temporary, planes_um=planes_um - planes_um[0], best_z_um=depth - np.float32(planes_um[0]), best_plane=best
+        )
     return truth
 
 
