@@ -9,21 +9,31 @@ from focusviewer.optics.formation import Section, defocus_image, image_section
 from focusviewer.optics.psf import Optics, otf, psf
 
 if TYPE_CHECKING:
+    from focusviewer.optics.demo_slide import DemoSlide, ensure_demo_slide, write_simulated_slide
     from focusviewer.optics.phantom import TissuePhantom, phantom_section
 
 __all__ = [
     "Camera",
+    "DemoSlide",
     "Optics",
     "Section",
     "TissuePhantom",
     "defocus_image",
+    "ensure_demo_slide",
     "image_section",
     "otf",
     "phantom_section",
     "psf",
+    "write_simulated_slide",
 ]
 
-_LATER = {"TissuePhantom": "phantom", "phantom_section": "phantom"}
+_LATER = {
+    "DemoSlide": "demo_slide",
+    "TissuePhantom": "phantom",
+    "ensure_demo_slide": "demo_slide",
+    "phantom_section": "phantom",
+    "write_simulated_slide": "demo_slide",
+}
 """Names that are imported on first use, because few programs draw phantoms."""
 
 

@@ -1,0 +1,332 @@
+"""Simulated slides with known focus, and the demo slide made from one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer import files
+from focusviewer.errors import UserError
+from focusviewer.optics.blur_pattern import BLURS, BlurPattern, Strip, make_pattern
+from focusviewer.optics.camera import Camera
+from focusviewer.optics.phantom import Bubble, TissuePhantom
+from focusviewer.optics.phantom_texture import upsample
+from focusviewer.optics.psf import Optics
+from focusviewer.optics.slab_imager import SlabImager, blend_depths
+from focusviewer.optics.slide_writer import write_pyramid, write_stack
+
+FloatArray = npt.NDArray[np.float32]
+Progress = Callable[[float, str], None]
+
+VERSION = 1
+"""Of the demo slide; another number makes a new one."""
+
+TRUTH_STEP = 64
+"""Spacing of the truth grid, level-0 px."""
+
+MARGIN = 64
+"""Pixels drawn around a block, so that blur reaches in from its neighbours."""
+
+THICKNESS_UM = 2.25
+"""Optical thickness: 3.5 um of mounted tissue (n = 1.5) looks this thick to an objective that is moved in air."""
+
+SLABS = 3
+GLASS = np.array([0.957, 0.955, 0.960], np.float32)
+"""Light that empty glass lets through, red, green and blue."""
+
+SCANNER = Optics(chromatic_shift_um=(0.12, 0.0, -0.12))
+CAMERA = Camera(noise=0.004)
+
+
+@dataclass(frozen=True)
+class DemoSlide:
+    """Files of the demo slide.
+
+    Attributes
+    ----------
+    slide : Path
+        Pyramidal OME-TIFF, partly out of focus.
+    truth : Path
+        ``.npz`` with ``z_um`` (|defocus|), ``x``, ``y`` and ``tissue``, see :func:`write_simulated_slide`.
+    stack : Path
+        OME-TIFF of a sharp region of the slide, 2048 x 2048 px, 5 planes 1 um apart; the middle one is in focus.
+    """
+
+    slide: Path
+    truth: Path
+    stack: Path
+
+
+class SlideSimulator:
+    """A phantom seen through a scanner with the given focus errors; draws any block.
+
+    Parameters
+    ----------
+    phantom : TissuePhantom
+        The section.
+    pattern : BlurPattern
+        Its focus errors.
+    """
+
+    def __init__(self, phantom: TissuePhantom, pattern: BlurPattern) -> None:
+        self.phantom, self.pattern = phantom, pattern
+        step = 8
+        # Nodes from -16 px on, so that the spline has neighbours at every pixel.
+        x = (np.arange(-(-phantom.width // step) + 2 * 2 + 2) - 2) * float(step)
+        y = (np.arange(-(-phantom.height // step) + 2 * 2 + 2) - 2) * float(step)
+        self._z, self._step = pattern.z_um(x[None, :], y[:, None]), step
+
+    def z_um(self, x: int, y: int, width: int, height: int) -> FloatArray:
+        """Signed defocus at the pixels of a block whose corner is a multiple of 8 px: float32 (height, width)."""
+        rows, columns = -(-height // self._step), -(-width // self._step)
+        enlarged = upsample(self._z, y // self._step + 2, x // self._step + 2, rows, columns, self._step)
+        return enlarged[:height, :width]
+
+    def draw(self, x: int, y: int, width: int, height: int) -> npt.NDArray[np.uint8]:
+        """Pixels of a block as the scanner stores them: uint8 (height, width, 3)."""
+        rng = np.random.default_rng((self.phantom.seed, 9, x, y))
+        if self.phantom.is_glass(x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN):
+            return CAMERA.capture(np.broadcast_to(GLASS, (height, width, 3)).astype(np.float32), rng)
+        z = np.pad(self.z_um(x, y, width, height), MARGIN, mode="edge")
+        z = np.pad(z, ((0, _even(z.shape[0])), (0, _even(z.shape[1]))), mode="edge")
+        imager = self._imager(x, y, z.shape[1], z.shape[0])
+        return self._expose(blend_depths(imager, z)[:, MARGIN : MARGIN + height, MARGIN : MARGIN + width], rng)
+
+    def stack(self, x: int, y: int, size: int, planes_um: tuple[float, ...]) -> npt.NDArray[np.uint8]:
+        """A focal stack of a square, without the slide's own focus errors: uint8 (planes, size, size, 3)."""
+        planes = np.empty((len(planes_um), size, size, 3), np.uint8)
+        block = 1024
+        for top in range(0, size, block):
+            for left in range(0, size, block):
+                h, w = min(block, size - top), min(block, size - left)
+                imager = self._imager(x + left, y + top, w + 2 * MARGIN, h + 2 * MARGIN)
+                for index, z in enumerate(planes_um):
+                    rng = np.random.default_rng((self.phantom.seed, 10, index, left, top))
+                    light = imager.image(z)[:, MARGIN : MARGIN + h, MARGIN : MARGIN + w]
+                    planes[index, top : top + h, left : left + w] = self._expose(light, rng)
+        return planes
+
+    def truth(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The focus map of the slide: ``z_um``, ``x``, ``y``, ``tissue``, see :func:`write_simulated_slide`."""
+        step = TRUTH_STEP
+        x = np.minimum((np.arange(-(-self.phantom.width // step)) + 0.5) * step, self.phantom.width - 1)
+        y = np.minimum((np.arange(-(-self.phantom.height // step)) + 0.5) * step, self.phantom.height - 1)
+        z_um = np.abs(self.pattern.z_um(x[None, :], y[:, None])).astype(np.float32)
+        tissue = self.phantom.tissue_depth_um(step) > 0
+        return {"z_um": z_um, "x": x.astype(np.float32), "y": y.astype(np.float32), "tissue": tissue}
+
+    def _imager(self, x: int, y: int, width: int, height: int) -> SlabImager:
+        density = self.phantom.density(x - MARGIN, y - MARGIN, width, height)
+        return SlabImager(density, self.phantom.z_um, self.phantom.mpp, SCANNER)
+
+    @staticmethod
+    def _expose(light: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+        return CAMERA.capture(np.ascontiguousarray(np.moveaxis(light, 0, -1)) * GLASS, rng)
+
+
+def _even(side: int) -> int:
+    """Pixels to add so that a side suits the FFT."""
+    import scipy.fft
+
+    return int(scipy.fft.next_fast_len(side, real=True)) - side
+
+
+def truth_path(slide: Path) -> Path:
+    """Where the truth of a simulated slide lies: ``name.ome.tif`` has ``name.truth.npz`` beside it."""
+    name = slide.name
+    for ending in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
+        if name.lower().endswith(ending):
+            return slide.with_name(name[: -len(ending)] + ".truth.npz")
+    return slide.with_name(slide.stem + ".truth.npz")
+
+
+def write_simulated_slide(
+    out: Path,
+    *,
+    seed: int,
+    width: int,
+    height: int,
+    blur: str = "mixed",
+    mpp: float = 0.25,
+    stain: str = "he",
+    on_progress: Progress | None = None,
+) -> Path:
+    """Write a simulated slide and its truth.
+
+    Parameters
+    ----------
+    out : Path
+        Pyramidal OME-TIFF to write.
+    seed : int
+        Tissue and focus errors follow from it.
+    width, height : int
+        Size of level 0, px.
+    blur : "none", "whole", "strip", "bubble" or "mixed"
+        Where the slide is out of focus.
+    mpp : float
+        Pixel size, um.
+    stain : "he" or "ihc"
+        Palette.
+    on_progress : callable (fraction, text), optional
+        Called from this thread; may raise to stop.
+
+    Returns
+    -------
+    Path
+        The truth, ``<stem>.truth.npz``: ``z_um`` float32 (rows, cols), distance of the focal plane from the middle
+        of the section, um; ``x`` (cols,) and ``y`` (rows,), level-0 px of the grid's points; ``tissue`` bool.
+
+    Raises
+    ------
+    UserError
+        For an impossible size or an unknown pattern, and when the files cannot be written.
+    """
+    if width < 64 or height < 64:
+        raise UserError(f"Cannot simulate a slide of {width} x {height} px", "it is too small", "Use 64 px or more.")
+    if blur not in BLURS:
+        raise UserError(f"Unknown blur {blur!r}", "", f"Use one of {', '.join(BLURS)}.")
+    pattern = make_pattern(blur, np.random.default_rng((seed, 8)), width, height)
+    phantom = _phantom(seed, width, height, mpp, stain, pattern)
+    return _write(Path(out), SlideSimulator(phantom, pattern), on_progress)
+
+
+def _phantom(seed: int, width: int, height: int, mpp: float, stain: str, pattern: BlurPattern) -> TissuePhantom:
+    return TissuePhantom(
+        seed,
+        width,
+        height,
+        mpp=mpp,
+        stain=stain,
+        thickness_um=THICKNESS_UM,
+        slabs=SLABS,
+        kind="slide",
+        bubbles=pattern.bubbles,
+    )
+
+
+def _write(out: Path, simulator: SlideSimulator, on_progress: Progress | None) -> Path:
+    """Write slide and truth; either both appear, complete, or neither."""
+    phantom = simulator.phantom
+
+    def report(done: int, total: int) -> None:
+        if on_progress:
+            on_progress(done / total, f"Drawing the slide, block {done} of {total}")
+
+    truth = truth_path(out)
+    with files.atomic_write(truth) as half_truth, files.atomic_write(out) as half_slide:
+        np.savez_compressed(half_truth, **simulator.truth())  # type: ignore[arg-type]
+        write_pyramid(half_slide, phantom.width, phantom.height, phantom.mpp, simulator.draw, on_block=report)
+    return truth
+
+
+DEMO_SIZE = (12288, 10240)
+DEMO_SEED = 20
+DEMO_STACK_UM = (-2.0, -1.0, 0.0, 1.0, 2.0)
+
+
+def demo_simulator(width: int = DEMO_SIZE[0], height: int = DEMO_SIZE[1]) -> SlideSimulator:
+    """The demo slide's section and focus errors: a stripe, a bubble and a tilted corner, sharp elsewhere."""
+    pattern = BlurPattern(
+        strips=(Strip(0.44 * width, 0.57 * width, 2.0),),
+        bubbles=(Bubble(0.25 * width, 0.70 * height, 0.10 * height),),
+        bubble_um=3.2,
+        tilt_um=4.5,
+        tilt_corner=(float(width), float(height)),
+        tilt_reach_px=0.52 * float(np.hypot(width, height)),
+    )
+    return SlideSimulator(_phantom(DEMO_SEED, width, height, 0.25, "he", pattern), pattern)
+
+
+def sharp_square(simulator: SlideSimulator, size: int) -> tuple[int, int]:
+    """Upper left corner (x, y) of a square in focus that holds as much tissue as any."""
+    from scipy.ndimage import uniform_filter
+
+    step = TRUTH_STEP
+    truth = simulator.truth()
+    good = (truth["tissue"] & (truth["z_um"] < 0.3)).astype(np.float32)  # type: ignore[operator]
+    cells = max(size // step, 1)
+    share = uniform_filter(good, cells, mode="constant")
+    row, column = np.unravel_index(int(np.argmax(share)), share.shape)
+    x = int(np.clip(column * step - size // 2, 0, simulator.phantom.width - size))
+    y = int(np.clip(row * step - size // 2, 0, simulator.phantom.height - size))
+    return x // 8 * 8, y // 8 * 8
+
+
+def ensure_demo_slide(folder: Path | None = None, on_progress: Progress | None = None) -> DemoSlide:
+    """The demo slide, made on first use and kept.
+
+    Safe when several programs make it at once, or when one is interrupted: everything is written to a folder of its
+    own, which gets its final name when it is complete.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where to keep it; the user's cache by default.
+    on_progress : callable (fraction, text), optional
+        Called from this thread while the slide is made; may raise to stop.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written to.
+    """
+    return ensure_slide(folder or files.cache_dir() / "demo", demo_simulator, on_progress)
+
+
+def ensure_slide(
+    folder: Path,
+    make: Callable[[], SlideSimulator],
+    on_progress: Progress | None = None,
+    stack_px: int = 2048,
+) -> DemoSlide:
+    """:func:`ensure_demo_slide` for any slide."""
+    final = folder / f"demo-v{VERSION}"
+    demo = _files_in(final)
+    if all(path.exists() for path in (demo.slide, demo.truth, demo.stack)):
+        return demo
+    files.output_folder(folder)
+    _sweep(folder)
+    report = on_progress or (lambda fraction, text: None)
+    building = Path(tempfile.mkdtemp(prefix="building-", dir=folder))
+    try:
+        report(0.0, "Planning the tissue")
+        simulator = make()
+        half = _files_in(building)
+        _write(half.slide, simulator, lambda fraction, text: report(0.02 + 0.9 * fraction, text))
+        report(0.93, "Drawing the focal stack")
+        x, y = sharp_square(simulator, stack_px)
+        write_stack(half.stack, simulator.stack(x, y, stack_px, DEMO_STACK_UM), simulator.phantom.mpp, 1.0)
+        try:
+            building.rename(final)
+        except OSError:
+            # Somebody else finished first (or an incomplete folder is in the way).
+            if not demo.slide.exists() or not demo.stack.exists():
+                shutil.rmtree(final, ignore_errors=True)
+                building.rename(final)
+        report(1.0, "Done")
+    except OSError as error:
+        raise UserError(f"Cannot make the demo slide in {folder}", error.strerror or str(error), "") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return demo
+
+
+def _files_in(folder: Path) -> DemoSlide:
+    return DemoSlide(folder / "demo.ome.tif", folder / "demo.truth.npz", folder / "demo-stack.ome.tif")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what programs that were killed have left, once it is old enough to be nobody's."""
+    for path in folder.glob("building-*"):
+        try:
+            if time.time() - path.stat().st_mtime > 6 * 3600:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
