@@ -173,6 +173,8 @@ class _Job:
         _check(self.cancel)
         working_mpp = None if self.map.mpp is None else self.map.mpp * self.grid.scale
         scores = self.model.score_with_halo(pixels, working_mpp).scores
+        if self.model.absolute:  # a distance: what looks sharper than the training's sharpest is in focus
+            scores = np.maximum(scores, 0.0)
         wanted = self.wanted[block.slices]
         with self.lock:
             self.read_seconds += seconds

@@ -180,7 +180,7 @@ class FocusLiteNN(FocusModel):
             image = image.copy()  # torch takes neither read-only nor reversed arrays as they are
         with torch.inference_mode():
             high, low = _pooled_cells(torch.from_numpy(image), weights, rows, cols)
-            scores = (high @ weights.on_max + low @ weights.on_min + weights.offset).clamp_(min=0).numpy()
+            scores = (high @ weights.on_max + low @ weights.on_min + weights.offset).numpy()
         return ScoreGrid(scores, self.window_px, self.stride_px)
 
 

@@ -86,7 +86,9 @@ def _otf_table(
     samples: int,
 ) -> FloatArray:
     """OTF on an even grid of frequencies from 0 to the cut-off, as float32 (samples,)."""
-    steps = 96 if abs(z_um) < 6 else 192
+    # The phase turns by 2 pi (1 - sqrt(1 - NA^2)) z / wavelength over the pupil: keep many points for each turn.
+    turns = abs(z_um) / wavelength_um * (refractive_index - np.sqrt(max(refractive_index**2 - na**2, 0.01)))
+    steps = int(np.clip(48 + 12 * turns, 48, 192))
     # The overlap of two unit disks shifted by +-s along x: its upper half is enough, and the phase difference is odd
     # in x, so the imaginary parts cancel.
     shift = np.linspace(0.0, 1.0, samples)[:, None, None]

@@ -109,7 +109,9 @@ def ssim(image: RGB, reference: RGB) -> float:
     """Structural similarity (Wang et al. 2004) of two uint8 images, Gaussian window."""
     from skimage.metrics import structural_similarity
 
-    value = structural_similarity(image, reference, channel_axis=-1, gaussian_weights=True, sigma=1.5, data_range=255)
+    value = structural_similarity(  # type: ignore[no-untyped-call]
+        image, reference, channel_axis=-1, gaussian_weights=True, sigma=1.5, data_range=255
+    )
     return float(value)
 
 

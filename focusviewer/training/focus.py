@@ -39,6 +39,7 @@ class FocusConfig:
     pool: int = 10_000  # simulated crops, made once per scale: making one costs ten times as much as a step on it
     learning_rate: float = 1e-2
     kernels: tuple[int, ...] = (1, 2, 10)
+    validation_batches: int = 24
 
 
 class DefocusBatches:
@@ -112,7 +113,7 @@ def _train_scale(
     optimiser = torch.optim.Adam([p for model in models.values() for p in model.parameters()], config.learning_rate)
     pool = Pool(DefocusBatches(train, mpp, config, config.seed), config.pool)
     checks = DefocusBatches(held_out, mpp, config, config.seed + 1)
-    validation = [checks.next() for _ in range(24)]
+    validation = [checks.next() for _ in range(config.validation_batches)]
     best: dict[int, tuple[float, dict[str, Tensor]]] = {}
     budget, step, next_check, figures = Budget(config.minutes), 0, 0.1, {}
     while budget.progress < 1.0:

@@ -22,32 +22,32 @@ from focusviewer.optics.psf import radial_otf
 WAVELENGTHS_UM = (0.62, 0.54, 0.46)
 NAS = (0.4, 0.5, 0.6, 0.7, 0.8)
 SPHERICAL = (-0.12, 0.0, 0.12)
-Z_MAX_UM, Z_STEP_UM = 6.0, 0.125
+WAVES_MAX, WAVES_STEP = 13.0, 0.2  # defocus in units of the wavelength: +-6 um in blue
 FREQUENCIES = 96
+_STEPS = round(2 * WAVES_MAX / WAVES_STEP) + 1
 
 
 def _build_bank() -> npt.NDArray[np.float32]:
-    """Radial transfer functions (NA, spherical, colour, z, normalised frequency)."""
-    zs = np.arange(-Z_MAX_UM, Z_MAX_UM + Z_STEP_UM / 2, Z_STEP_UM)
-    bank = np.empty((len(NAS), len(SPHERICAL), 3, zs.size, FREQUENCIES), np.float32)
+    """Radial transfer functions: float32 (NA, spherical, defocus in waves, normalised frequency)."""
+    defocus = np.linspace(-WAVES_MAX, WAVES_MAX, _STEPS)
+    bank = np.empty((len(NAS), len(SPHERICAL), _STEPS, FREQUENCIES), np.float32)
     for i, na in enumerate(NAS):
-        for j, waves in enumerate(SPHERICAL):
-            for c, wavelength in enumerate(WAVELENGTHS_UM):
-                grid = np.linspace(0, 2 * na / wavelength, FREQUENCIES)
-                for k, z in enumerate(zs):
-                    # Without aberration defocus is symmetric: compute one side.
-                    if waves == 0 and z > 1e-6:
-                        bank[i, j, c, k] = bank[i, j, c, zs.size - 1 - k]
-                    else:
-                        bank[i, j, c, k] = radial_otf(
-                            grid, float(z), na, wavelength, spherical_waves=waves, samples=FREQUENCIES
-                        )
+        grid = np.linspace(0, 2 * na, FREQUENCIES)  # for a wavelength of 1
+        for j in (1, 2):  # no aberration, positive aberration; the negative one is its mirror image
+            for k, waves in enumerate(defocus):
+                mirror = j == 1 and waves > 1e-6
+                bank[i, j, k] = (
+                    bank[i, j, _STEPS - 1 - k]
+                    if mirror
+                    else radial_otf(grid, float(waves), na, 1.0, spherical_waves=SPHERICAL[j], samples=FREQUENCIES)
+                )
+        bank[i, 0] = bank[i, 2, ::-1]
     return bank
 
 
 def transfer_bank() -> npt.NDArray[np.float32]:
     """The table behind the simulator; computed once and kept in the cache folder."""
-    path = cache_dir() / "transfer-bank-v1.npy"
+    path = cache_dir() / "transfer-bank-v2.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
     bank = _build_bank()
@@ -87,7 +87,7 @@ class DefocusSimulator:
         """Random optics, tone and camera for ``count`` samples."""
         low, high = ((na - NAS[0]) / (NAS[1] - NAS[0]) for na in self.na_range)
         spherical = torch.where(self._uniform(count, 0, 1) < 0.6, 1.0, self._uniform(count, 0, 2))
-        shift = torch.randn(count, 3, generator=self.generator) * 0.2
+        shift = torch.randn(count, 3, generator=self.generator) * 0.3
         shift[:, 1] = 0.0
         jpeg = torch.where(self._uniform(count, 0, 1) < 0.35, self._uniform(count, 65, 96), 0.0)
         return Draw(
@@ -122,12 +122,11 @@ class DefocusSimulator:
         na_low = draw.na.floor().clamp(max=len(NAS) - 2)
         na_weight = (draw.na - na_low)[:, None, None]
         na_index = na_low.long()
-        colour = torch.arange(3)[None]
         if z_um is None:
-            middle = torch.full((draw.na.numel(), 3), self.bank.shape[3] // 2)
-            sphere = torch.ones_like(na_index)
-            return self._mix_na(na_index, na_weight, sphere, colour, middle)
-        position = ((z_um[:, None] - draw.shift_um + Z_MAX_UM) / Z_STEP_UM).clamp(0, self.bank.shape[3] - 1.001)
+            middle = torch.full((draw.na.numel(), 3), _STEPS // 2)
+            return self._mix_na(na_index, na_weight, torch.ones_like(na_index), middle)
+        waves = (z_um[:, None] - draw.shift_um) / torch.tensor(WAVELENGTHS_UM)
+        position = ((waves + WAVES_MAX) / WAVES_STEP).clamp(0, _STEPS - 1.001)
         z_index = position.long()
         z_weight = (position - z_index)[..., None]
         s_low = draw.spherical.floor().clamp(max=len(SPHERICAL) - 2)
@@ -135,15 +134,15 @@ class DefocusSimulator:
         s_index = s_low.long()
 
         def at(sphere: Tensor, z: Tensor) -> Tensor:
-            return self._mix_na(na_index, na_weight, sphere, colour, z)
+            return self._mix_na(na_index, na_weight, sphere, z)
 
         near = torch.lerp(at(s_index, z_index), at(s_index, z_index + 1), z_weight)
         far = torch.lerp(at(s_index + 1, z_index), at(s_index + 1, z_index + 1), z_weight)
         return torch.lerp(near, far, s_weight)
 
-    def _mix_na(self, na: Tensor, weight: Tensor, sphere: Tensor, colour: Tensor, z: Tensor) -> Tensor:
+    def _mix_na(self, na: Tensor, weight: Tensor, sphere: Tensor, z: Tensor) -> Tensor:
         row, sphere = na[:, None], sphere[:, None]
-        return torch.lerp(self.bank[row, sphere, colour, z], self.bank[row + 1, sphere, colour, z], weight)
+        return torch.lerp(self.bank[row, sphere, z], self.bank[row + 1, sphere, z], weight)
 
     def tone(self, images: Tensor, draw: Draw) -> Tensor:
         """Gray some samples and take all to linear light by their random tone curve: (B, 3, H, W), 0..1."""

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from focus_doubles import blur
+from focus_doubles import MemorySlide, blur
 
 from focusviewer.errors import UserError
+from focusviewer.focus import map_slide
 from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights, scale_prefix
 from focusviewer.slides import RGB
 
@@ -22,7 +23,7 @@ def _one_by_one(module: FocusLiteNNModule, image: RGB, rows: int, cols: int) -> 
         pixels = torch.from_numpy(crop.astype(np.float32) / 255).permute(2, 0, 1)[None]
         with torch.inference_mode():
             scores[row, col] = float(module(pixels)[0])
-    return np.maximum(scores, 0)
+    return scores
 
 
 @pytest.mark.parametrize("kernels", [1, 2, 10])
@@ -78,13 +79,17 @@ def test_version_follows_the_weights(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
-def test_scores_never_fall_below_zero(tmp_path: Path, picture: RGB) -> None:
+def test_scores_may_fall_below_zero_but_maps_do_not(tmp_path: Path, picture: RGB, slide: MemorySlide) -> None:
+    # Two planes that both look sharper than anything in training must still be told apart.
     module = FocusLiteNNModule(1)
     with torch.no_grad():
         module.head.bias.fill_(-100.0)
     path = tmp_path / "low.safetensors"
     save_weights(path, {0.25: module})
-    assert FocusLiteNN("low", path).score_windows(picture).scores.max() == 0
+    model = FocusLiteNN("low", path)
+    assert model.score_windows(picture).scores.max() < 0
+    blur = map_slide(slide, model, mpp=0.25).blur
+    assert np.nanmin(blur) == np.nanmax(blur) == 0
 
 
 def test_unreadable_weights_are_told_in_one_line(tmp_path: Path) -> None:
