@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
+from focusviewer.app.heavy import import_torch
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models import heatmap as model
 from focusviewer.app.models.document import Document
@@ -64,6 +65,8 @@ def make_map(
     """Map a slide, or take the map from the disk cache (any thread)."""
     from focusviewer import focus
 
+    if any(entry.name == name and entry.trained for entry in focus.models()):
+        import_torch()
     judge = focus.get_model(name)
     cache = focus.MapCache()
     kept = cache.get(document.slide, judge, plane)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from focusviewer.app.controllers.tiles import TileSource
+from focusviewer.app.heavy import import_torch
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models import refocus as model
 from focusviewer.app.models.document import Document
@@ -33,6 +34,7 @@ def make_engine(name: str) -> Refocuser:
     """Build an engine (in a worker: it may import torch)."""
     from focusviewer.refocus import get_engine
 
+    import_torch()
     return get_engine(name)
 
 

@@ -11,6 +11,9 @@ from focusviewer.refocus.base import MAX_Z_UM
 MAX_MPP = 0.6
 """Coarsest screen pixel, in um, at which a few microns of defocus can be seen and so be worked on."""
 
+FINEST_MPP = 0.15
+"""Finest pixel, in um, that engines are made for; finer scans are worked on at their next zoom."""
+
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
 
@@ -30,9 +33,10 @@ class RefocusArea:
     engine: str
 
 
-def work_zoom(scale: float) -> int:
-    """Display zoom whose pixels are closest to the screen's."""
-    return max(0, round(-math.log2(scale)))
+def work_zoom(scale: float, mpp: float) -> int:
+    """Display zoom whose pixels are closest to the screen's, among those an engine takes."""
+    finest = math.ceil(math.log2(FINEST_MPP / mpp))
+    return max(0, finest, round(-math.log2(scale)))
 
 
 def coarsest_power(mpp: float) -> float:
@@ -51,7 +55,7 @@ def obstacle(document: Document | None) -> str:
         return "The distance between the planes of this stack is not known. Set it to refocus between them."
     if document.mpp > MAX_MPP:
         return f"Refocusing needs pixels of at most {MAX_MPP} µm; this slide has {document.mpp:.3g} µm."
-    if document.mpp * 2 ** work_zoom(document.view.scale) > MAX_MPP:
+    if document.mpp * 2 ** work_zoom(document.view.scale, document.mpp) > MAX_MPP:
         return f"Zoom in to refocus: blur of a few microns shows from {coarsest_power(document.mpp):.0f}× on."
     x0, y0, x1, y1 = document.view.visible_rect()
     if min(x1 - x0, y1 - y0) < 16:
@@ -62,7 +66,7 @@ def obstacle(document: Document | None) -> str:
 def area_of(document: Document, engine: str) -> RefocusArea:
     """The area to work on for the current view (only when :func:`obstacle` is empty)."""
     assert document.mpp is not None
-    zoom = work_zoom(document.view.scale)
+    zoom = min(work_zoom(document.view.scale, document.mpp), document.pyramid.n_zooms - 1)
     shrink = 2.0**-zoom
     width, height = document.pyramid.size(zoom)
     x0, y0, x1, y1 = (value * shrink for value in document.view.visible_rect())

@@ -66,6 +66,7 @@ class Viewport(QWidget):
         self.minimap = Minimap()
         self.badge = Badge()
         self.is_complete = False
+        self.painted = False
         self._keys: list[TileKey] = []
         self._range: tuple[int, ...] = ()
         self._moving = False
@@ -246,6 +247,7 @@ class Viewport(QWidget):
         painter.scale(1 / ratio, 1 / ratio)
         width, height = self._screen_size()
         painter.fillRect(0, 0, width, height, self.surround())
+        self.painted = True
         if self.document is None:
             self._paint_welcome(painter, width, height)
             return
