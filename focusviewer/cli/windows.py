@@ -62,7 +62,6 @@ def demo(
     figures = _app().run_demo(snapshot)
     if snapshot is not None:
         print_json(figures)
-        note(f"Saved to {snapshot}: {', '.join(sorted(path.name for path in snapshot.iterdir()))}")
 
 
 def _app() -> ModuleType:

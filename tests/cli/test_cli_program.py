@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli_tools import Outcome
@@ -82,7 +83,7 @@ def test_the_module_runs_as_a_program() -> None:
 def test_view_without_a_display_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    if sys.platform != "linux":
+    if sys.platform != "linux":  # the check is for Linux
         monkeypatch.setattr("sys.platform", "linux")
     outcome = command("view")
     assert outcome.code == 2
@@ -94,3 +95,41 @@ def test_view_refuses_a_missing_path_before_opening_a_window(command: Command) -
     outcome = command("view", "nowhere.svs")
     assert outcome.code == 2
     assert "nowhere.svs" in outcome.err
+
+
+@pytest.fixture
+def demo_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path | None]:
+    """Folders that the window's demonstration was given; it is not run."""
+    given: list[Path | None] = []
+
+    def run_demo(snapshot: Path | None) -> dict[str, float]:
+        given.append(snapshot)
+        return {"window_ms": 1.5, "heatmap_srcc": float("nan")}
+
+    monkeypatch.setattr("focusviewer.app.run_demo", run_demo)
+    monkeypatch.chdir(tmp_path)
+    return given
+
+
+def test_demo_without_a_display_saves_pictures(command: Command, demo_folders: list[Path | None]) -> None:
+    outcome = command("demo")
+    assert outcome.code == 0
+    assert demo_folders == [Path("demo-out")]
+    assert "demo-out" in outcome.err
+    assert outcome.document == {"window_ms": 1.5, "heatmap_srcc": None}
+
+
+def test_demo_saves_pictures_where_it_is_told(
+    command: Command, demo_folders: list[Path | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QT_QPA_PLATFORM")
+    monkeypatch.setenv("DISPLAY", ":99")
+    assert command("demo", "--snapshot", tmp_path / "b ü" / "c").code == 0
+    assert command("demo").code == 0
+    assert demo_folders == [tmp_path / "b ü" / "c", None]
+
+
+def test_demo_says_when_it_cannot_write(command: Command, demo_folders: list[Path | None], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert command("demo", "--snapshot", tmp_path / "file" / "pictures").code == 2
+    assert demo_folders == []
