@@ -1,1 +1,1 @@
-
+"""Widgets: they paint and report, and decide nothing."""
