@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,15 +71,10 @@ def heatmap(
             raise ScaleUnknownError(slide.name)
         if out is not None:
             output_folder(out)
-        cancel = threading.Event()
-        with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress:
-            try:
-                focus_map = map_slide(
-                    slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
-                )
-            except KeyboardInterrupt:
-                cancel.set()
-                raise
+        with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress, cancel_on_interrupt() as cancel:
+            focus_map = map_slide(
+                slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
+            )
         document = {
             **summary(focus_map, limit),
             "path": str(path),
@@ -88,6 +86,20 @@ def heatmap(
         print_json(document)
     else:
         typer.echo(describe(document, focus_map, out))
+
+
+@contextmanager
+def cancel_on_interrupt() -> Iterator[threading.Event]:
+    """A cancel token that Ctrl+C sets, so that worker threads end soon instead of finishing their work first."""
+    token = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield token  # only the main thread may say what a signal does
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: token.set())
+    try:
+        yield token
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +75,7 @@ def score_slide(slide: Slide, path: Path, models: list[FocusModel], plane: int |
         raise UserError(
             f"{slide.name} is too large for one score",
             f"it is {width} x {height} pixels",
-            f"Map it: focusviewer heatmap {path}",
+            f"Map it: focusviewer heatmap {shlex.quote(str(path))}",
         )
     if plane is not None:
         check_planes([plane], slide)

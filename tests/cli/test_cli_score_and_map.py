@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 from cli_tools import Outcome
 from PIL import Image, ImageFilter
+
+from focusviewer.errors import CancelledError
 
 Command = Callable[..., Outcome]
 
@@ -114,3 +118,27 @@ def test_an_empty_slide_has_null_for_what_cannot_be_told(command: Command, tmp_p
     document = command("heatmap", path, "--model", "mlv", "--out", tmp_path / "map", "--json").document
     assert document["tissue_windows"] == 0
     assert document["median"] is None
+
+
+def test_ctrl_c_cancels_a_map_instead_of_waiting_for_it(
+    command: Command, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: object, cancel: threading.Event, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        assert cancel.wait(10)
+        raise CancelledError
+
+    monkeypatch.setattr("focusviewer.focus.map_slide", endless)
+    before = signal.getsignal(signal.SIGINT)
+    outcome = command("heatmap", picture, "--model", "mlv")
+    assert outcome.code == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_slide_too_large_for_one_score_is_referred_to_the_map(
+    command: Command, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("focusviewer.cli.score.MAX_PIXELS", 1000)
+    outcome = command("score", picture, "--model", "mlv")
+    assert outcome.code == 2
+    assert f"heatmap '{picture}'" in outcome.err
