@@ -28,14 +28,15 @@ def plain(value: Any) -> Any:
     return value
 
 
-def to_json_text(document: Any) -> str:
-    """The document as JSON text; letters outside ASCII stay readable."""
-    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+def to_json_text(document: Any, ascii_only: bool = False) -> str:
+    """The document as JSON text; letters outside ASCII stay readable unless only ASCII will do."""
+    return json.dumps(plain(document), indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document to stdout."""
-    typer.echo(to_json_text(document))
+    """Print one JSON document to stdout, in letters that its encoding has."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    typer.echo(to_json_text(document, ascii_only=encoding != "utf8"))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 bad usage or unreadable input (one line: what, why, what t
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -82,6 +83,10 @@ def run(args: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``focusviewer`` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name that the terminal's encoding cannot show is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -133,3 +134,13 @@ def test_demo_says_when_it_cannot_write(command: Command, demo_folders: list[Pat
     (tmp_path / "file").touch()
     assert command("demo", "--snapshot", tmp_path / "file" / "pictures").code == 2
     assert demo_folders == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_names_outside_the_encoding_of_the_terminal_are_no_error(picture: Path, encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    arguments = [sys.executable, "-m", "focusviewer", "info", picture]
+    for options in ([], ["--json"]):
+        done = subprocess.run([*arguments, *options], env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.decode(encoding))["path"] == str(picture)
