@@ -65,7 +65,7 @@ def _file(window: MainWindow) -> list[ActionRecord]:
 
 
 def _view(window: MainWindow) -> list[ActionRecord]:
-    port = window.viewport
+    port, look = window.viewport, window.appearance
     records = [
         ActionRecord("view.fit", "Whole slide", port.fit, "fit", ("0", "Home"), "Show the whole slide"),
         ActionRecord("view.zoom_in", "Zoom in", partial(port.zoom_by, 1), "zoom-in", ("+", "=")),
@@ -85,7 +85,7 @@ def _view(window: MainWindow) -> list[ActionRecord]:
         ActionRecord(
             "view.minimap",
             "Minimap",
-            window.show_minimap,
+            look.show_minimap,
             "minimap",
             ("M",),
             checkable=True,
@@ -95,7 +95,7 @@ def _view(window: MainWindow) -> list[ActionRecord]:
         ActionRecord(
             "view.scale_bar",
             "Scale bar",
-            window.show_scale_bar,
+            look.show_scale_bar,
             "scale-bar",
             ("B",),
             checkable=True,
@@ -104,15 +104,15 @@ def _view(window: MainWindow) -> list[ActionRecord]:
         ActionRecord(
             "view.inertia",
             "Glide after dragging",
-            window.set_inertia,
+            look.set_inertia,
             checkable=True,
             checked=window.settings.inertia,
         ),
-        ActionRecord("view.slides", "Slides panel", window.toggle_slides, "panel-left", ("F2",), separator=True),
-        ActionRecord("view.tools", "Tools panel", window.toggle_tools, "panel-right", ("F3",)),
+        ActionRecord("view.slides", "Slides panel", look.toggle_slides, "panel-left", ("F2",), separator=True),
+        ActionRecord("view.tools", "Tools panel", look.toggle_tools, "panel-right", ("F3",)),
     ]
     for theme, text in (("system", "Colours as the system"), ("light", "Light colours"), ("dark", "Dark colours")):
-        callback = partial(window.set_theme, theme)
+        callback = partial(look.set_theme, theme)
         records.append(ActionRecord(f"view.theme_{theme}", text, callback, separator=theme == "system"))
     return records
 
@@ -142,32 +142,33 @@ def _move(window: MainWindow) -> list[ActionRecord]:
 
 
 def _focus(window: MainWindow) -> list[ActionRecord]:
+    focusing = window.focusing
     return [
         ActionRecord(
             "focus.heatmap",
             "Map the focus",
-            window.run_heatmap,
+            focusing.run_heatmap,
             "heatmap",
             ("H",),
             "Map where the slide is blurred",
         ),
         ActionRecord("focus.stop", "Stop mapping", window.heatmap.stop, "stop", ("Shift+H",)),
-        ActionRecord("focus.overlay", "Show or hide the map", window.toggle_overlay, "layers-eye", ("O",)),
-        ActionRecord("focus.next_worst", "Next worst region", window.next_worst, "", ("N",)),
+        ActionRecord("focus.overlay", "Show or hide the map", focusing.toggle_overlay, "layers-eye", ("O",)),
+        ActionRecord("focus.next_worst", "Next worst region", focusing.next_worst, "", ("N",)),
         ActionRecord(
             "focus.refocus",
             "Refocus the view",
-            window.toggle_refocus,
+            focusing.toggle_refocus,
             "refocus",
             ("R",),
             "Turn the focus of what is on screen",
             separator=True,
         ),
-        ActionRecord("focus.auto", "Auto focus", window.auto_focus, "auto", ("A",), "Sharpest focus of this view"),
-        ActionRecord("focus.all_in_focus", "All in focus", window.all_in_focus, "layers", ("Shift+A",)),
-        ActionRecord("focus.nearer", "Focus up 0.1 µm", partial(window.turn_knob, 0.1), "", (".",)),
-        ActionRecord("focus.farther", "Focus down 0.1 µm", partial(window.turn_knob, -0.1), "", (",",)),
-        ActionRecord("focus.scan", "Back to the scan", window.show_scan, "undo", ("Shift+R",)),
+        ActionRecord("focus.auto", "Auto focus", focusing.auto_focus, "auto", ("A",), "Sharpest focus of this view"),
+        ActionRecord("focus.all_in_focus", "All in focus", focusing.all_in_focus, "layers", ("Shift+A",)),
+        ActionRecord("focus.nearer", "Focus up 0.1 µm", partial(focusing.turn_knob, 0.1), "", (".",)),
+        ActionRecord("focus.farther", "Focus down 0.1 µm", partial(focusing.turn_knob, -0.1), "", (",",)),
+        ActionRecord("focus.scan", "Back to the scan", focusing.show_scan, "undo", ("Shift+R",)),
     ]
 
 

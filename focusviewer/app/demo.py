@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_FOLDER = Path("focusviewer-demo")
 WINDOW_SIZE = (1600, 1000)
-WANTED_BLUR = 6.0  # levels: 1.5 um off, what refocusing is for
+WANTED_Z_UM = 1.5  # far enough to be a nuisance, near enough to be mended
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
 MAKE_S, WORK_S = 600.0, 300.0
 
@@ -73,7 +73,8 @@ class Demo:
     def _open(self) -> None:
         from focusviewer.optics.demo_slide import DemoSlide, ensure_demo_slide
 
-        window, found = self.window, []
+        window = self.window
+        found: list[DemoSlide] = []
 
         def work(job: Job) -> DemoSlide:
             def progress(fraction: float, text: str) -> None:
@@ -88,9 +89,7 @@ class Demo:
 
         title = "Making the demo slide (once)"
         window.jobs.progressed.connect(_tell_terminal)
-        window.jobs.start(
-            "demo", work, lane=Lane.ANALYSIS, title=title, done=found.append, failed=window.show_error
-        )
+        window.jobs.start("demo", work, lane=Lane.ANALYSIS, title=title, done=found.append, failed=window.show_error)
         self._until(lambda: bool(found), "the demo slide", MAKE_S)
         window.jobs.progressed.disconnect(_tell_terminal)
         window.load_registries()
@@ -109,7 +108,7 @@ class Demo:
         made: list[FocusMap] = []
         window.heatmap.finished.connect(made.append)
         started = perf_counter()
-        window.run_heatmap()
+        window.focusing.run_heatmap()
         self._until(lambda: bool(made), "the focus map")
         focus_map = made[0]
         self.facts["heatmap_s"] = round(perf_counter() - started, 2)
@@ -123,17 +122,14 @@ class Demo:
 
     def _refocus(self) -> None:
         window = self.window
-        focus_map = window.heatmap.shown
-        assert focus_map is not None
-        assert window.document is not None
-        x, y = blurred_place(focus_map, WANTED_BLUR)
+        x, y = blurred_place(self.truth, WANTED_Z_UM)
         window.heatmap_panel.visible_box.setChecked(False)
-        window.heatmap_section.header.setChecked(False)
+        window.tools.heatmap_section.header.setChecked(False)
         window.viewport.go_to(x, y, 1.0)
         self._until(lambda: window.viewport.is_complete, "the blurred part")
         self._rest()
         self._picture("refocus-before.png")
-        window.auto_focus()
+        window.focusing.auto_focus()
         self._until(lambda: window.refocus.shown is not None or self._at_plane(), "the refocused picture")
         self.facts["refocus_encode_ms"] = round(window.refocus.encode_ms, 1)
         self.facts["refocus_z_um"] = round(window.refocus_panel.target_um, 2)
@@ -214,14 +210,15 @@ def _inside(truth: dict[str, FloatMap], x: float, y: float, half: float) -> Floa
     return np.abs(truth["z_um"][row : row + 1, col : col + 1])
 
 
-def blurred_place(focus_map: FocusMap, level: float, reach: int = 2) -> tuple[float, float]:
-    """Level-0 centre of the part of the slide that is most evenly blurred by about ``level``."""
-    distance = np.where(focus_map.tissue, np.abs(focus_map.blur - level), 20.0)
-    padded = np.pad(distance, reach, constant_values=20.0)
+def blurred_place(truth: dict[str, FloatMap], z_um: float, reach: int = 8) -> tuple[float, float]:
+    """Level-0 centre of the part of the slide's tissue that is most evenly out of focus by about ``z_um``."""
+    far = 10.0
+    distance = np.where(truth["tissue"], np.abs(np.abs(truth["z_um"]) - z_um), far)
+    sums = np.pad(np.pad(distance, reach, constant_values=far).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     size = 2 * reach + 1
-    mean = np.lib.stride_tricks.sliding_window_view(padded, (size, size)).mean(axis=(2, 3))
+    mean = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     row, col = np.unravel_index(int(np.argmin(mean)), mean.shape)
-    return float(focus_map.x[col]), float(focus_map.y[row])
+    return float(truth["x"][col]), float(truth["y"][row])
 
 
 def run_demo(snapshot: Path | None) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def save_picture(path: Path, rgb: RGB, facts: Mapping[str, Any], mpp: float | No
             text = PngImagePlugin.PngInfo()
             for name, value in facts.items():
                 text.add_itxt(name, value if isinstance(value, str) else json.dumps(value))
-            dpi = {"dpi": (25400 / mpp, 25400 / mpp)} if mpp else {}
+            dpi: dict[str, Any] = {"dpi": (25400 / mpp, 25400 / mpp)} if mpp else {}
             Image.fromarray(rgb).save(temporary, pnginfo=text, **dpi)
         elif suffix in (".tif", ".tiff"):
             import tifffile

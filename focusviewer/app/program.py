@@ -90,9 +90,10 @@ def run_view(paths: Sequence[Path]) -> int:
     app = make_application()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends the program
     window = make_window(app)
-    window.show()
     window.open_paths(list(paths))
-    QTimer.singleShot(0, window.load_registries)
+    window.show()
+    # the lists of models can wait until there is something to look at
+    QTimer.singleShot(600 if paths else 0, window.load_registries)
     return app.exec()
 
 

@@ -85,7 +85,9 @@ def open_in(qtbot) -> Callable[..., None]:
         for name in names:
             path = Path("/slides") / name
             window.open_paths([path])
-            qtbot.waitUntil(lambda path=path: window.document is not None and window.document.path == path, timeout=5000)
+            qtbot.waitUntil(
+                lambda path=path: window.document is not None and window.document.path == path, timeout=5000
+            )
         qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
         qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
 

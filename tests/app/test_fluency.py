@@ -67,7 +67,7 @@ def test_the_event_loop_never_stops_while_tiles_are_slow_and_a_map_is_made(windo
     window.heatmap.maker = make_map
     window.heatmap_panel.model.addItem("mlv", "mlv")
     window.heatmap_panel.model.setCurrentIndex(window.heatmap_panel.model.findData("mlv"))
-    window.run_heatmap()
+    window.focusing.run_heatmap()
     window.viewport.go_to(2000, 2000, 1.0)
     beat = Heartbeat()
 

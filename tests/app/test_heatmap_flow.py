@@ -12,7 +12,7 @@ from focusviewer.focus import colorize, lut_colours
 
 
 def run(window, qtbot) -> None:
-    window.run_heatmap()
+    window.focusing.run_heatmap()
     qtbot.waitUntil(lambda: window.heatmap.shown is not None and not window.jobs.running(), timeout=5000)
 
 
@@ -73,9 +73,9 @@ def test_blur_under_the_cursor_is_told(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     run(window, qtbot)
     window.viewport.pointed.emit(2800.0, 1000.0)
-    assert window.blur.text() == "blur 8.0 levels ≈ 2.00 µm"
+    assert window.status.blur.text() == "blur 8.0 levels ≈ 2.00 µm"
     window.viewport.pointed.emit(2800.0, 10.0)
-    assert window.blur.text() == ""
+    assert window.status.blur.text() == ""
 
 
 def test_the_map_fills_in_and_can_be_stopped(window, open_in, qtbot) -> None:
@@ -91,7 +91,7 @@ def test_the_map_fills_in_and_can_be_stopped(window, open_in, qtbot) -> None:
         return whole
 
     window.heatmap.maker = maker
-    window.run_heatmap()
+    window.focusing.run_heatmap()
     qtbot.waitUntil(lambda: window.heatmap.shown is not None, timeout=3000)
     assert window.heatmap.is_running
     assert np.isnan(window.heatmap.shown.blur[8:]).all()
@@ -123,7 +123,7 @@ def test_an_error_while_mapping_is_told_in_the_window(window, open_in, qtbot) ->
         raise ScaleUnknownError(document.name)
 
     window.heatmap.maker = maker
-    window.run_heatmap()
+    window.focusing.run_heatmap()
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "no known pixel size" in window.messages.messages()[0].text
     assert not window.heatmap.is_running
@@ -134,7 +134,7 @@ def test_hiding_the_map_shows_the_slide_again(window, open_in, qtbot) -> None:
     before = picture(window)
     run(window, qtbot)
     assert not np.array_equal(before, picture(window))
-    window.toggle_overlay()
+    window.focusing.toggle_overlay()
     assert np.array_equal(before, picture(window))
 
 

@@ -25,7 +25,7 @@ def close_up(window, qtbot) -> None:
 
 def switch_on(window, qtbot) -> None:
     with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-        window.toggle_refocus()
+        window.focusing.toggle_refocus()
 
 
 def turn(window, qtbot, z_um: float) -> None:
@@ -110,7 +110,7 @@ def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot
     open_in(window, "fake.svs")
     close_up(window, qtbot)
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.auto_focus()  # switches refocusing on by itself
+        window.focusing.auto_focus()  # switches refocusing on by itself
     assert window.refocus_panel.target_um == pytest.approx(1.5)
     assert window.refocus.shown.z_um == pytest.approx(1.5)
 
@@ -119,7 +119,7 @@ def test_all_in_focus_follows_the_tissue(window, open_in, engine, qtbot) -> None
     open_in(window, "fake.svs")
     close_up(window, qtbot)
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.all_in_focus()
+        window.focusing.all_in_focus()
     assert window.refocus.shown.z_um is None
     assert "all in focus" in window.viewport.patch.badge
 
@@ -150,7 +150,7 @@ def test_switching_off_shows_the_scan(window, open_in, engine, qtbot) -> None:
     close_up(window, qtbot)
     switch_on(window, qtbot)
     turn(window, qtbot, 1.0)
-    window.toggle_refocus()
+    window.focusing.toggle_refocus()
     assert window.viewport.patch.image is None
     assert window.refocus_panel.target_um == 0.0
     assert not window.refocus_panel.spin.isEnabled()
@@ -173,7 +173,7 @@ def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_
     turn(window, qtbot, 1.25)
     png, tif = tmp_path / "a.png", tmp_path / "a.tif"
     for path in (png, tif):
-        window.save_refocused(path)
+        window.saving.save_refocused(path)
         qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(png) as saved:
@@ -201,7 +201,7 @@ def test_an_engine_that_fails_is_told_and_the_scan_stays(window, open_in, qtbot)
     window.refocus.engine_maker = broken
     open_in(window, "fake.svs")
     close_up(window, qtbot)
-    window.toggle_refocus()
+    window.focusing.toggle_refocus()
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "weights" in window.messages.messages()[0].text
     assert window.viewport.patch.image is None

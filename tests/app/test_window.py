@@ -137,10 +137,10 @@ def test_a_click_on_the_minimap_goes_there(window, open_in, qtbot) -> None:
 def test_position_is_in_microns_and_in_pixels_without_a_scale(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     window.viewport.pointed.emit(400.0, 800.0)
-    assert window.position.text() == "x 100.0  y 200.0 µm"
+    assert window.status.position.text() == "x 100.0  y 200.0 µm"
     open_in(window, "unscaled.png")
     window.viewport.pointed.emit(400.0, 800.0)
-    assert window.position.text() == "x 400  y 800 px"
+    assert window.status.position.text() == "x 400  y 800 px"
 
 
 def test_coarser_tiles_stand_in_until_the_finer_ones_come(window, open_in, slides, qtbot) -> None:
@@ -277,7 +277,7 @@ def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(
 def test_a_shortcut_or_id_taken_twice_is_refused() -> None:
     registry = ActionRegistry()
     registry.add(ActionRecord("a.b", "B", print, shortcuts=("B",)))
-    with pytest.raises(ValueError, match="belongs to a.b"):
+    with pytest.raises(ValueError, match="belongs to"):
         registry.add(ActionRecord("a.c", "C", print, shortcuts=("B",)))
     with pytest.raises(ValueError, match="already"):
         registry.add(ActionRecord("a.b", "B", print))
@@ -295,7 +295,7 @@ def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot
     open_in(window, "fake.svs")
     path = tmp_path / "mit Leerzeichen ä.png"
     size = window.viewport.width(), window.viewport.height()
-    window.snapshot(path)
+    window.saving.snapshot(path)
     qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(path) as saved:
@@ -305,7 +305,7 @@ def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot
 
 def test_a_snapshot_that_cannot_be_written_is_told(window, open_in, tmp_path, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.snapshot(tmp_path / "no such folder" / "a.png")
+    window.saving.snapshot(tmp_path / "no such folder" / "a.png")
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "Cannot write" in window.messages.messages()[0].text
 
@@ -320,10 +320,10 @@ def test_dark_and_light_paint_differently_and_readably(window, open_in) -> None:
     open_in(window, "fake.svs")
     seen = []
     for name in ("light", "dark"):
-        window.set_theme(name)
+        window.appearance.set_theme(name)
         image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
         seen.append(image.pixelColor(window.width() - 20, 20).lightness())
-    window.set_theme("light")
+    window.appearance.set_theme("light")
     assert seen[0] > 200
     assert seen[1] < 80
 
@@ -333,7 +333,7 @@ def test_closing_while_work_is_going_on_leaves_nothing_behind(window, slides, qt
     window.open_paths([Path("/slides/fake.svs")])
     qtbot.waitUntil(lambda: window.document is not None, timeout=3000)
     window.heatmap.maker = lambda document, name, plane, progress, job: job.cancel.wait(20)
-    window.run_heatmap()
+    window.focusing.run_heatmap()
     window.viewport.go_to(1500, 1000, 1.0)
     window.close()
     assert slides["fake.svs"].closed

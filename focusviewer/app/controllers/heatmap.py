@@ -18,7 +18,7 @@ from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading
 from focusviewer.app.pixels import rgba_to_qimage
 from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.focus.base import FocusMap
+from focusviewer.focus.base import FocusMap, ModelEntry
 from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
 
 MAP_THREADS = 2
@@ -93,6 +93,8 @@ class HeatmapController(QObject):
         self._style = panel.style_now
         self._job: Job | None = None
         self.shown: FocusMap | None = None
+        self._level_threshold = self._style.threshold
+        self._relative_thresholds: dict[str, float] = {}
         self._worst_timer = QTimer(self, singleShot=True, interval=WORST_WAIT_MS)
         self._worst_timer.timeout.connect(self._find_worst)
         panel.run_requested.connect(self.run)
@@ -109,7 +111,7 @@ class HeatmapController(QObject):
     def load_models(self) -> None:
         """Fill the panel's lists (the registry is imported in a worker)."""
 
-        def work(job: Job) -> tuple[list, tuple[str, ...], str]:
+        def work(job: Job) -> tuple[list[ModelEntry], tuple[str, ...], str]:
             from focusviewer import focus
 
             return focus.models(), tuple(focus.LUTS), focus.DEFAULT_MODEL
@@ -121,6 +123,11 @@ class HeatmapController(QObject):
             done=lambda found: self.panel.set_models(*found),
             failed=self.failed.emit,
         )
+
+    @property
+    def level_threshold(self) -> float:
+        """Threshold of absolute models, in levels."""
+        return self._level_threshold
 
     @property
     def is_running(self) -> bool:
@@ -152,6 +159,7 @@ class HeatmapController(QObject):
             made, picture = result
             document.maps[name, plane] = made
             self._show(picture)
+            self._fit_threshold(made)
             self.finished.emit(made)
 
         self._clear()
@@ -195,6 +203,16 @@ class HeatmapController(QObject):
         if not self.is_running:
             self._worst_timer.start()
 
+    def _fit_threshold(self, focus_map: FocusMap) -> None:
+        """Turn to the threshold of the model's own scale: levels, or for a relative model its last decile at first."""
+        if focus_map.absolute:
+            self.panel.set_threshold(self._level_threshold, 2)
+            return
+        values = focus_map.blur[focus_map.tissue]
+        if focus_map.model not in self._relative_thresholds and values.size:
+            self._relative_thresholds[focus_map.model] = float(np.percentile(values, 90))
+        self.panel.set_threshold(self._relative_thresholds.get(focus_map.model, 0.0), 4)
+
     def _clear(self) -> None:
         self.shown = None
         self._worst_timer.stop()
@@ -213,6 +231,8 @@ class HeatmapController(QObject):
             self._jobs.cancel("colour")
             self._clear()
         else:
+            self.shown = kept
+            self._fit_threshold(kept)
             self._colour(kept)
 
     def _colour(self, focus_map: FocusMap) -> None:
@@ -246,6 +266,11 @@ class HeatmapController(QObject):
     @Slot(object)
     def _restyle(self, style: HeatmapStyle) -> None:
         old, self._style = self._style, style
+        if self.shown is not None and style.model == old.model and style.threshold != old.threshold:
+            if self.shown.absolute:
+                self._level_threshold = style.threshold
+            else:
+                self._relative_thresholds[self.shown.model] = style.threshold
         layer = self._viewport.heatmap
         layer.opacity, layer.visible = style.opacity, style.visible
         self._viewport.update()

@@ -21,6 +21,7 @@ from focusviewer.app.pixels import read_rect, to_qimage
 from focusviewer.app.throttle import Throttle
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
+from focusviewer.focus.base import ModelEntry
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import RGB
 
@@ -91,12 +92,12 @@ class RefocusController(QObject):
     def load_engines(self, wanted: str) -> None:
         """Fill the panel's list (the registry is imported in a worker)."""
 
-        def work(job: Job) -> tuple[list, str]:
+        def work(job: Job) -> tuple[list[ModelEntry], str]:
             from focusviewer import refocus
 
             return refocus.engines(), wanted or refocus.DEFAULT_ENGINE
 
-        def done(found: tuple[list, str]) -> None:
+        def done(found: tuple[list[ModelEntry], str]) -> None:
             self.panel.set_engines(*found)
             self._rested()
 

@@ -19,8 +19,7 @@ from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
 SLIDE_SUFFIXES = frozenset(
-    (".svs", ".ndpi", ".tif", ".tiff", ".dcm", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".qptiff")
-    + (".png", ".jpg", ".jpeg")
+    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .vms .vmu .svslide .qptiff .png .jpg .jpeg".split()  # noqa: SIM905
 )
 MAX_FROM_FOLDER = 50
 

@@ -42,7 +42,7 @@ def work_zoom(scale: float, mpp: float) -> int:
 def coarsest_power(mpp: float) -> float:
     """Smallest screen magnification at which a slide can be refocused."""
     zoom = math.floor(math.log2(MAX_MPP / mpp))
-    return 10.0 * 2.0 ** -(zoom + 0.5) / mpp
+    return float(10.0 * 2.0 ** -(zoom + 0.5) / mpp)
 
 
 def obstacle(document: Document | None) -> str:

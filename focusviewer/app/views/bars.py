@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from focusviewer.app.jobs import Job, Jobs
 from focusviewer.app.views.theme import bind_icon, draw_svg
@@ -51,11 +61,17 @@ class Message(QFrame):
         layout.addWidget(close)
         self.colour()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow a change of the theme."""
+        if event.type() == QEvent.Type.ApplicationPaletteChange:
+            self.colour()
+        super().changeEvent(event)
+
     def colour(self) -> None:
         """Take the colours of the theme."""
         light, dark, icon, tint = COLOURS[self.kind]
-        is_dark = self.palette().color(QPalette.ColorRole.WindowText).lightness() > 128
-        palette = self.palette()
+        palette = QApplication.palette()
+        is_dark = palette.color(QPalette.ColorRole.WindowText).lightness() > 128
         palette.setColor(QPalette.ColorRole.Window, QColor(dark if is_dark else light))
         self.setPalette(palette)
         self._icon.setPixmap(draw_svg(icon, QColor(tint), 18, self.devicePixelRatioF()))
@@ -96,7 +112,8 @@ class MessageBar(QWidget):
 
     def messages(self) -> list[Message]:
         """The lines on show."""
-        widgets = (self._column.itemAt(i).widget() for i in range(self._column.count()))
+        items = (self._column.itemAt(i) for i in range(self._column.count()))
+        widgets = (item.widget() for item in items if item is not None)
         return [widget for widget in widgets if isinstance(widget, Message) and not widget.isHidden()]
 
     def clear(self) -> None:

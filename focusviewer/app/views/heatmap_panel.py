@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
@@ -59,13 +60,15 @@ class HeatmapPanel(QWidget):
         self.mode.addItem("Absolute (same on every slide)", "absolute")
         self.mode.addItem("Normalised (this slide's range)", "normalised")
         self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0.0, 1000.0)
+        self.threshold.setRange(-1e6, 1e6)
         self.threshold.setSingleStep(0.1)
         self.threshold.setDecimals(2)
+        self.threshold.setKeyboardTracking(False)
         self.threshold_um = hint()
         self.emphasise = QCheckBox("Bring out windows above it")
         self.histogram = HistogramView()
-        self.figures = hint()
+        self.figures = QLabel()
+        self.figures.setWordWrap(True)
         self.worst_title = hint("Worst regions")
         self.worst = QListWidget()
         self.worst.setFixedHeight(96)
@@ -171,8 +174,16 @@ class HeatmapPanel(QWidget):
                 text += f"<br>made in {seconds:.1f} s"
         self.figures.setText(text)
         self.threshold_um.setVisible(absolute)
+        self.mode.setEnabled(absolute)
+        self.mode.setToolTip("" if absolute else "This model only ranks the windows of one slide.")
 
-    def show_worst(self, regions: list[tuple], absolute: bool, mpp: float | None) -> None:
+    def set_threshold(self, threshold: float, decimals: int) -> None:
+        """Use another threshold, with as many decimals as its scale needs."""
+        self.threshold.setDecimals(decimals)
+        self.threshold.setSingleStep(10.0 ** (1 - decimals))
+        self.threshold.setValue(threshold)
+
+    def show_worst(self, regions: list[tuple[float, ...]], absolute: bool, mpp: float | None) -> None:
         """List the worst regions."""
         self.worst.clear()
         for region in regions:

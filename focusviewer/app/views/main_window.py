@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import (
-    QApplication,
     QDockWidget,
-    QFileDialog,
-    QLabel,
     QMainWindow,
-    QScrollArea,
     QSplitter,
-    QToolBar,
     QVBoxLayout,
     QWidget,
 )
 
-from focusviewer import __version__
 from focusviewer.app import commands
-from focusviewer.app.actions import ActionRecord
+from focusviewer.app.controllers.appearance import Appearance
+from focusviewer.app.controllers.focusing import Focusing
 from focusviewer.app.controllers.heatmap import HeatmapController
 from focusviewer.app.controllers.refocus import RefocusController
-from focusviewer.app.controllers.slides import SLIDE_SUFFIXES, SlideController
+from focusviewer.app.controllers.saving import SavingController
+from focusviewer.app.controllers.slides import SlideController
 from focusviewer.app.controllers.tiles import TileSource
-from focusviewer.app.jobs import Job, Jobs, Lane
+from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import scales
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.heatmap import HeatmapStyle
-from focusviewer.app.pixels import from_qimage, save_picture
 from focusviewer.app.settings import Settings, save_settings
-from focusviewer.app.views import dialogs, theme
-from focusviewer.app.views.bars import JobList, MessageBar
-from focusviewer.app.views.heatmap_panel import HeatmapPanel
-from focusviewer.app.views.plane_panel import PlanePanel
-from focusviewer.app.views.refocus_panel import RefocusPanel
+from focusviewer.app.views import choosers, dialogs
+from focusviewer.app.views.bars import MessageBar
+from focusviewer.app.views.menus import Menus
 from focusviewer.app.views.slide_list import SlideList
-from focusviewer.app.views.slide_panel import SlidePanel
+from focusviewer.app.views.status import Status
+from focusviewer.app.views.tools import WIDTH as TOOLS_WIDTH
+from focusviewer.app.views.tools import Tools
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.app.views.widgets import Section
 from focusviewer.errors import UserError
 
 TITLE = "FocusViewer"
-RIGHT_WIDTH = 330
 LEFT_WIDTH = 210
-STATUS_HEIGHT = 30
-PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 
 
 class MainWindow(QMainWindow):
@@ -73,14 +63,14 @@ class MainWindow(QMainWindow):
         self.jobs = Jobs(self)
         self.tiles = TileSource(settings.tile_cache_mb << 20, parent=self)
         self._is_closed = False
-        self._worst_index = -1
         self._asked_scale: set[str] = set()
         self._build_parts()
         self._build_docks()
-        self._build_status()
         self.commands = commands.make_commands(self)
-        self.actions_by_id = self._make_actions()
-        self._build_menus()
+        self.menus = Menus(self, self.viewport, self.commands)
+        self.actions_by_id = self.menus.actions
+        self.menus.add_toolbar(commands.TOOLBAR)
+        self._fill_recent()
         self._connect()
         self.setWindowTitle(TITLE)
         self.setAcceptDrops(True)
@@ -93,9 +83,6 @@ class MainWindow(QMainWindow):
     def _build_parts(self) -> None:
         self.messages = MessageBar()
         self.viewport = Viewport(self.tiles)
-        self.viewport.inertia = self.settings.inertia
-        self.viewport.minimap.visible = self.settings.minimap
-        self.viewport.scale_bar.visible = self.settings.scale_bar
         self.splitter = QSplitter(Qt.Orientation.Horizontal)  # a second, synchronised viewport goes in here
         self.splitter.addWidget(self.viewport)
         centre = QWidget()
@@ -112,35 +99,23 @@ class MainWindow(QMainWindow):
             opacity=self.settings.heatmap_opacity,
             threshold=self.settings.threshold,
         )
-        self.heatmap_panel = HeatmapPanel(style)
-        self.refocus_panel = RefocusPanel()
-        self.plane_panel = PlanePanel()
-        self.slide_panel = SlidePanel()
+        self.tools = Tools(style)
+        self.heatmap_panel, self.refocus_panel = self.tools.heatmap, self.tools.refocus
+        self.plane_panel, self.slide_panel = self.tools.plane, self.tools.slide
         self.slide_list = SlideList()
         self.slides = SlideController(self.jobs, self.tiles)
         self.heatmap = HeatmapController(self.jobs, self.viewport, self.heatmap_panel)
         self.refocus = RefocusController(self.jobs, self.tiles, self.viewport, self.refocus_panel)
+        self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
+        self.saving = SavingController(self.jobs, self.viewport, self.refocus)
 
     def _build_docks(self) -> None:
         self.left = self._dock("Slides", "slides", self.slide_list, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.plane_section = Section("Focal plane", self.plane_panel)
-        self.heatmap_section = Section("Heatmap", self.heatmap_panel)
-        self.refocus_section = Section("Refocus", self.refocus_panel)
-        self.slide_section = Section("Slide", self.slide_panel)
-        panels = QWidget()
-        column = QVBoxLayout(panels)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        for section in (self.plane_section, self.heatmap_section, self.refocus_section, self.slide_section):
-            column.addWidget(section)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(panels)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(RIGHT_WIDTH)
-        self.right = self._dock("Tools", "tools", scroll, Qt.DockWidgetArea.RightDockWidgetArea)
-        self.resizeDocks([self.left, self.right], [LEFT_WIDTH, RIGHT_WIDTH], Qt.Orientation.Horizontal)
+        self.right = self._dock("Tools", "tools", self.tools, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.resizeDocks([self.left, self.right], [LEFT_WIDTH, TOOLS_WIDTH], Qt.Orientation.Horizontal)
+        self.appearance = Appearance(self.settings, self.viewport, self.left, self.right)
+        self.status = Status(self.jobs)
+        self.setStatusBar(self.status)
 
     def _dock(self, title: str, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -151,71 +126,6 @@ class MainWindow(QMainWindow):
         )
         self.addDockWidget(area, dock)
         return dock
-
-    def _build_status(self) -> None:
-        self.position, self.zoom, self.blur = QLabel(), QLabel(), QLabel()
-        self.position.setMinimumWidth(200)
-        self.zoom.setMinimumWidth(130)
-        bar = self.statusBar()
-        bar.setSizeGripEnabled(False)
-        bar.setFixedHeight(STATUS_HEIGHT)  # it must not grow with a job's buttons: the picture would jump
-        bar.setContentsMargins(8, 0, 4, 0)
-        for label in (self.position, self.zoom, self.blur):
-            bar.addWidget(label)
-        bar.addPermanentWidget(JobList(self.jobs))
-
-    def _make_actions(self) -> dict[str, QAction]:
-        made = {}
-        for record in self.commands:
-            action = QAction(record.text, self)
-            action.setObjectName(record.id)
-            if record.icon:
-                theme.bind_icon(action, record.icon)
-            action.setShortcuts([QKeySequence(key) for key in record.shortcuts])
-            action.setCheckable(record.checkable)
-            action.setChecked(record.checked)
-            action.setToolTip(self._tip(record))
-            if record.checkable:
-                action.toggled.connect(record.callback)
-            else:
-                action.triggered.connect(lambda _checked=False, call=record.callback: call())
-            if record.scope == "viewport":
-                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-                self.viewport.addAction(action)
-            else:
-                self.addAction(action)
-            made[record.id] = action
-        return made
-
-    @staticmethod
-    def _tip(record: ActionRecord) -> str:
-        text = record.tip or record.text.replace("&", "").rstrip("…")
-        keys = ", ".join(dialogs.native_keys(record.shortcuts))
-        return f"{text} ({keys})" if keys else text
-
-    def _build_menus(self) -> None:
-        for group, records in self.commands.groups().items():
-            shown = [record for record in records if record.menu]
-            if not shown:
-                continue
-            menu = self.menuBar().addMenu(f"&{group.capitalize()}")
-            for record in shown:
-                if record.separator:
-                    menu.addSeparator()
-                menu.addAction(self.actions_by_id[record.id])
-            if group == "file":
-                self.recent_menu = menu.addMenu("Open &recent")
-                menu.insertMenu(self.actions_by_id["file.close"], self.recent_menu)
-        bar = QToolBar("Toolbar")
-        bar.setObjectName("toolbar")
-        bar.setMovable(False)
-        for name in commands.TOOLBAR:
-            if name:
-                bar.addAction(self.actions_by_id[name])
-            else:
-                bar.addSeparator()
-        self.addToolBar(bar)
-        self._fill_recent()
 
     def _connect(self) -> None:
         self.viewport.view_changed.connect(self._view_changed)
@@ -229,14 +139,15 @@ class MainWindow(QMainWindow):
         self.slides.scale_changed.connect(self._scale_changed)
         self.slides.pictures_ready.connect(self._pictures_ready)
         self.slides.folder_found.connect(self._folder_found)
-        for source in (self.slides.failed, self.heatmap.failed, self.refocus.failed, self.jobs.error):
+        self.heatmap.failed.connect(self._map_failed)
+        self.saving.saved.connect(self._saved)
+        for source in (self.slides.failed, self.refocus.failed, self.saving.failed, self.jobs.error):
             source.connect(self.show_error)
         self.slide_list.document_chosen.connect(self.slides.show)
         self.slide_list.document_closed.connect(self.slides.close)
         self.slide_list.path_chosen.connect(self._open_one)
         self.plane_panel.plane_chosen.connect(self.set_plane)
         self.refocus.plane_wanted.connect(self.set_plane)
-        self.heatmap_panel.region_chosen.connect(self._go_to_region)
         for panel in (self.plane_panel, self.refocus_panel, self.slide_panel):
             panel.scale_requested.connect(self.ask_scale)
         self.refocus_panel.save_requested.connect(self.ask_save_refocused)
@@ -263,24 +174,16 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _show_document(self, document: Document | None) -> None:
-        self._worst_index = -1
         self.viewport.show_document(document)
         self.slide_panel.show_document(document)
-        self.plane_section.setVisible(document is not None and len(document.planes_um) > 1)
+        self.tools.plane_section.setVisible(document is not None and len(document.planes_um) > 1)
         self.heatmap.show_document(document)
         self.refocus.show_document(document)
         self.setWindowTitle(f"{document.name} — {TITLE}" if document else TITLE)
         self.slide_list.show_documents(self.slides.documents, document)
         self._show_plane()
         self._view_changed()
-        for name in ("file.close", "file.snapshot", "file.scale", "file.save_refocused"):
-            self.actions_by_id[name].setEnabled(document is not None)
-        for name, action in self.actions_by_id.items():
-            if name.startswith(("focus.", "view.fit", "view.zoom", "view.actual", "view.preset")):
-                action.setEnabled(document is not None)
-        for index in range(len(scales.PRESETS)):
-            text = scales.preset_text(index, document.mpp if document else None)
-            self.actions_by_id[f"view.preset_{index + 1}"].setText(text)
+        self.menus.show_state(document is not None, document.mpp if document else None)
         self._ask_for_scale_once(document)
 
     @Slot()
@@ -295,7 +198,7 @@ class MainWindow(QMainWindow):
         self.viewport.setFocus()
 
     @Slot(object, object)
-    def _pictures_ready(self, document: Document, pictures: dict) -> None:
+    def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:
         if document is self.document:
             self.slide_panel.show_pictures(pictures)
 
@@ -310,12 +213,7 @@ class MainWindow(QMainWindow):
             self.slides.close(self.document)
 
     def _fill_recent(self) -> None:
-        self.recent_menu.clear()
-        for text in self.settings.recent:
-            action = self.recent_menu.addAction(Path(text).name)
-            action.setToolTip(text)
-            action.triggered.connect(lambda _checked=False, path=Path(text): self._open_one(path))
-        self.recent_menu.setEnabled(bool(self.settings.recent))
+        self.menus.show_recent(self.settings.recent, self._open_one)
         self.slide_list.show_recent(self.settings.recent)
 
     # --- scale ---------------------------------------------------------------------------------------------
@@ -337,7 +235,7 @@ class MainWindow(QMainWindow):
             return
         dialog = dialogs.ScaleDialog(document, self)
         dialog.accepted.connect(lambda: self.slides.set_scale(document, dialog.answer()))
-        self._open_dialog(dialog)
+        choosers.open_dialog(dialog)
 
     @Slot(object)
     def _scale_changed(self, document: Document) -> None:
@@ -350,18 +248,11 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _view_changed(self) -> None:
-        document = self.document
-        self.zoom.setText(scales.zoom_text(document.view.scale, document.mpp) if document else "")
+        self.status.show_view(self.document)
 
     @Slot(float, float)
     def _pointed(self, x: float, y: float) -> None:
-        if self.document is None or math.isnan(x):
-            self.position.clear()
-            self.blur.clear()
-            return
-        self.position.setText(scales.position_text(x, y, self.document.mpp))
-        blur = self.heatmap.blur_at(x, y)
-        self.blur.setText(f"blur {blur}" if blur else "")
+        self.status.show_point(self.document, x, y, self.heatmap.blur_at(x, y))
 
     @Slot(object)
     def _tile_arrived(self, key: object) -> None:
@@ -408,169 +299,30 @@ class MainWindow(QMainWindow):
             known = document.slide.info.z_step_known
             self.plane_panel.show_planes(document.planes_um, document.view.plane, known)
 
-    def show_minimap(self, on: bool) -> None:
-        """Show or hide the minimap."""
-        self.settings.minimap = self.viewport.minimap.visible = on
-        self.viewport.update()
-
-    def show_scale_bar(self, on: bool) -> None:
-        """Show or hide the scale bar."""
-        self.settings.scale_bar = self.viewport.scale_bar.visible = on
-        self.viewport.update()
-
-    def set_inertia(self, on: bool) -> None:
-        """Let the picture glide after dragging, or not."""
-        self.settings.inertia = self.viewport.inertia = on
-
-    def toggle_slides(self) -> None:
-        """Show or hide the left panel."""
-        self.left.setVisible(not self.left.isVisible())
-
-    def toggle_tools(self) -> None:
-        """Show or hide the right panel."""
-        self.right.setVisible(not self.right.isVisible())
-
-    def set_theme(self, name: str) -> None:
-        """Choose the colours of the window."""
-        self.settings.theme = name
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        theme.apply_theme(app, name)
-
-    # --- focus ---------------------------------------------------------------------------------------------
-
-    def run_heatmap(self) -> None:
-        """Map the focus of the slide."""
-        self.heatmap_section.unfold()
-        self.heatmap.run()
-
-    def toggle_overlay(self) -> None:
-        """Show or hide the map."""
-        self.heatmap_panel.visible_box.toggle()
-
-    def next_worst(self) -> None:
-        """Go to the next region of the worst list."""
-        regions = self.heatmap_panel.worst
-        if regions.count():
-            self._worst_index = (self._worst_index + 1) % regions.count()
-            item = regions.item(self._worst_index)
-            regions.setCurrentItem(item)
-            self._go_to_region(item.data(Qt.ItemDataRole.UserRole))
-
-    @Slot(object)
-    def _go_to_region(self, region: tuple[float, float, float, float]) -> None:
-        self.viewport.go_to_rect(*region)
-        self.viewport.setFocus()
-
-    def toggle_refocus(self) -> None:
-        """Switch refocusing on or off."""
-        self.refocus_section.unfold()
-        self.refocus.toggle()
-
-    def auto_focus(self) -> None:
-        """Sharpest focus of the view."""
-        self.refocus_section.unfold()
-        self.refocus.auto()
-
-    def all_in_focus(self) -> None:
-        """Every part at its best focus."""
-        self.refocus_section.unfold()
-        self.refocus.all_in_focus()
-
-    def turn_knob(self, step_um: float) -> None:
-        """Turn the focus knob a little."""
-        if self.refocus.is_on:
-            self.refocus_panel.spin.setValue(self.refocus_panel.spin.value() + step_um)
-
-    def show_scan(self) -> None:
-        """Back to the scanned pixels."""
-        self.refocus_panel.reset.click()
-
-    # --- saving --------------------------------------------------------------------------------------------
-
-    def snapshot(self, path: Path) -> None:
-        """Save what the picture shows; the file is written by a worker."""
+    @Slot(str)
+    def _map_failed(self, text: str) -> None:
         document = self.document
-        if document is None:
-            return
-        image = self.viewport.grab().toImage()
-        facts = {
-            "Source": document.name,
-            "Fingerprint": document.slide.fingerprint,
-            "Region": [round(value) for value in document.view.rect()],
-            "PlaneUm": document.plane_um,
-            "Software": f"FocusViewer {__version__}",
-        }
-        if self.refocus.shown is not None:
-            facts.update(self.refocus.facts())
-        mpp = document.mpp / document.view.scale if document.mpp else None
-
-        def work(job: Job) -> None:
-            save_picture(path, from_qimage(image), facts, mpp)
-
-        self._save(work, path)
-
-    def save_refocused(self, path: Path) -> None:
-        """Save the synthesised pixels with what is known about them."""
-        shown = self.refocus.shown
-        if shown is None:
-            self.show_error("There is no refocused picture to save. Switch Refocus on and turn the knob.")
-            return
-        facts = {**self.refocus.facts(), "Software": f"FocusViewer {__version__}"}
-        self._save(lambda job: save_picture(path, shown.pixels, facts, shown.area.mpp), path)
-
-    def _save(self, work, path: Path) -> None:
-        self.jobs.start(
-            f"save {path}",
-            work,
-            lane=Lane.FILES,
-            title=f"Saving {path.name}",
-            done=lambda _: self.messages.show_message(f"Saved {path}", "info"),
-            failed=self.show_error,
-        )
+        if document is not None and document.mpp is None:
+            self.messages.show_message(text, "error", ("Set scale…", self.ask_scale))
+        else:
+            self.show_error(text)
 
     # --- dialogs -------------------------------------------------------------------------------------------
 
-    def _open_dialog(self, dialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    @Slot()
     def ask_open(self) -> None:
         """Let the user choose files."""
-        patterns = " ".join(f"*{suffix}" for suffix in sorted(SLIDE_SUFFIXES))
-        filters = f"Slides and images ({patterns});;All files (*)"
-        dialog = QFileDialog(self, "Open slides", self.settings.last_folder, filters)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(self._files_chosen)
-        self._open_dialog(dialog)
+        choosers.choose_slides(self, self.settings.last_folder, self.open_paths)
 
-    @Slot()
     def ask_open_folder(self) -> None:
         """Let the user choose a folder: a stack of plane images, or slides."""
-        dialog = QFileDialog(self, "Open a folder of focal planes or slides", self.settings.last_folder)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.filesSelected.connect(self._files_chosen)
-        self._open_dialog(dialog)
-
-    @Slot(list)
-    def _files_chosen(self, names: list[str]) -> None:
-        self.open_paths([Path(name) for name in names])
-
-    def _ask_picture(self, title: str, stem: str, chosen) -> None:
-        dialog = QFileDialog(self, title, str(Path(self.settings.last_folder) / f"{stem}.png"), PICTURES)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.selectFile(f"{stem}.png")
-        dialog.fileSelected.connect(lambda name: chosen(Path(name)))
-        self._open_dialog(dialog)
+        choosers.choose_folder(self, self.settings.last_folder, self.open_paths)
 
     @Slot()
     def ask_snapshot(self) -> None:
         """Ask where to save what the picture shows."""
         if self.document is not None:
-            self._ask_picture("Save snapshot", f"{self.document.path.stem}-view", self.snapshot)
+            stem = f"{self.document.path.stem}-view"
+            choosers.choose_picture(self, "Save snapshot", self.settings.last_folder, stem, self.saving.snapshot)
 
     @Slot()
     def ask_save_refocused(self) -> None:
@@ -578,19 +330,25 @@ class MainWindow(QMainWindow):
         if self.document is None or self.refocus.shown is None:
             self.show_error("There is no refocused picture to save. Switch Refocus on and turn the knob.")
             return
-        self._ask_picture("Save refocused picture", f"{self.document.path.stem}-refocused", self.save_refocused)
+        stem = f"{self.document.path.stem}-refocused"
+        chosen = self.saving.save_refocused
+        choosers.choose_picture(self, "Save refocused picture", self.settings.last_folder, stem, chosen)
 
     def show_help(self) -> None:
         """Open the help."""
-        self._open_dialog(dialogs.help_dialog(self))
+        choosers.open_dialog(dialogs.help_dialog(self))
 
     def show_shortcuts(self) -> None:
         """Open the shortcut sheet."""
-        self._open_dialog(dialogs.shortcut_sheet(self.commands, self))
+        choosers.open_dialog(dialogs.shortcut_sheet(self.commands, self))
 
     def show_about(self) -> None:
         """Say what this program is."""
-        self._open_dialog(dialogs.AboutDialog(self))
+        choosers.open_dialog(dialogs.AboutDialog(self))
+
+    @Slot(object)
+    def _saved(self, path: Path) -> None:
+        self.messages.show_message(f"Saved {path}", "info")
 
     @Slot(str)
     def show_error(self, text: str) -> None:
@@ -623,7 +381,7 @@ class MainWindow(QMainWindow):
         settings.layout = bytes(self.saveState().toBase64().data()).decode()
         settings.model, settings.lut = style.model, style.lut
         settings.heatmap_mode, settings.heatmap_opacity = style.mode, style.opacity
-        settings.threshold = style.threshold
+        settings.threshold = self.heatmap.level_threshold
         settings.engine = self.refocus_panel.engine_name
 
     def closeEvent(self, event: QCloseEvent) -> None:

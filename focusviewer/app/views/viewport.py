@@ -335,11 +335,11 @@ class Viewport(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Pinch to zoom."""
-        pinch = (
+        if (
             isinstance(event, QNativeGestureEvent)
             and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
-        )
-        if pinch and self.view is not None:
+            and self.view is not None
+        ):
             at = self._screen(event.position())
             self.view.zoom_at(at.x(), at.y(), self.view.scale * (1 + event.value()))
             self.changed()
@@ -370,7 +370,7 @@ class Viewport(QWidget):
                 self.go_to(*self.minimap.slide_point(self.view, self.ratio, at))
             else:
                 step, now = at - self._drag, perf_counter()
-                self._velocity = 0.5 * self._velocity + 0.5 * step / max(now - self._moved_at, 0.004)
+                self._velocity = self._velocity * 0.5 + step * (0.5 / max(now - self._moved_at, 0.004))
                 self._moved_at = now
                 self.pan_pixels(step.x(), step.y())
             self._drag = at

@@ -1,0 +1,48 @@
+"""What is shown and in which colours: switches that are remembered."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QApplication, QDockWidget
+
+from focusviewer.app.settings import Settings
+from focusviewer.app.views import theme
+from focusviewer.app.views.viewport import Viewport
+
+
+class Appearance:
+    """Applies the settings of the View menu."""
+
+    def __init__(self, settings: Settings, viewport: Viewport, slides: QDockWidget, tools: QDockWidget) -> None:
+        self._settings, self._viewport, self._slides, self._tools = settings, viewport, slides, tools
+        viewport.inertia = settings.inertia
+        viewport.minimap.visible = settings.minimap
+        viewport.scale_bar.visible = settings.scale_bar
+
+    def show_minimap(self, on: bool) -> None:
+        """Show or hide the minimap."""
+        self._settings.minimap = self._viewport.minimap.visible = on
+        self._viewport.update()
+
+    def show_scale_bar(self, on: bool) -> None:
+        """Show or hide the scale bar."""
+        self._settings.scale_bar = self._viewport.scale_bar.visible = on
+        self._viewport.update()
+
+    def set_inertia(self, on: bool) -> None:
+        """Let the picture glide after dragging, or not."""
+        self._settings.inertia = self._viewport.inertia = on
+
+    def toggle_slides(self) -> None:
+        """Show or hide the left panel."""
+        self._slides.setVisible(not self._slides.isVisible())
+
+    def toggle_tools(self) -> None:
+        """Show or hide the right panel."""
+        self._tools.setVisible(not self._tools.isVisible())
+
+    def set_theme(self, name: str) -> None:
+        """Choose the colours of the window: light, dark, or as the system."""
+        self._settings.theme = name
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply_theme(app, name)

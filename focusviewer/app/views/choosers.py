@@ -1,0 +1,48 @@
+"""File dialogs; none of them blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from focusviewer.app.controllers.slides import SLIDE_SUFFIXES
+
+PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
+
+
+def open_dialog(dialog: QDialog) -> None:
+    """Show a dialog over its window; it deletes itself when closed."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
+def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose files."""
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(SLIDE_SUFFIXES))
+    filters = f"Slides and images ({patterns});;All files (*)"
+    dialog = QFileDialog(parent, "Open slides", folder, filters)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
+    open_dialog(dialog)
+
+
+def choose_folder(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose a folder: a stack of plane images, or slides."""
+    dialog = QFileDialog(parent, "Open a folder of focal planes or slides", folder)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
+    open_dialog(dialog)
+
+
+def choose_picture(parent: QWidget, title: str, folder: str, stem: str, chosen: Callable[[Path], None]) -> None:
+    """Let the user choose where a picture is saved."""
+    dialog = QFileDialog(parent, title, folder, PICTURES)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix("png")
+    dialog.selectFile(f"{stem}.png")
+    dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+    open_dialog(dialog)

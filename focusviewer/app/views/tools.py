@@ -1,0 +1,41 @@
+"""The right dock: the panels in foldable sections."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from focusviewer.app.models.heatmap import HeatmapStyle
+from focusviewer.app.views.heatmap_panel import HeatmapPanel
+from focusviewer.app.views.plane_panel import PlanePanel
+from focusviewer.app.views.refocus_panel import RefocusPanel
+from focusviewer.app.views.slide_panel import SlidePanel
+from focusviewer.app.views.widgets import Section
+
+WIDTH = 330
+
+
+class Tools(QScrollArea):
+    """Focal plane, Heatmap, Refocus and Slide, one below the other."""
+
+    def __init__(self, style: HeatmapStyle) -> None:
+        super().__init__()
+        self.plane = PlanePanel()
+        self.heatmap = HeatmapPanel(style)
+        self.refocus = RefocusPanel()
+        self.slide = SlidePanel()
+        self.plane_section = Section("Focal plane", self.plane)
+        self.heatmap_section = Section("Heatmap", self.heatmap)
+        self.refocus_section = Section("Refocus", self.refocus)
+        self.slide_section = Section("Slide", self.slide)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for section in (self.plane_section, self.heatmap_section, self.refocus_section, self.slide_section):
+            column.addWidget(section)
+        column.addStretch(1)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(WIDTH)
