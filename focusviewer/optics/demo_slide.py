@@ -227,7 +227,7 @@ def _write(out: Path, simulator: SlideSimulator, on_progress: Progress | None) -
 
 
 DEMO_SIZE = (12288, 10240)
-DEMO_SEED = 20
+DEMO_SEED = 21
 DEMO_STACK_UM = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 

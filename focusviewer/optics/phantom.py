@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from focusviewer.optics.formation import Section
 from focusviewer.optics.phantom_cells import Cells, place_cells
-from focusviewer.optics.phantom_layout import MARGIN, Layout, jittered_grid, make_layout
+from focusviewer.optics.phantom_fat import SPACING_UM
+from focusviewer.optics.phantom_layout import MARGIN, Frame, Layout, jittered_grid, make_layout
 from focusviewer.optics.phantom_paint import Painter
 from focusviewer.optics.phantom_stains import palette
-from focusviewer.optics.phantom_territory import Frame
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -68,12 +68,12 @@ class TissuePhantom:
         self.seed, self.width, self.height, self.mpp, self.bubbles = seed, width, height, mpp, bubbles
         self.palette = palette(stain, rng)
         self.layout: Layout = make_layout(rng, width, height, mpp, kind)
-        self.cells: list[Cells] = place_cells(self.layout, rng, thickness_um)
-        self.edges_um = np.linspace(-thickness_um / 2, thickness_um / 2, slabs + 1)
-        self.z_um = ((self.edges_um[1:] + self.edges_um[:-1]) / 2).astype(np.float32)
-        fat_x, fat_y = jittered_grid(rng, self.layout, 58.0, 0.3)
+        fat_x, fat_y = jittered_grid(rng, self.layout, SPACING_UM, 0.34)
         in_fat = self.layout.at("fat", fat_x, fat_y) > -10
         fat = (fat_x[in_fat], fat_y[in_fat])
+        self.cells: list[Cells] = place_cells(self.layout, rng, thickness_um, fat)
+        self.edges_um = np.linspace(-thickness_um / 2, thickness_um / 2, slabs + 1)
+        self.z_um = ((self.edges_um[1:] + self.edges_um[:-1]) / 2).astype(np.float32)
         self._painter = Painter(self.layout, self.cells, fat, self.palette, self.edges_um, seed)
 
     def tissue_depth_um(self, step: int) -> FloatArray:
@@ -100,11 +100,8 @@ class TissuePhantom:
         columns = slice(max(x0 // step + MARGIN - 2, 0), (x0 + width) // step + MARGIN + 3)
         if float(self.layout.fields["tissue"][rows, columns].max(initial=-1e3)) > -12:
             return False
-        nearest = [
-            np.hypot(max(x0 - b.x, 0, b.x - x0 - width), max(y0 - b.y, 0, b.y - y0 - height)) - b.radius
-            for b in self.bubbles
-        ]
-        return all(distance * self.mpp > 25 for distance in nearest)
+        frame = Frame(x0, y0, width, height, self.mpp)
+        return all(_distance_px(bubble, frame) * self.mpp > 25 for bubble in self.bubbles)
 
     def density(self, x0: int, y0: int, width: int, height: int) -> FloatArray:
         """Optical density of a window, which may reach up to 15 um beyond the section.
@@ -117,15 +114,23 @@ class TissuePhantom:
         dyes = self._painter.paint(frame)
         slabs = dyes.shape[0]
         flat = dyes.reshape(slabs, 3, -1)
-        density = np.matmul(self.palette.vectors.T[None], flat).reshape(slabs, 3, height, width)
+        density: FloatArray = np.matmul(self.palette.vectors.T[None], flat).reshape(slabs, 3, height, width)
         for bubble in self.bubbles:
-            density[-1] += bubble_density(bubble, frame)[None]
-        return np.asarray(np.maximum(density, 0.0), dtype=np.float32)
+            if _distance_px(bubble, frame) * self.mpp < 25:
+                density[-1] += bubble_density(bubble, frame)[None]
+        return np.maximum(density, 0.0, out=density)
 
     def section(self, x0: int = 0, y0: int = 0, width: int | None = None, height: int | None = None) -> Section:
         """A window (by default everything) as a :class:`~focusviewer.optics.formation.Section`."""
         density = self.density(x0, y0, width or self.width, height or self.height)
         return Section(np.ascontiguousarray(np.moveaxis(density, 1, -1)), self.z_um, self.mpp)
+
+
+def _distance_px(bubble: Bubble, frame: Frame) -> float:
+    """How far a window is from the disk of a bubble."""
+    dx = max(frame.x0 - bubble.x, 0, bubble.x - frame.x0 - frame.width)
+    dy = max(frame.y0 - bubble.y, 0, bubble.y - frame.y0 - frame.height)
+    return float(np.hypot(dx, dy)) - bubble.radius
 
 
 def bubble_density(bubble: Bubble, frame: Frame) -> FloatArray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.optics.phantom_fat import wall_places
 from focusviewer.optics.phantom_layout import Layout, jittered_grid
 
 Floats = npt.NDArray[np.float64]
@@ -92,8 +93,24 @@ def _spread_out(x: Floats, y: Floats, spacing_um: float) -> npt.NDArray[np.bool_
     return keep
 
 
-def place_cells(layout: Layout, rng: np.random.Generator, thickness_um: float) -> list[Cells]:
+def _fat_nuclei(layout: Layout, rng: np.random.Generator, fat: tuple[Floats, Floats], thickness_um: float) -> Cells:
+    """Flat nuclei squeezed into the walls between fat cells."""
+    x, y, angle = wall_places(*fat)
+    keep = (rng.random(x.size) < 0.2) & (layout.at("fat", x, y) > 3) & (layout.at("tissue", x, y) > 2)
+    return _cells("endothelial", rng, x[keep], y[keep], angle[keep], thickness_um)
+
+
+def place_cells(
+    layout: Layout, rng: np.random.Generator, thickness_um: float, fat: tuple[Floats, Floats]
+) -> list[Cells]:
     """Populate a layout.
+
+    Parameters
+    ----------
+    thickness_um : float
+        Of the section.
+    fat : (x, y)
+        Centres of the fat cells, um.
 
     Returns
     -------
@@ -105,6 +122,7 @@ def place_cells(layout: Layout, rng: np.random.Generator, thickness_um: float) -
     cells.append(_fibroblasts(layout, rng, thickness_um))
     cells.append(_lymphocytes(layout, rng, thickness_um))
     cells.append(_endothelium(layout, rng, thickness_um))
+    cells.append(_fat_nuclei(layout, rng, fat, thickness_um))
     cells.append(_blood(layout, rng, thickness_um))
     return cells
 
@@ -153,7 +171,7 @@ def _fibroblasts(layout: Layout, rng: np.random.Generator, thickness_um: float) 
     x, y = jittered_grid(rng, layout, 11.5, 0.46)
     near = np.exp(-np.clip(-layout.at("gland", x, y) - 3, 0, None) / 12)
     chance = 0.26 + 0.12 * np.tanh(layout.at("lymph", x, y)) + 0.4 * near
-    chance = np.where(layout.at("fat", x, y) > 0, 0.05, chance)
+    chance = np.where(layout.at("fat", x, y) > -1, 0.0, chance)
     keep = _stromal(layout, x, y, 3.0) & (rng.random(x.size) < chance)
     x, y, near = x[keep], y[keep], near[keep]
     ax, ay = _gradient(layout, "across", x, y)
@@ -170,7 +188,7 @@ def _lymphocytes(layout: Layout, rng: np.random.Generator, thickness_um: float) 
     x, y = jittered_grid(rng, layout, 6.8, 0.4)
     density = layout.at("lymph", x, y)
     chance = 0.012 + 0.85 * np.clip((density - 1.05) * 1.2, 0, 0.8)
-    chance = np.where(layout.at("fat", x, y) > -5, 0.003, chance)
+    chance = np.where(layout.at("fat", x, y) > -4, 0.0, chance)
     keep = _stromal(layout, x, y, 3.5) & (rng.random(x.size) < chance)
     x, y = x[keep], y[keep]
     return _cells("lymphocyte", rng, x, y, rng.uniform(0, np.pi, x.size), thickness_um)
@@ -197,7 +215,7 @@ def _blood(layout: Layout, rng: np.random.Generator, thickness_um: float) -> Cel
     chance = np.clip(0.5 + 0.5 * layout.at("filling", x, y), 0.05, 0.95)
     del layout.fields["filling"]
     keep = (layout.at("vessel", x, y) > 1.8) & (layout.at("tissue", x, y) > 3) & (rng.random(x.size) < chance)
-    astray = _stromal(layout, x, y, 2.0) & (rng.random(x.size) < 0.0012)
+    astray = _stromal(layout, x, y, 2.0) & (rng.random(x.size) < 0.0008) & (layout.at("fat", x, y) < -2)
     x, y = x[keep | astray], y[keep | astray]
     made = _cells("blood", rng, x, y, rng.uniform(0, np.pi, x.size), thickness_um)
     return Cells(made.kind, x, y, made.angle, made.z_um * 0.8, made.height_um + 1, made.variant, made.strength)

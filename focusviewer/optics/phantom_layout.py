@@ -20,6 +20,23 @@ FAR = 400.0
 KINDS = ("mixed", "stroma", "gland", "tumour", "fat", "inflamed", "slide")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A window of the section: its upper left corner in px, its size in px, and the pixel size in um."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+    mpp: float
+
+    @property
+    def box_um(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in um."""
+        corners = (self.x0, self.y0, self.x0 + self.width, self.y0 + self.height)
+        return tuple(value * self.mpp for value in corners)  # type: ignore[return-value]
+
+
 @dataclass
 class Layout:
     """Coarse fields of a section, float32 (h, w); distances are in um, positive inside.
@@ -131,23 +148,27 @@ def _islands(layout: Layout, rng: np.random.Generator) -> FloatArray:
     wx = x + warp * (110 * layout.noise(rng, 900 * warp + 60) + 30 * layout.noise(rng, 240 * warp + 30))
     wy = y + warp * (110 * layout.noise(rng, 900 * warp + 60) + 30 * layout.noise(rng, 240 * warp + 30))
     tissue = np.full(layout.shape, -FAR, np.float32)
-    for cx, cy, radius in _island_places(rng, wide, high, count):
-        theta = np.arctan2(wy - cy, wx - cx)
-        rho = np.hypot(wx - cx, wy - cy)
+    for cx, cy, a, b in _island_places(rng, wide, high, count):
+        u, v = (wx - cx) / a, (wy - cy) / b
+        theta, rho = np.arctan2(v, u), np.hypot(u, v)
         outline = np.ones_like(rho)
         for order in range(2, 7):
             outline += rng.normal(0, 0.16 / order) * np.cos(order * theta + rng.uniform(0, 2 * np.pi))
-        tissue = np.maximum(tissue, radius * outline - rho)
+        tissue = np.maximum(tissue, np.sqrt(a * b) * (outline - rho))
+    border = np.minimum(np.minimum(wx, wide - wx), np.minimum(wy, high - wy)) - 0.035 * small
+    tissue = np.minimum(tissue, border)
     tissue += 9 * layout.noise(rng, 70) + 4 * layout.noise(rng, 22)
     crack = np.abs(layout.noise(rng, 420)) * 90 - 26 * np.clip(layout.noise(rng, 500) - 0.7, 0, 1)
     crack += 3 * layout.noise(rng, 30)
     return np.asarray(np.minimum(tissue, crack), np.float32)
 
 
-def _island_places(rng: np.random.Generator, wide: float, high: float, count: int) -> list[tuple[float, float, float]]:
-    """Centres and radii (um) of islands that keep clear of each other as far as there is room."""
+def _island_places(
+    rng: np.random.Generator, wide: float, high: float, count: int
+) -> list[tuple[float, float, float, float]]:
+    """Centres and half axes (um) of islands that keep clear of each other as far as there is room."""
     if count == 1:
-        return [(wide / 2, high / 2, 0.42 * min(wide, high))]
+        return [(wide / 2, high / 2, 0.43 * wide, 0.43 * high)]
     columns = max(1, round(np.sqrt(count * wide / high)))
     rows = -(-count // columns)
     places = []
@@ -156,19 +177,20 @@ def _island_places(rng: np.random.Generator, wide: float, high: float, count: in
         in_row = min(columns, count - row * columns)
         cx = (column + 0.5 + rng.uniform(-0.08, 0.08)) * wide / in_row
         cy = (row + 0.5 + rng.uniform(-0.08, 0.08)) * high / rows
-        places.append((cx, cy, 0.44 * np.sqrt(wide / in_row * high / rows) * rng.uniform(0.92, 1.08)))
+        a, b = (0.47 * side * rng.uniform(0.92, 1.06) for side in (wide / in_row, high / rows))
+        places.append((cx, cy, a, b))
     return places
 
 
 def _zones(layout: Layout, rng: np.random.Generator, kind: str) -> dict[str, FloatArray]:
     """Where glands, solid nests, fat and lymphocytes may be; positive means yes, fat in um from its border."""
     offset = {
-        "gland": {"gland": 3.0, "nest": -3.0, "fat": -3.0, "lymph": -0.3},
-        "stroma": {"gland": -3.0, "nest": -3.0, "fat": -2.0, "lymph": -0.7},
-        "tumour": {"gland": 3.0, "nest": 3.0, "fat": -3.0, "lymph": 0.0},
-        "fat": {"gland": -3.0, "nest": -3.0, "fat": 2.0, "lymph": -1.0},
-        "inflamed": {"gland": -0.4, "nest": -0.5, "fat": -2.0, "lymph": 1.0},
-        "slide": {"gland": 0.45, "nest": -0.5, "fat": -0.75, "lymph": -0.2},
+        "gland": {"gland": 3.0, "nest": -4.0, "fat": -5.0, "lymph": -0.3},
+        "stroma": {"gland": -3.0, "nest": -3.0, "fat": -4.0, "lymph": -0.7},
+        "tumour": {"gland": 3.0, "nest": 3.0, "fat": -5.0, "lymph": 0.0},
+        "fat": {"gland": -3.0, "nest": -3.0, "fat": 3.0, "lymph": -1.0},
+        "inflamed": {"gland": -0.4, "nest": -0.5, "fat": -4.0, "lymph": 1.0},
+        "slide": {"gland": 0.75, "nest": -0.45, "fat": -0.9, "lymph": -0.2},
         "mixed": {"gland": 0.5, "nest": -0.3, "fat": -0.8, "lymph": 0.0},
     }[kind]
     local = 0.0 if kind == "slide" else 1.0
@@ -235,10 +257,10 @@ def _glands(layout: Layout, rng: np.random.Generator, zone: FloatArray, nest: Fl
     x, y = jittered_grid(rng, layout, spacing, 0.3)
     inside = (layout.at("zone", x, y) > rng.uniform(-0.7, 0.5, x.size)) & (layout.at("tissue", x, y) > 30)
     for px, py in zip(x[inside], y[inside], strict=True):
-        radius = spacing * rng.choice((0.2, 0.27, 0.34, 0.42), p=(0.15, 0.3, 0.35, 0.2))
+        radius = spacing * rng.choice((0.2, 0.27, 0.33, 0.4), p=(0.2, 0.35, 0.3, 0.15))
         _add_blob(layout, f["gland"], rng, (px, py), radius, rng.uniform(1.0, 1.7), 0.16, warp)
     f["gland"] = np.minimum(f["gland"], f["tissue"] - 9).astype(np.float32)
-    thickness = rng.uniform(15, 24) * (1 + 0.22 * layout.noise(rng, 130) + 0.08 * layout.noise(rng, 30))
+    thickness = rng.uniform(17, 27) * (1 + 0.2 * layout.noise(rng, 130) + 0.14 * layout.noise(rng, 45))
     solid = np.clip(nest * 1.5, 0, 1) * FAR
     f["epithelium"] = np.asarray(np.clip(thickness, 8, 60) + solid, np.float32)
     del f["zone"], f["nest"]
@@ -260,8 +282,9 @@ def _fibres(layout: Layout, rng: np.random.Generator) -> None:
     """Add ``across``, ``along`` and ``slack``: wavy coordinates of the collagen, um."""
     y, x = layout.axes_um()
     angle = rng.uniform(0, np.pi)
-    waves = 55 * layout.noise(rng, 420) + 17 * layout.noise(rng, 120)
-    waves += 4.2 * layout.noise(rng, 34) + 0.9 * layout.noise(rng, 12)
+    # Together the slopes stay below one nearly everywhere: steeper waves would close into rings.
+    waves = 150 * layout.noise(rng, 1500) + 32 * layout.noise(rng, 420) + 8 * layout.noise(rng, 120)
+    waves += 1.9 * layout.noise(rng, 34) + 0.45 * layout.noise(rng, 12)
     layout.fields["across"] = np.asarray(x * np.cos(angle) + y * np.sin(angle) + waves, np.float32)
     along = -x * np.sin(angle) + y * np.cos(angle) + 40 * layout.noise(rng, 300) + 6 * layout.noise(rng, 60)
     layout.fields["along"] = np.asarray(along, np.float32)

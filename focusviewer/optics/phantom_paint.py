@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.optics.phantom_cells import Cells
-from focusviewer.optics.phantom_layout import MARGIN, Layout
+from focusviewer.optics.phantom_fat import fat_walls
+from focusviewer.optics.phantom_layout import MARGIN, Frame, Layout
 from focusviewer.optics.phantom_stains import COUNTER, EXTRA, NUCLEAR, Palette
-from focusviewer.optics.phantom_territory import Frame, stamp_cells, territories
+from focusviewer.optics.phantom_territory import stamp_cells, territories
 from focusviewer.optics.phantom_texture import (
     FIBRE_ACROSS_UM,
     FIBRE_ALONG_UM,
@@ -143,14 +144,14 @@ class Painter:
     def _parts(self, frame: Frame, fields: dict[str, FloatArray]) -> Parts:
         """Which tissue each pixel is; the outlines get fine jitter from a texture."""
         fray = self._tile(grain_tile(self.texture_seed, 0.5 / frame.mpp), frame, 0)
-        fray = fray + 1.6 * self._tile(grain_tile(self.texture_seed + 100, 1.6 / frame.mpp), frame, 1)
+        fray = 0.4 * fray + 1.5 * self._tile(grain_tile(self.texture_seed + 100, 1.6 / frame.mpp), frame, 1)
         fields["gland"] += 0.18 * fray
-        tissue = soft_step(fields["tissue"] + 0.9 * fray, 0.8)
+        tissue = soft_step(fields["tissue"] + 0.8 * fray, 1.2)
         in_gland = soft_step(fields["gland"], 0.7)
         lumen = in_gland * soft_step(fields["gland"] - fields["epithelium"] + 0.45 * fray, 0.9)
         vessel = soft_step(fields["vessel"] + 0.15 * fray, 0.7)
         wall = soft_step(fields["vessel"] + 4.5, 2.0) * (1 - vessel)
-        fat = soft_step(fields["fat"] + 2 * fray, 3.0) * (1 - in_gland) * (1 - vessel)
+        fat = soft_step(fields["fat"] + 1.2 * fray, 4.0) * (1 - in_gland) * (1 - vessel)
         stroma = tissue * (1 - in_gland) * (1 - vessel) * (1 - fat)
         return Parts(tissue, stroma, (in_gland - lumen) * tissue, lumen * tissue, vessel * tissue, wall, fat * tissue)
 
@@ -175,10 +176,9 @@ class Painter:
             near_fat = (self.fat[0] > x0 - 110) & (self.fat[0] < x1 + 110)
             near_fat &= (self.fat[1] > y0 - 110) & (self.fat[1] < y1 + 110)
             fx, fy = self.fat[0][near_fat], self.fat[1][near_fat]
-            turn = (fx * 12.9898 + fy * 78.233) % np.pi
-            gap, distance, _ = territories(fx, fy, turn, np.full(fx.size, 1.15), np.zeros(fx.size), 46.0, frame)
-            edge = np.minimum(gap - np.float32(1.6), np.float32(38) - distance)
-            soft["adipose"] = soft_step(edge + 0.25 * np.minimum(fields["slack"], 2), 1.4) * parts.fat
+            depth = fat_walls(fx, fy, frame)
+            depth += np.float32(0.25) * np.minimum(fields["slack"], np.float32(2)) - np.float32(1.0)
+            soft["adipose"] = soft_step(depth, 1.5) * parts.fat
             soft["septum"] = parts.fat - soft["adipose"]
         return soft
 
@@ -193,22 +193,24 @@ class Painter:
         loose = np.clip(self.looseness + 0.16 * fields["slack"], 0.0, 0.55)
         collagen = np.maximum(fibres - loose, 0) / (1 - loose)
         counter = np.float32(self.collagen * 1.5) * collagen * (parts.stroma + parts.wall * parts.tissue * 0.5)
-        counter *= 1 + np.float32(0.10) * granules
+        counter *= 1 + np.float32(0.16) * granules
         counter += 0.035 * parts.vessel * (1 + 0.4 * granules)
         nuclear = 0.05 * parts.stroma * collagen
         if "shade" in soft:
             eosin, haematoxylin = self.cytoplasm
-            body = parts.epithelium * (0.72 + 0.45 * soft["shade"]) * np.clip(1 + 0.30 * granules, 0.1, None)
+            body = parts.epithelium * (0.72 + 0.45 * soft["shade"]) * np.clip(1 + 0.42 * granules, 0.1, None)
             height = np.clip(fields["gland"] / np.maximum(fields["epithelium"], 1.0), 0, 1)
             counter += eosin * body * (1.05 - 0.3 * height) + 0.16 * soft["membrane"] * parts.epithelium
             counter += 0.22 * soft["basal"] + 0.2 * soft["apical"]
             nuclear += haematoxylin * body
-            counter += 0.05 * parts.lumen * np.clip(granules - 0.9, 0, 2)
+            counter += parts.lumen * (
+                0.05 * np.clip(granules - 1.2, 0, 2) + 0.07 * np.clip(fields["slack"] - 0.3, 0, 1)
+            )
             if self.colours.label == "membrane":
                 label = 0.75 * soft["membrane"] + 0.3 * soft["apical"] + 0.2 * np.clip(1 + 0.5 * granules, 0, None)
                 dye[EXTRA] += share * label * parts.epithelium * (0.5 + 0.9 * soft["shade"])
         if "septum" in soft:
-            counter += 0.3 * soft["septum"] * (0.7 + 0.6 * fibres) + 0.012 * soft["adipose"]
+            counter += 0.26 * soft["septum"] * (0.5 + 0.8 * fibres) + 0.012 * soft["adipose"]
         counter *= 1 - 0.6 * cover
         dye[COUNTER] += share * counter
         dye[NUCLEAR] += share * nuclear * (1 - 0.6 * cover)

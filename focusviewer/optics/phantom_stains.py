@@ -48,7 +48,7 @@ def palette(stain: str, rng: np.random.Generator) -> Palette:
     """
     if stain == "he":
         haematoxylin = np.array([0.66, 0.72, 0.32]) + rng.uniform(-1, 1, 3) * (0.05, 0.03, 0.05)
-        eosin = np.array([0.10, 0.82, 0.46]) + rng.uniform(-1, 1, 3) * (0.05, 0.03, 0.09)
+        eosin = np.array([0.08, 0.82, 0.53]) + rng.uniform(-1, 1, 3) * (0.05, 0.03, 0.12)
         blood = np.array([0.10, 0.80, 0.72]) + rng.uniform(-1, 1, 3) * (0.03, 0.03, 0.06)
         strengths = rng.uniform(0.85, 1.15), rng.uniform(0.75, 1.2), 1.0
         vectors = [v / np.linalg.norm(v) * s for v, s in zip((haematoxylin, eosin, blood), strengths, strict=True)]

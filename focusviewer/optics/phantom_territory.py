@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from focusviewer.optics.phantom_cells import Cells
+from focusviewer.optics.phantom_layout import Frame
 from focusviewer.optics.phantom_stamps import ANGLES, LAYERS, TYPES, library
 
 FloatArray = npt.NDArray[np.float32]
 
 FULL_UM = 3.4
 """Extent in depth at which a nucleus has the whole density of its drawing."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A window of the section: its upper left corner in px, its size in px, and the pixel size in um."""
-
-    x0: int
-    y0: int
-    width: int
-    height: int
-    mpp: float
-
-    @property
-    def box_um(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 in um."""
-        corners = (self.x0, self.y0, self.x0 + self.width, self.y0 + self.height)
-        return tuple(value * self.mpp for value in corners)  # type: ignore[return-value]
 
 
 def slab_shares(

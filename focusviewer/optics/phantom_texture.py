@@ -132,11 +132,12 @@ def fibre_tile(seed: int) -> FloatArray:
     fibrils = _filtered_noise(rng, 0.9, 9.0)
     strands = 1.0 - np.abs(_filtered_noise(rng, 2.2, 22.0))
     bundles = _filtered_noise(rng, 7.0, 34.0)
-    gaps = np.clip(np.abs(_filtered_noise(rng, 6.0, 26.0)) * 2.6, 0.0, 1.0)
-    mix = 0.36 * fibrils + 0.5 * strands + 0.45 * bundles
+    gaps = np.clip(np.abs(_filtered_noise(rng, 5.0, 20.0)) * 3.2, 0.0, 1.0)
+    threads = _filtered_noise(rng, 1.3, 16.0)
+    mix = 0.4 * fibrils + 0.3 * threads + 0.3 * strands + 0.4 * bundles
     mix = (mix - mix.mean()) / mix.std()
     level = 1.0 / (1.0 + np.exp(-1.1 * mix))
-    return np.asarray(level * (0.45 + 0.55 * gaps), dtype=np.float32)
+    return np.asarray(level * (0.55 + 0.45 * gaps), dtype=np.float32)
 
 
 def window_of(tile: FloatArray, y0: int, x0: int, height: int, width: int) -> FloatArray:

@@ -125,13 +125,30 @@ def blend_depths(imager: SlabImager, z_um: FloatArray, step_um: float = 0.25) ->
     -------
     float32 (3, H, W)
     """
-    position = z_um / np.float32(step_um)
-    low, high = float(position.min()), float(position.max())
-    if high - low < 0.02:
-        return imager.image(round((low + high) / 2 * step_um, 2))
+    low, high = float(z_um.min()), float(z_um.max())
+    if high - low < 0.02 * step_um:
+        return imager.image(round((low + high) / 2, 2))
+    rungs = _rungs(z_um, step_um)
     result = np.zeros((3, *z_um.shape), np.float32)
-    for rung in range(int(np.floor(low)), int(np.ceil(high)) + 1):
-        weight = np.clip(1 - np.abs(position - np.float32(rung)), 0, None)
-        if weight.max() > 1e-3:
-            result += weight * imager.image(rung * step_um)
+    for index, rung in enumerate(rungs):
+        weight = np.ones_like(z_um)
+        if index > 0:
+            np.minimum(weight, (z_um - rungs[index - 1]) / np.float32(rung - rungs[index - 1]), out=weight)
+        if index < len(rungs) - 1:
+            np.minimum(weight, (rungs[index + 1] - z_um) / np.float32(rungs[index + 1] - rung), out=weight)
+        np.maximum(weight, 0, out=weight)
+        result += weight * imager.image(rung)
     return result
+
+
+def _rungs(z_um: FloatArray, step_um: float) -> list[float]:
+    """Depths to image: both ends and what enough pixels need.
+
+    A sharp border between two depths crosses those between in a few pixels, narrower than their blur: there the two
+    sides are mixed directly.
+    """
+    low = int(np.floor(float(z_um.min()) / step_um + 0.02))
+    high = int(np.ceil(float(z_um.max()) / step_um - 0.02))
+    bins = np.bincount(np.round(z_um[::4, ::4].ravel() / step_um).astype(int) - low + 1, minlength=high - low + 3)
+    enough = 0.025 * bins.sum()
+    return [k * step_um for k in range(low, high + 1) if k in (low, high) or bins[k - low + 1] > enough]

@@ -6,8 +6,7 @@ from scipy.ndimage import laplace
 
 from focusviewer.optics import image_section
 from focusviewer.optics.phantom import Bubble, TissuePhantom, bubble_density, phantom_section
-from focusviewer.optics.phantom_layout import KINDS
-from focusviewer.optics.phantom_territory import Frame
+from focusviewer.optics.phantom_layout import KINDS, Frame
 
 
 def sharpness(image: np.ndarray) -> float:
@@ -32,7 +31,7 @@ def test_the_same_seed_gives_the_same_section_and_another_seed_another() -> None
 @pytest.mark.parametrize("stain", ["he", "ihc"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_and_stain_draws_tissue(kind: str, stain: str) -> None:
-    density = phantom_section(5, 200, 200, slabs=2, kind=kind, stain=stain).density
+    density = phantom_section(5, 400, 400, slabs=2, kind=kind, stain=stain).density
     assert np.isfinite(density).all()
     assert density.min() >= 0
     assert density.sum(axis=0).std() > 0.02
