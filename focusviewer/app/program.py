@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -45,6 +45,7 @@ def make_application(*, offscreen: bool = False) -> QApplication:
     if offscreen:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    qInstallMessageHandler(_log_qt)
     app = QApplication(["focusviewer"])
     app.setApplicationName("FocusViewer")
     app.setApplicationVersion(__version__)
@@ -95,6 +96,13 @@ def run_view(paths: Sequence[Path]) -> int:
     # the lists of models can wait until there is something to look at
     QTimer.singleShot(600 if paths else 0, window.load_registries)
     return app.exec()
+
+
+def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+    """Send Qt's own messages to the log; the off-screen platform's remark on every window is none."""
+    if "propagateSizeHints" not in text:
+        level = logging.DEBUG if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
+        logging.getLogger("qt").log(level, text)
 
 
 def _show_unexpected_errors(window: MainWindow) -> None:

@@ -240,4 +240,5 @@ def test_acquired_planes_and_range_of_the_knob() -> None:
     assert acquired_plane(planes, 2.0) == 2
     assert acquired_plane(planes, 1.9) is None
     assert z_range((0.0,)) == (-4.0, 4.0)
-    assert z_range((0.0, 14.0)) == (-4.0, 14.0)
+    assert z_range((0.0, 4.0)) == (-2.0, 6.0)
+    assert z_range((0.0, 14.0)) == (-1.0, 15.0)

@@ -97,5 +97,7 @@ def acquired_plane(planes_um: tuple[float, ...], z_um: float) -> int | None:
 
 
 def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:
-    """Ends of the focus slider: 4 um either way, or as far as the acquired planes reach."""
-    return min(-MAX_Z_UM, planes_um[0]), max(MAX_Z_UM, planes_um[-1])
+    """Ends of the focus slider: 4 um either way of the middle, or 1 um beyond the acquired planes."""
+    middle, half = (planes_um[0] + planes_um[-1]) / 2, (planes_um[-1] - planes_um[0]) / 2
+    reach = max(MAX_Z_UM, half + 1.0)
+    return middle - reach, middle + reach

@@ -126,6 +126,7 @@ class _JobRow(QWidget):
     def __init__(self, job: Job, cancel: Callable[[], None]) -> None:
         super().__init__()
         self.title = QLabel(job.title)
+        self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = QProgressBar()
         self.bar.setFixedSize(110, 10)
         self.bar.setTextVisible(False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QColor, QKeySequence
+from PySide6.QtGui import QColor, QIcon, QKeySequence
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -32,6 +32,14 @@ RESEARCH_USE = (
     "For research use only. FocusViewer is not a medical device and must not be used for diagnosis. "
     "Refocused pictures are computed: they can show structure that is not in the specimen."
 )
+
+
+def button_row(which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
+    """Dialog buttons without the desktop's pictures, which do not follow the colours."""
+    box = QDialogButtonBox(which)
+    for made in box.buttons():
+        made.setIcon(QIcon())
+    return box
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class ScaleDialog(QDialog):
         form.addRow(self.by_mpp, self.mpp)
         if self._stack:
             form.addRow("Stack", self.z_step)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons = button_row(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -114,7 +122,7 @@ class TextDialog(QDialog):
         self.resize(*size)
         self.text = QTextBrowser()
         self.text.setOpenExternalLinks(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = button_row(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)
@@ -177,7 +185,7 @@ class AboutDialog(QDialog):
         )
         text.setWordWrap(True)
         text.setMinimumWidth(420)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = button_row(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(22, 18, 22, 14)

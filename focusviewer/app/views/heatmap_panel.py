@@ -65,6 +65,7 @@ class HeatmapPanel(QWidget):
         self.threshold.setDecimals(2)
         self.threshold.setKeyboardTracking(False)
         self.threshold_um = hint()
+        self.threshold_um.setWordWrap(False)
         self.emphasise = QCheckBox("Bring out windows above it")
         self.histogram = HistogramView()
         self.figures = QLabel()

@@ -83,7 +83,9 @@ class SlideList(QWidget):
                 ratio = self.devicePixelRatioF()
                 picture = QPixmap.fromImage(image.scaled(THUMB * ratio, Qt.AspectRatioMode.KeepAspectRatio, smooth))
                 picture.setDevicePixelRatio(ratio)
-                item.setIcon(QIcon(picture))
+                icon = QIcon(picture)
+                icon.addPixmap(picture, QIcon.Mode.Selected)  # tissue is not to be tinted
+                item.setIcon(icon)
 
     def _items(self) -> list[QListWidgetItem]:
         return [self.open_slides.item(i) for i in range(self.open_slides.count())]
