@@ -67,7 +67,7 @@ class BlurPattern:
             z += self.bubble_um * _ramp(inside / 60.0)
         if self.tilt_um:
             distance = np.hypot(x - self.tilt_corner[0], y - self.tilt_corner[1])
-            z += self.tilt_um * np.clip(1 - distance / self.tilt_reach_px, 0, 1) ** 1.5
+            z += self.tilt_um * np.clip(1 - distance / self.tilt_reach_px, 0, 1) ** 1.3
         return np.asarray(z, dtype=np.float32)
 
 
@@ -108,6 +108,6 @@ def make_pattern(blur: str, rng: np.random.Generator, width: int, height: int) -
         return BlurPattern(bubbles=bubbles, bubble_um=bubble_um)
     if blur == "mixed":
         corner = (float(rng.integers(2) * width), float(rng.integers(2) * height))
-        reach = 0.62 * float(np.hypot(width, height))
+        reach = 0.72 * float(np.hypot(width, height))
         return BlurPattern(0.0, strips, bubbles, bubble_um, float(rng.uniform(3.0, 4.5)), corner, reach)
     return BlurPattern()

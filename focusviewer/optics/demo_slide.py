@@ -25,7 +25,7 @@ from focusviewer.optics.slide_writer import write_pyramid, write_stack
 FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[float, str], None]
 
-VERSION = 1
+VERSION = 2
 """Of the demo slide; another number makes a new one."""
 
 TRUTH_STEP = 64
@@ -239,7 +239,7 @@ def demo_simulator(width: int = DEMO_SIZE[0], height: int = DEMO_SIZE[1]) -> Sli
         bubble_um=3.2,
         tilt_um=4.5,
         tilt_corner=(float(width), float(height)),
-        tilt_reach_px=0.52 * float(np.hypot(width, height)),
+        tilt_reach_px=0.66 * float(np.hypot(width, height)),
     )
     return SlideSimulator(_phantom(DEMO_SEED, width, height, 0.25, "he", pattern), pattern)
 

@@ -11,6 +11,7 @@ from focusviewer.optics.phantom_cells import Cells
 from focusviewer.optics.phantom_fat import fat_walls
 from focusviewer.optics.phantom_layout import MARGIN, Frame, Layout
 from focusviewer.optics.phantom_stains import COUNTER, EXTRA, NUCLEAR, Palette
+from focusviewer.optics.phantom_stamps import TYPES, library
 from focusviewer.optics.phantom_territory import stamp_cells, territories
 from focusviewer.optics.phantom_texture import (
     FIBRE_ACROSS_UM,
@@ -77,6 +78,11 @@ class Painter:
         self.shares = ((1.2 - middle**2) / (1.2 - middle**2).sum()).astype(np.float32)
         self.texture_seed = seed % TEXTURES
         rng = np.random.default_rng((seed, 6))
+        # Drawn here, once, rather than by every thread that paints first.
+        for name in TYPES:
+            library(name, layout.mpp)
+        fibre_tile(self.texture_seed)
+        cytoplasm_tile(self.texture_seed, layout.mpp)
         self.offsets = rng.integers(0, 1 << 16, (64, 2))
         self.looseness = float(rng.uniform(0.16, 0.34))
         self.cytoplasm = float(rng.uniform(0.20, 0.34)), float(rng.uniform(0.05, 0.13))

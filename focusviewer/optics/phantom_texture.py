@@ -98,7 +98,7 @@ def _filtered_noise(
     return np.asarray((noise - noise.mean()) / noise.std(), dtype=np.float32)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def grain_tile(seed: int, sigma_px: float) -> FloatArray:
     """Periodic isotropic noise, float32 (TILE, TILE), unit variance."""
     return _filtered_noise(np.random.default_rng((seed, 11)), sigma_px, sigma_px)

@@ -73,15 +73,16 @@ class SlabImager:
 
     def _transfer(self, distance_um: float, channel: int) -> FloatArray:
         o = self._optics
+        distance = round(distance_um - o.chromatic_shift_um[channel], 3)
         table = _table(
-            round(distance_um - o.chromatic_shift_um[channel], 3),
+            distance if o.spherical_waves else abs(distance),  # without spherical aberration the sign does not matter
             o.na,
             o.wavelengths_um[channel],
             o.refractive_index,
             o.spherical_waves,
             self._mpp,
         )
-        return np.asarray(table[self._bins], dtype=np.float32)
+        return np.asarray(table.take(self._bins), dtype=np.float32)
 
 
 _table_lock = threading.Lock()
@@ -103,10 +104,10 @@ def _cached_table(
 
 
 @lru_cache(maxsize=4)
-def _frequency_bins(shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """Table entry of each coefficient of ``rfft2``: int32 (H, W // 2 + 1)."""
+def _frequency_bins(shape: tuple[int, int]) -> npt.NDArray[np.intp]:
+    """Table entry of each coefficient of ``rfft2``: intp (H, W // 2 + 1)."""
     radius = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :])
-    return np.asarray(np.round(radius / np.sqrt(0.5) * (_BINS - 1)), dtype=np.int32)
+    return np.asarray(np.round(radius / np.sqrt(0.5) * (_BINS - 1)), dtype=np.intp)
 
 
 def blend_depths(imager: SlabImager, z_um: FloatArray, step_um: float = 0.25) -> FloatArray:
@@ -151,4 +152,9 @@ def _rungs(z_um: FloatArray, step_um: float) -> list[float]:
     high = int(np.ceil(float(z_um.max()) / step_um - 0.02))
     bins = np.bincount(np.round(z_um[::4, ::4].ravel() / step_um).astype(int) - low + 1, minlength=high - low + 3)
     enough = 0.025 * bins.sum()
-    return [k * step_um for k in range(low, high + 1) if k in (low, high) or bins[k - low + 1] > enough]
+
+    def wanted(k: int) -> bool:
+        far_off = abs(k * step_um) > 2.0 and k % 2 == 1  # a wide spot changes slowly: half the rungs will do
+        return bool(bins[k - low + 1] > enough) and not far_off
+
+    return [k * step_um for k in range(low, high + 1) if k in (low, high) or wanted(k)]
