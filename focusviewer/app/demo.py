@@ -221,9 +221,8 @@ def blurred_place(truth: dict[str, FloatMap], z_um: float, reach: int = 8) -> tu
     return float(truth["x"][col]), float(truth["y"][row])
 
 
-def run_demo(snapshot: Path | None) -> dict[str, Any]:
-    """See :func:`focusviewer.app.run_demo`."""
-    started = perf_counter()
+def run_demo(snapshot: Path | None, started: float) -> dict[str, Any]:
+    """See :func:`focusviewer.app.run_demo`; ``started`` is when it was called (perf_counter)."""
     offscreen = snapshot is not None or not has_display()
     folder = output_folder(snapshot or DEFAULT_FOLDER) if offscreen else None
     app = make_application(offscreen=offscreen)

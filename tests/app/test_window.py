@@ -338,3 +338,12 @@ def test_closing_while_work_is_going_on_leaves_nothing_behind(window, slides, qt
     window.close()
     assert slides["fake.svs"].closed
     assert not window.jobs.running()  # no_leaks looks for the threads
+
+
+def test_the_panels_fit_their_dock(window, open_in, qtbot) -> None:
+    window.load_registries()
+    open_in(window, "stack.tif")
+    window.focusing.run_heatmap()
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
+    content = window.tools.widget()
+    assert content.minimumSizeHint().width() <= window.tools.viewport().width()

@@ -64,6 +64,7 @@ class HeatmapPanel(QWidget):
         self.threshold.setSingleStep(0.1)
         self.threshold.setDecimals(2)
         self.threshold.setKeyboardTracking(False)
+        self.threshold.setMaximumWidth(88)
         self.threshold_um = hint()
         self.threshold_um.setWordWrap(False)
         self.emphasise = QCheckBox("Bring out windows above it")
@@ -78,6 +79,8 @@ class HeatmapPanel(QWidget):
         layout.addLayout(row(self.model, self.run))
         for box in (self.model, self.lut, self.mode):
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
         layout.addWidget(self.progress)
         form = QFormLayout()
         form.setSpacing(7)
@@ -217,7 +220,7 @@ class HeatmapPanel(QWidget):
 
     def _say_threshold(self) -> None:
         value = self.threshold.value()
-        self.threshold_um.setText(f"levels ≈ {value * LEVEL_UM:.2f} µm" if math.isfinite(value) else "")
+        self.threshold_um.setText(f"levels, {value * LEVEL_UM:.2f} µm" if math.isfinite(value) else "")
 
     @Slot(QListWidgetItem)
     def _region_clicked(self, item: QListWidgetItem) -> None:

@@ -59,6 +59,8 @@ class RefocusPanel(QWidget):
         self.all_in_focus = button("All in focus", "layers", "Every part at its own best focus (Shift+A)")
         self.reset = button("Scan", "undo", "Back to the scanned pixels (Shift+R)")
         self.engine = QComboBox()
+        self.engine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.engine.setMinimumContentsLength(8)
         self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.state = hint()
         self.save = button("Save picture…", "save", "Save the refocused view as PNG or TIFF")
@@ -124,7 +126,7 @@ class RefocusPanel(QWidget):
         """Move the knob without telling."""
         self.slider.set_value_um(z_um)
         self.spin.blockSignals(True)
-        self.spin.setValue(z_um)
+        self.spin.setValue(self.slider.value_um())
         self.spin.blockSignals(False)
 
     def set_obstacle(self, reason: str, *, offer_scale: bool) -> None:
