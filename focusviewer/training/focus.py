@@ -21,6 +21,7 @@ from focusviewer.training.common import (
     save_weights,
     write_card,
 )
+from focusviewer.training.phantoms import phantom_crops
 from focusviewer.training.simulator import DefocusSimulator
 from focusviewer.training.sources import load_sources, sharp_crops
 
@@ -36,7 +37,8 @@ class FocusConfig:
     minutes: float = 8.0
     seed: int = 20
     batch: int = 32
-    pool: int = 10_000  # simulated crops, made once per scale: making one costs ten times as much as a step on it
+    pool: int = 6000  # simulated crops of real patches, made once per scale: making one costs ten times a step on it
+    phantoms: int = 5000  # crops of phantom sections
     learning_rate: float = 1e-2
     kernels: tuple[int, ...] = (1, 2, 10)
     validation_batches: int = 24
@@ -46,7 +48,7 @@ class DefocusBatches:
     """Endless (crops, levels) batches: random patches at random defocus."""
 
     def __init__(self, crops: np.ndarray, mpp: float, config: FocusConfig, seed: int) -> None:
-        self.crops, self.mpp, self.config = crops, mpp, config
+        self.crops, self.mpp, self.config, self.seed = crops, mpp, config, seed
         self.simulator = DefocusSimulator(seed, na_range=SCALES[mpp], max_noise=0.012)
 
     def next(self) -> tuple[Tensor, Tensor]:
@@ -69,15 +71,18 @@ class DefocusBatches:
 class Pool:
     """Simulated crops kept as bytes, to be drawn from again and again."""
 
-    def __init__(self, batches: DefocusBatches, count: int) -> None:
-        size, per_batch = (3, CROP_PX, CROP_PX), batches.config.batch
-        count = -(-count // per_batch) * per_batch
-        self.images = torch.empty((count, *size), dtype=torch.uint8)
-        self.levels = torch.empty(count)
-        for start in range(0, count, per_batch):
+    def __init__(self, batches: DefocusBatches, config: FocusConfig) -> None:
+        real = -(-config.pool // config.batch) * config.batch
+        crops, distances = phantom_crops(
+            config.phantoms, CROP_PX, batches.mpp, SCALES[batches.mpp], MAX_Z_UM, batches.seed
+        )
+        self.images = torch.empty((real + len(crops), 3, CROP_PX, CROP_PX), dtype=torch.uint8)
+        self.levels = torch.cat([torch.empty(real), distances / LEVEL_UM])
+        self.images[real:] = crops
+        for start in range(0, real, config.batch):
             images, levels = batches.next()
-            self.images[start : start + per_batch] = (images * 255).round()
-            self.levels[start : start + per_batch] = levels
+            self.images[start : start + config.batch] = (images * 255).round()
+            self.levels[start : start + config.batch] = levels
         self.generator = batches.simulator.generator
 
     def next(self, count: int) -> tuple[Tensor, Tensor]:
@@ -111,7 +116,7 @@ def _train_scale(
     torch.manual_seed(config.seed)
     models = {kernels: FocusLiteNNModule(kernels) for kernels in config.kernels}
     optimiser = torch.optim.Adam([p for model in models.values() for p in model.parameters()], config.learning_rate)
-    pool = Pool(DefocusBatches(train, mpp, config, config.seed), config.pool)
+    pool = Pool(DefocusBatches(train, mpp, config, config.seed), config)
     checks = DefocusBatches(held_out, mpp, config, config.seed + 1)
     validation = [checks.next() for _ in range(config.validation_batches)]
     best: dict[int, tuple[float, dict[str, Tensor]]] = {}
@@ -189,7 +194,8 @@ def _write_card(
         "Model": f"FocusLiteNN, {kernels} kernel(s) of 7x7x3, stride 5, one set of weights for each scale",
         "Output": "focus levels of 0.25 um, larger is blurrier",
         "Data": f"{crops[0]} sharp 256 px crops of real sections (CC0, Apache-2.0, BSD-3, free use), blurred by "
-        "simulated scalar-diffraction defocus of 0-5 um, random optics, tone, noise, JPEG",
+        "simulated scalar-diffraction defocus of 0-5 um, random optics, tone, noise, JPEG; and about as many crops of "
+        "tissue phantoms (thick sections)",
         "Split": f"by image; {crops[1]} crops of held-out images for validation",
         "Command": f"focusviewer train focus --minutes {config.minutes:g} --seed {config.seed}",
         "Hardware, time": f"{hardware()}; {config.minutes:g} min per scale for all kernel counts together, "

@@ -1,8 +1,10 @@
 """Trains the selector of the fast refocusing engine on simulated defocus of real sharp patches.
 
-The target of a cell is a soft label: hypotheses whose operator brings the blurred crop closest to the sharp one get
-the probability. Cross-entropy towards it was measured to transfer to real planes, where a pixel loss through the
-mixture collapsed to doing nothing.
+Two losses, one after the other. First cross-entropy towards soft labels: hypotheses whose operator brings the blurred
+crop closest to the sharp one get the probability. Then the risk: the logarithm of the expected squared error of the
+choice, relative to doing nothing. The labels alone make a bold selector that loses on sharp images (measured: -12 dB
+in focus, -1 dB at 1-2 um); the risk alone collapses within a minute; one after the other keeps sharp images and gains
+on blurred ones.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ class RefocusConfig:
     max_z_um: float = 4.0
     temperature: float = 0.15
     caution: float = 0.04
+    risk_weight: float = 5.0
+    validation: int = 320
 
 
 @dataclass
@@ -109,6 +113,13 @@ def soft_labels(errors: Tensor, config: RefocusConfig) -> Tensor:
     return torch.softmax(-decades / config.temperature, 1)
 
 
+def selection_loss(log_weights: Tensor, errors: Tensor, config: RefocusConfig, ramp: float) -> Tensor:
+    """Cross-entropy at ``ramp`` 0, mostly risk at 1."""
+    entropy = -(soft_labels(errors.clone(), config) * log_weights).sum(1).mean()
+    expected = (log_weights.exp() * 10**errors).sum(1).log10() - errors[:, 0]
+    return (1 - 0.8 * ramp) * entropy + ramp * config.risk_weight * expected.mean()
+
+
 @torch.no_grad()
 def validate(selector: Selector, pool: Pool, config: RefocusConfig) -> dict[str, float]:
     """Cross-entropy, and the mean error in dB of the expected choice against doing nothing (positive is better)."""
@@ -123,7 +134,8 @@ def validate(selector: Selector, pool: Pool, config: RefocusConfig) -> dict[str,
     gain, z_um = torch.cat(gains), pool.z_um
     near, far = (z_um >= 1) & (z_um <= 2), z_um > 2
     return {
-        "val_loss": float(torch.stack(losses).mean()),
+        "entropy": float(torch.stack(losses).mean()),
+        "gain": float(gain.mean()),
         "gain_0": float(gain[z_um == 0].mean()),
         "gain_1_2": float(gain[near].mean()),
         "gain_2_4": float(gain[far].mean()),
@@ -148,7 +160,7 @@ def train_refocus(data: Path | None, out: Path, config: RefocusConfig | None = N
     held_out = sharp_crops(load_sources(folder, "validation"), CROP_PX)
     log = TrainingLog(out / "fast.csv")
     pool = make_pool(crops, config, config.pool, config.seed)
-    checks = make_pool(held_out, config, 320, config.seed + 1)
+    checks = make_pool(held_out, config, config.validation, config.seed + 1)
     torch.manual_seed(config.seed)
     selector = Selector(config.width)
     optimiser = torch.optim.AdamW(selector.parameters(), config.learning_rate, weight_decay=1e-3)
@@ -159,19 +171,22 @@ def train_refocus(data: Path | None, out: Path, config: RefocusConfig | None = N
         for group in optimiser.param_groups:
             group["lr"] = cosine(budget.progress, config.learning_rate)
         pick = torch.randint(len(pool.z_um), (config.batch,), generator=generator)
-        labels = soft_labels(pool.errors[pick], config)
-        loss = -(labels * torch.log_softmax(selector(pool.features[pick].float()), 1)).sum(1).mean()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = selector(pool.features[pick].float())
+        ramp = min(1.0, max(0.0, (budget.progress - 0.3) / 0.3))
+        loss = selection_loss(torch.log_softmax(logits.float(), 1), pool.errors[pick].float(), config, ramp)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(selector.parameters(), 1.0)
         optimiser.step()
         step += 1
         if budget.progress >= next_check:
             next_check += 0.1
             figures = validate(selector, checks, config)
             log.add({"step": step, "seconds": budget.seconds, "loss": float(loss.detach())} | figures)
-            if best is None or figures["val_loss"] < best[0]:
+            if best is None or figures["gain"] > best[0]:
                 state = {name: value.clone() for name, value in selector.state_dict().items()}
-                best = (figures["val_loss"], state, figures | {"step": step})
+                best = (figures["gain"], state, figures | {"step": step})
     assert best is not None
     path = out / "fast.safetensors"
     metadata = {"model": "fast", "hypotheses": str(len(HYPOTHESES)), "width": str(config.width)}

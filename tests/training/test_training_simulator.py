@@ -58,5 +58,5 @@ def test_recorded_values_are_bytes() -> None:
     draw = simulator.draw(6)
     image = simulator.record(torch.rand(6, 3, 64, 64), draw) * 255
     assert float((image - image.round()).abs().max()) < 1e-3
-    assert 0 <= float(image.min())
+    assert float(image.min()) >= 0
     assert float(image.max()) <= 255
