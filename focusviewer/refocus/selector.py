@@ -6,10 +6,12 @@ mixture of physical operators with these weights.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
-from focusviewer.refocus.operators import HYPOTHESES, OperatorBank
+from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
 
 CELL = 4
 """Image pixels per cell of the weight maps."""
@@ -58,7 +60,13 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
 
 
 class Selector(nn.Module):
-    """A few dilated convolutions from features to hypothesis logits (B, K, H / 4, W / 4)."""
+    """Dilated convolutions around a coarse context path: features to hypothesis logits (B, K, H / 4, W / 4).
+
+    The context path looks at a quarter of the cells' resolution, because defocus changes slowly over
+    a slide and a wide neighbourhood tells it from smooth tissue.
+    """
+
+    CONTEXT = 4
 
     def __init__(self, width: int = 48) -> None:
         super().__init__()
@@ -67,33 +75,71 @@ class Selector(nn.Module):
             return nn.Sequential(nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation), nn.ReLU())
 
         self.enter = nn.Sequential(nn.Conv2d(FEATURES, width, 1), nn.ReLU())
-        self.body = nn.ModuleList(layer(dilation) for dilation in (1, 2, 4, 8, 1))
+        self.near = nn.ModuleList(layer(dilation) for dilation in (1, 2))
+        self.context = nn.ModuleList(layer(dilation) for dilation in (1, 2, 4))
+        self.join = nn.ModuleList(layer(dilation) for dilation in (1, 1))
         self.leave = nn.Conv2d(width, len(HYPOTHESES), 1)
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logits of the hypotheses for each cell."""
         hidden = self.enter(cells)
-        for layer in self.body:
+        for layer in self.near:
+            hidden = hidden + layer(hidden)
+        wide = nn.functional.avg_pool2d(hidden, self.CONTEXT, ceil_mode=True, count_include_pad=False)
+        for layer in self.context:
+            wide = wide + layer(wide)
+        factor = float(self.CONTEXT)
+        spread = nn.functional.interpolate(wide, scale_factor=factor, mode="bilinear", align_corners=False)
+        hidden = hidden + spread[..., : hidden.shape[2], : hidden.shape[3]]
+        for layer in self.join:
             hidden = hidden + layer(hidden)
         logits: Tensor = self.leave(hidden)
         return logits
 
 
 def filter_images(images: Tensor, bank: OperatorBank, pad: int) -> Tensor:
-    """Pass images through every basis filter: (B, 3, H, W) to (B, J, 3, H, W)."""
+    """Pass images through every basis filter: (B, 3, H, W) to (B, J, 3, H, W).
+
+    Filters are applied one after the other, so that only one spectrum is held besides the result.
+    """
+    count, colours, height, width = images.shape
+    size = (fast_length(height + 2 * pad), fast_length(width + 2 * pad))
+    filters = _filters(bank.mpp, size)
+    spectrum = torch.fft.rfft2(pad_reflect(images, pad, size))
+    filtered = images.new_empty((count, len(filters), colours, height, width))
+    for index, transfer in enumerate(filters):
+        whole = torch.fft.irfft2(spectrum * transfer, s=size)
+        filtered[:, index] = whole[..., pad : pad + height, pad : pad + width]
+    return filtered
+
+
+@lru_cache(maxsize=3)
+def _filters(mpp: float, size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(operator_bank(mpp).filters(size))
+
+
+def fast_length(length: int) -> int:
+    """The next length that Fourier transforms are quick at (a product of 2, 3 and 5)."""
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
+
+
+def pad_reflect(images: Tensor, pad: int, size: tuple[int, int]) -> Tensor:
+    """Pad to ``size`` with ``pad`` before, by reflection (again and again where the image is small)."""
     height, width = images.shape[2:]
-    size = (height + 2 * pad, width + 2 * pad)
-    filters = torch.from_numpy(bank.filters(size))
-    spectrum = torch.fft.rfft2(pad_reflect(images, pad))
-    filtered: Tensor = torch.fft.irfft2(spectrum[:, None] * filters, s=size)
-    return filtered[..., pad : pad + height, pad : pad + width]
+    rows = _reflected(height, pad, size[0])
+    cols = _reflected(width, pad, size[1])
+    return images[:, :, rows][..., cols]
 
 
-def pad_reflect(images: Tensor, pad: int) -> Tensor:
-    """Pad by reflection, repeating the edge where the image is smaller than the padding."""
-    room = min(images.shape[2:]) - 1
-    first = min(pad, room)
-    padded: Tensor = nn.functional.pad(images, (first,) * 4, mode="reflect")
-    if pad > first:
-        padded = nn.functional.pad(padded, (pad - first,) * 4, mode="replicate")
-    return padded
+def _reflected(length: int, before: int, total: int) -> Tensor:
+    """Indices that continue a line by mirroring it at its ends."""
+    period = max(2 * (length - 1), 1)
+    index = (torch.arange(total) - before) % period
+    return torch.minimum(index, period - index).clamp(max=length - 1)
