@@ -20,6 +20,9 @@ Span = tuple[int, int]
 
 TILE_PX = 1024
 OVERLAP_PX = 64
+AUTO_TILES = 8
+"""Most tiles that are studied to find the best focus of a region; studying is what takes time."""
+
 HALO_PX = 64
 """Context read around a tile when the engine does not say how far it looks (``halo_px``)."""
 
@@ -77,7 +80,8 @@ def refocus_view(
     """
     _, _, width, height = view.box
     columns, rows = spans(width), spans(height)
-    total, done = len(columns) * len(rows) * (2 if target.kind == "auto" else 1), 0
+    sampled = _sample([(x, y) for y in rows for x in columns]) if target.kind == "auto" else []
+    total, done = len(columns) * len(rows) + len(sampled), 0
     kept: dict[_Tile, Encoded] = {}
 
     def step() -> None:
@@ -88,7 +92,11 @@ def refocus_view(
 
     z_um = target.z_um if target.kind == "z" else None
     if target.kind == "auto":
-        z_um, kept = _best_z(view, engine, columns, rows, step)
+        z_um, kept = _best_z(view, engine, sampled, step)
+    acquired = _acquired_plane(view, z_um)
+    if acquired is not None:
+        # Engines return an acquired plane bit for bit: no need to study it first.
+        return Refocused(view.slide.read_region(Region(0, *view.box, acquired)), z_um)
     output = np.empty((height, width, 3), np.uint8)
     tail: FloatMap | None = None
     for index, y in enumerate(rows):
@@ -137,15 +145,28 @@ def _lay_down(output: RGB, strip: FloatMap, y: Span, tail: FloatMap | None, next
     return None if next_start is None else strip[stop:].copy()
 
 
+def _acquired_plane(view: View, z_um: float | None) -> int | None:
+    """The plane of the slide that lies at a target, if one does."""
+    if z_um is None:
+        return None
+    return next((p for p, at in zip(view.planes, view.planes_um, strict=True) if abs(at - z_um) < 1e-6), None)
+
+
+def _sample(places: Sequence[tuple[Span, Span]]) -> list[tuple[Span, Span]]:
+    """Up to AUTO_TILES places, spread evenly over all of them."""
+    count = min(AUTO_TILES, len(places))
+    return [places[(2 * index + 1) * len(places) // (2 * count)] for index in range(count)]
+
+
 def _best_z(
-    view: View, engine: Refocuser, columns: Sequence[Span], rows: Sequence[Span], step: Callable[[], None]
+    view: View, engine: Refocuser, places: Sequence[tuple[Span, Span]], step: Callable[[], None]
 ) -> tuple[float, dict[_Tile, Encoded]]:
     """The one z at which most of the view is sharpest; the encoding is kept when there is only one tile."""
     estimates: list[FloatMap] = []
     kept: dict[_Tile, Encoded] = {}
-    for tile in (_tile(view, engine, x, y) for y in rows for x in columns):
+    for tile in (_tile(view, engine, x, y) for x, y in places):
         encoded = _encode(view, engine, tile)
-        if len(columns) == len(rows) == 1:
+        if len(places) == 1:
             kept[tile] = encoded
         estimates.append(np.ravel(encoded.blur_um[::4, ::4]))
         step()

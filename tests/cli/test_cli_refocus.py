@@ -201,6 +201,15 @@ def test_large_regions_are_the_same_as_in_one_piece(
     assert seen[-1] == 1.0
 
 
+def test_an_acquired_plane_is_handed_over_as_it_is(
+    command: Command, picture: Path, tmp_path: Path, adding_engine: AddingEngine
+) -> None:
+    out = tmp_path / "a.png"
+    assert command("refocus", picture, "--z", 0, "--mpp", 0.25, "--out", out).code == 0
+    assert (added(out, picture, (0, 0, 640, 480)) == 0).all()
+    assert adding_engine.encoded == []
+
+
 def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Disagreeing(AddingEngine):
         def render(self, encoded, target_um):  # type: ignore[no-untyped-def]
