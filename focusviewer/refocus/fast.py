@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.guards import hold_back, refraction
 from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
 from focusviewer.slides.base import RGB
 
@@ -116,7 +117,7 @@ class FastRefocuser(Refocuser):
         with torch.inference_mode():
             filtered = filter_images(image[None], bank, PAD_PX)
             logits = self._load()(features(image[None], filtered, bank))[0]
-            weights = torch.softmax(logits, 0).numpy()
+            weights = hold_back(torch.softmax(logits, 0).numpy(), _BLURS, refraction(pixels))
         return _Plane(pixels, image, filtered[0], weights, z_um)
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:

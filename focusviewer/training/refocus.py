@@ -40,10 +40,10 @@ SCALES = ((0.25, (0.55, 0.8), 0.75), (0.5, (0.4, 0.75), 0.25))  # um per pixel, 
 class RefocusConfig:
     """Settings of one training. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing."""
 
-    minutes: float = 12.0
+    minutes: float = 9.0
     seed: int = 30
     batch: int = 16
-    pool: int = 2800
+    pool: int = 2600
     learning_rate: float = 2e-3
     width: int = 48
     max_z_um: float = 4.0

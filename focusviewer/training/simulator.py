@@ -69,7 +69,6 @@ class Draw:
     noise: Tensor  # (B,)
     correlated: Tensor  # (B,) bool
     jpeg: Tensor  # (B,) quality, 0 for none
-    phase: Tensor  # (B,) how strongly the specimen also refracts, 0 for a pure absorber
 
 
 class DefocusSimulator:
@@ -101,14 +100,7 @@ class DefocusSimulator:
             noise=self._uniform(count, 0, 1) ** 1.5 * self.max_noise,
             correlated=self._uniform(count, 0, 1) < 0.4,
             jpeg=jpeg.round(),
-            phase=self._phase(count),
         )
-
-    def _phase(self, count: int) -> Tensor:
-        """Refraction of some samples: smears and thick mounts get bright or dark rims out of focus."""
-        refracts = self._uniform(count, 0, 1) < 0.3
-        strength = self._uniform(count, 0.1, 1.5)
-        return torch.where(refracts, strength, 0.0)
 
     def transfer(self, draw: Draw, z_um: Tensor, size: tuple[int, int], mpp: float) -> Tensor:
         """Transfer functions: float32 (B, 3, H, W // 2 + 1), relative to the system in focus."""
@@ -172,26 +164,7 @@ class DefocusSimulator:
         padded = torch.nn.functional.pad(values, (pad, pad, pad, pad), mode="reflect")
         blurred = torch.fft.irfft2(torch.fft.rfft2(padded) * transfer, s=size)
         blurred = torch.where(as_density, 10.0**-blurred, blurred)
-        refracting = draw.phase > 0
-        if bool(refracting.any()):
-            density = -torch.log10(torch.where(as_density, 10.0**-padded, padded).clamp_min(1e-3))[refracting]
-            rims = self._phase_transfer(draw, z_um, size, mpp)[refracting]
-            blurred[refracting] += torch.fft.irfft2(torch.fft.rfft2(density) * rims, s=size)
         return blurred[..., pad : pad + height, pad : pad + width].clamp(0, 1)
-
-    def _phase_transfer(self, draw: Draw, z_um: Tensor, size: tuple[int, int], mpp: float) -> Tensor:
-        """Weak-phase contrast: ``phase * sin(pi lambda z f^2)`` under the aperture's envelope, (B, 3, H, W // 2 + 1).
-
-        The phase is taken to follow the stain's density, so dense cells get rims; the sign of z sets bright or dark.
-        """
-        vertical = torch.fft.fftfreq(size[0], mpp)[:, None]
-        squared = vertical**2 + torch.fft.rfftfreq(size[1], mpp)[None] ** 2
-        wavelength = torch.tensor(WAVELENGTHS_UM)[None, :, None, None]
-        z = z_um[:, None, None, None]
-        na = (NAS[0] + draw.na * (NAS[1] - NAS[0]))[:, None, None, None]
-        # Defocus washes fine rims out, because the condenser lights from many angles.
-        envelope = torch.exp(-squared * (wavelength / na) ** 2 - 2 * squared * (0.25 * na * z) ** 2)
-        return draw.phase[:, None, None, None] * torch.sin(torch.pi * wavelength * z * squared) * envelope
 
     def record(self, images: Tensor, draw: Draw) -> Tensor:
         """Add the camera's noise and compression to stored values: (B, 3, H, W) in 0..1, quantised to 8 bits."""

@@ -1,0 +1,75 @@
+"""When the fast engine must leave a place as it was scanned.
+
+Two measurements on real planes made these guards necessary. A selector is never sure that a sharp image is sharp, and
+a little sharpening of an image in focus costs more than it gives at half a micron. And specimens that refract (smears,
+cells in air) show rims brighter than bare glass when out of focus, which no absorbing section does: the operators know
+absorption only, and sharpen such rims into something that is not there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatMap = npt.NDArray[np.float32]
+
+IN_FOCUS_UM = (0.35, 0.75)
+"""Estimated defocus below which nothing is done, and from which all is done."""
+
+GLASS_LEVEL = 0.8
+GLASS_SHARE = 0.15
+GLASS_SPREAD = 0.03
+RIM_EXCESS = 0.04
+RIM_SHARE = (0.02, 0.05)
+_NEIGHBOURHOOD_CELLS = 15
+
+
+def smooth_step(value: npt.NDArray[np.floating] | float, low: float, high: float) -> FloatMap:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    t = np.clip((np.asarray(value, np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
+
+
+def refraction(pixels: npt.NDArray[np.uint8]) -> float:
+    """How surely a view shows a refracting specimen: 0 (no) to 1 (yes).
+
+    Only a view with much bare, bright glass can tell: then pixels clearly brighter than the glass are counted.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 3)
+    """
+    gray = pixels.mean(axis=2, dtype=np.float32) / 255
+    counts, edges = np.histogram(gray, bins=128, range=(0.0, 1.0))
+    smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
+    bright = int(0.6 * 128)
+    glass = float(edges[bright + int(np.argmax(smooth[bright:]))]) + 0.5 / 128
+    if glass < GLASS_LEVEL or float((np.abs(gray - glass) < GLASS_SPREAD).mean()) < GLASS_SHARE:
+        return 0.0
+    return float(smooth_step(float((gray > glass + RIM_EXCESS).mean()), *RIM_SHARE))
+
+
+def hold_back(weights: FloatMap, blur_um: FloatMap, refracting: float) -> FloatMap:
+    """Move belief to "in focus" where little is wrong, or where the operators do not apply.
+
+    Parameters
+    ----------
+    weights : float32 (K, h, w)
+        Probability of each hypothesis; the first one is "in focus".
+    blur_um : float32 (K,)
+        Defocus of each hypothesis.
+    refracting : float
+        From :func:`refraction`.
+
+    Returns
+    -------
+    float32 (K, h, w), sums to 1 over K.
+    """
+    from scipy.ndimage import uniform_filter
+
+    mean = np.tensordot(blur_um, weights, 1)
+    around = uniform_filter(mean, _NEIGHBOURHOOD_CELLS, mode="nearest")
+    trust = smooth_step(around, *IN_FOCUS_UM) * np.float32(1.0 - refracting)
+    held = weights * trust
+    held[0] += 1.0 - trust
+    return np.asarray(held, dtype=np.float32)
