@@ -34,6 +34,8 @@ class Encoded:
         The engine's estimate of the tissue's distance from plane 0, >= 0, in um.
     state : object
         The engine's own.
+    notes : tuple of str
+        What the user should know about this view, e.g. why it is left as scanned.
     """
 
     shape: tuple[int, int]
@@ -41,6 +43,7 @@ class Encoded:
     planes_um: tuple[float, ...]
     blur_um: FloatMap
     state: Any
+    notes: tuple[str, ...] = ()
 
     @property
     def best_z_um(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from focusviewer.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.refocus.guards import hold_back, refraction
 from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
+from focusviewer.refocus.parallel import each
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ PAD_PX = 40
 DEPTH_STEP_UM = 0.25
 MAX_PLANES = 16
 _BAND_ROWS = 48
+REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
 _BLURS = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 
 
@@ -38,6 +40,7 @@ class _Plane:
     filtered: Tensor  # float32 (J, 3, H, W)
     weights: FloatMap  # float32 (K, h, w), sums to 1 over K
     z_um: float
+    refracting: float  # 0..1, how much of the view's sharpening is held back for rims brighter than glass
 
 
 class FastRefocuser(Refocuser):
@@ -103,22 +106,25 @@ class FastRefocuser(Refocuser):
         height, width = images[0].shape[:2]
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
         zs = tuple(plane.z_um for plane in planes)
-        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank))
+        notes = (REFRACTS,) if max(plane.refracting for plane in planes) > 0.5 else ()
+        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank), notes)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> _Plane:
         import torch
 
-        from focusviewer.refocus.selector import CELL, features, filter_images
+        from focusviewer.refocus.filtering import filter_image
+        from focusviewer.refocus.selector import CELL, features
 
         height, width = pixels.shape[:2]
         full = [-side % CELL for side in (height, width)]
         padded = np.pad(pixels, ((0, full[0]), (0, full[1]), (0, 0)), mode="edge")
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0))).float().div_(255)
         with torch.inference_mode():
-            filtered = filter_images(image[None], bank, PAD_PX)
-            logits = self._load()(features(image[None], filtered, bank))[0]
-            weights = hold_back(torch.softmax(logits, 0).numpy(), _BLURS, refraction(pixels))
-        return _Plane(pixels, image, filtered[0], weights, z_um)
+            filtered = torch.from_numpy(filter_image(image.numpy(), bank, PAD_PX))
+            logits = self._load()(features(image[None], filtered[None], bank))[0]
+        refracting = refraction(pixels)
+        weights = hold_back(torch.softmax(logits, 0).numpy(), _BLURS, refracting)
+        return _Plane(pixels, image, filtered, weights, z_um, refracting)
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""
@@ -147,17 +153,38 @@ class FastRefocuser(Refocuser):
         import torch
 
         coefficients = state.belief.coefficients(plane.z_um, target, state.bank) * self.strength
-        maps = torch.from_numpy(np.ascontiguousarray(np.concatenate([coefficients * share, share[None]])))[None]
+        cells = torch.from_numpy(np.ascontiguousarray(np.concatenate([coefficients * share, share[None]])))
         size = (plane.image.shape[1], plane.image.shape[2])
-        maps = torch.nn.functional.interpolate(maps, size, mode="bilinear", align_corners=False)[0]
-        result = plane.image * maps[-1]
-        # In bands of rows that stay in the processor's cache: memory traffic is what a slider step costs.
-        for top in range(0, size[0], _BAND_ROWS):
-            rows = slice(top, top + _BAND_ROWS)
-            band = result[:, rows]
-            for factor, layer in zip(maps[:-1], plane.filtered, strict=True):
-                band.addcmul_(layer[:, rows], factor[rows])
+        result = torch.empty_like(plane.image)
+
+        def band(top: int) -> None:
+            # A band of rows stays in the processor's cache: memory traffic is what a slider step costs.
+            with torch.inference_mode():
+                rows = slice(top, min(top + _BAND_ROWS, size[0]))
+                maps = _upsampled_rows(cells, rows, size[1])
+                part = plane.image[:, rows] * maps[-1]
+                for factor, layer in zip(maps[:-1], plane.filtered, strict=True):
+                    part.addcmul_(layer[:, rows], factor)
+                result[:, rows] = part
+
+        each(band, range(0, size[0], _BAND_ROWS))
         return result
+
+
+def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
+    """Rows of maps (C, h, w) scaled up to pixels, bilinear with cell centres: float32 (C, rows, width)."""
+    import torch
+
+    from focusviewer.refocus.selector import CELL
+
+    # One more cell on each side, so that a band equals the same rows of the whole.
+    first, last = rows.start // CELL - 1, -(-rows.stop // CELL) + 1
+    inside = slice(max(first, 0), min(last, cells.shape[1]))
+    scaled = torch.nn.functional.interpolate(
+        cells[None, :, inside], ((inside.stop - inside.start) * CELL, width), mode="bilinear", align_corners=False
+    )[0]
+    offset = rows.start - inside.start * CELL
+    return scaled[:, offset : offset + rows.stop - rows.start]
 
 
 @dataclass(frozen=True)
@@ -246,7 +273,7 @@ def _with_known_blur(plane: _Plane, blur_um: FloatMap) -> _Plane:
         weights[first] += share if index == 0 else 0.5 * share
         if index:
             weights[first + 1] += 0.5 * share
-    return _Plane(plane.pixels, plane.image, plane.filtered, weights.astype(np.float32), plane.z_um)
+    return replace(plane, weights=weights.astype(np.float32))
 
 
 def _plane_shares(planes_um: tuple[float, ...], target: FloatMap) -> list[FloatMap]:

@@ -3,7 +3,8 @@
 Two measurements on real planes made these guards necessary. A selector is never sure that a sharp image is sharp, and
 a little sharpening of an image in focus costs more than it gives at half a micron. And specimens that refract (smears,
 cells in air) show rims brighter than bare glass when out of focus, which no absorbing section does: the operators know
-absorption only, and sharpen such rims into something that is not there.
+absorption only, and sharpen such rims into something that is not there. The price: some pale sections with bright gaps
+are taken for refracting and left as scanned.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ IN_FOCUS_UM = (0.35, 0.75)
 GLASS_LEVEL = 0.8
 GLASS_SHARE = 0.15
 GLASS_SPREAD = 0.03
+SATURATED = 0.975
+AREA_PX = 15
 RIM_EXCESS = 0.04
 RIM_SHARE = (0.02, 0.05)
 _NEIGHBOURHOOD_CELLS = 15
@@ -40,13 +43,33 @@ def refraction(pixels: npt.NDArray[np.uint8]) -> float:
     pixels : uint8 (H, W, 3)
     """
     gray = pixels.mean(axis=2, dtype=np.float32) / 255
+    glass = _glass_level(gray)
+    bare = np.abs(gray - glass) < GLASS_SPREAD
+    if glass < GLASS_LEVEL or float(bare.mean()) < GLASS_SHARE:
+        return 0.0
+    brighter = gray > glass + RIM_EXCESS
+    rims = brighter & ~_covers_area(brighter)  # brighter areas are glass, and what was taken for it is pale tissue
+    if float(rims.sum()) < 0.6 * float(brighter.sum()):
+        return 0.0
+    return float(smooth_step(float(rims.mean()), *RIM_SHARE))
+
+
+def _covers_area(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Pixels whose neighbourhood is mostly in the mask as well."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(mask & (uniform_filter(mask.astype(np.float32), AREA_PX) > 0.7))
+
+
+def _glass_level(gray: FloatMap) -> float:
+    """The most frequent bright gray value; saturated pixels count only where they cover areas, as bare glass does."""
+    saturated = gray >= SATURATED
+    top = 1.0 if _covers_area(saturated).sum() > 0.4 * saturated.sum() else SATURATED
     counts, edges = np.histogram(gray, bins=128, range=(0.0, 1.0))
+    counts[edges[:-1] >= top - 1 / 128] = 0
     smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
     bright = int(0.6 * 128)
-    glass = float(edges[bright + int(np.argmax(smooth[bright:]))]) + 0.5 / 128
-    if glass < GLASS_LEVEL or float((np.abs(gray - glass) < GLASS_SPREAD).mean()) < GLASS_SHARE:
-        return 0.0
-    return float(smooth_step(float((gray > glass + RIM_EXCESS).mean()), *RIM_SHARE))
+    return float(edges[bright + int(np.argmax(smooth[bright:]))]) + 0.5 / 128
 
 
 def hold_back(weights: FloatMap, blur_um: FloatMap, refracting: float) -> FloatMap:

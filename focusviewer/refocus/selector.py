@@ -6,12 +6,10 @@ mixture of physical operators with these weights.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor, nn
 
-from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
+from focusviewer.refocus.operators import HYPOTHESES, OperatorBank
 
 CELL = 4
 """Image pixels per cell of the weight maps."""
@@ -95,51 +93,3 @@ class Selector(nn.Module):
             hidden = hidden + layer(hidden)
         logits: Tensor = self.leave(hidden)
         return logits
-
-
-def filter_images(images: Tensor, bank: OperatorBank, pad: int) -> Tensor:
-    """Pass images through every basis filter: (B, 3, H, W) to (B, J, 3, H, W).
-
-    Filters are applied one after the other, so that only one spectrum is held besides the result.
-    """
-    count, colours, height, width = images.shape
-    size = (fast_length(height + 2 * pad), fast_length(width + 2 * pad))
-    filters = _filters(bank.mpp, size)
-    spectrum = torch.fft.rfft2(pad_reflect(images, pad, size))
-    filtered = images.new_empty((count, len(filters), colours, height, width))
-    for index, transfer in enumerate(filters):
-        whole = torch.fft.irfft2(spectrum * transfer, s=size)
-        filtered[:, index] = whole[..., pad : pad + height, pad : pad + width]
-    return filtered
-
-
-@lru_cache(maxsize=3)
-def _filters(mpp: float, size: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(operator_bank(mpp).filters(size))
-
-
-def fast_length(length: int) -> int:
-    """The next length that Fourier transforms are quick at (a product of 2, 3 and 5)."""
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
-
-
-def pad_reflect(images: Tensor, pad: int, size: tuple[int, int]) -> Tensor:
-    """Pad to ``size`` with ``pad`` before, by reflection (again and again where the image is small)."""
-    height, width = images.shape[2:]
-    rows = _reflected(height, pad, size[0])
-    cols = _reflected(width, pad, size[1])
-    return images[:, :, rows][..., cols]
-
-
-def _reflected(length: int, before: int, total: int) -> Tensor:
-    """Indices that continue a line by mirroring it at its ends."""
-    period = max(2 * (length - 1), 1)
-    index = (torch.arange(total) - before) % period
-    return torch.minimum(index, period - index).clamp(max=length - 1)

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from focusviewer.refocus.filtering import filter_image
 from focusviewer.refocus.operators import HYPOTHESES, operator_bank
-from focusviewer.refocus.selector import CELL, Selector, features, filter_images
+from focusviewer.refocus.selector import CELL, Selector, features
 from focusviewer.training.common import (
     Budget,
     TrainingLog,
@@ -100,7 +101,7 @@ def make_pool(crops: np.ndarray, config: RefocusConfig, count: int, seed: int) -
         bank = operator_bank(mpp)
         for _ in range(-(-round(count * share) // 8)):
             sharp, blurred, z_um = blur_pairs(crops, simulator, 8, mpp, config.max_z_um)
-            filtered = filter_images(blurred, bank, PAD_PX)
+            filtered = torch.from_numpy(np.stack([filter_image(image, bank, PAD_PX) for image in blurred.numpy()]))
             errors = hypothesis_errors(sharp, blurred, filtered, bank.coefficients)
             parts.append((features(blurred, filtered, bank).half(), errors.half(), z_um))
     return Pool(*(torch.cat(column) for column in zip(*parts, strict=True)))

@@ -1,0 +1,57 @@
+"""Passes images through the basis filters of the operator bank."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from focusviewer.refocus.operators import OperatorBank, operator_bank
+from focusviewer.refocus.parallel import each
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def filter_image(image: FloatArray, bank: OperatorBank, pad_px: int) -> FloatArray:
+    """Filter one image by every basis filter, one after the other on each thread.
+
+    Parameters
+    ----------
+    image : float32 (3, H, W)
+    pad_px : int
+        Reflected border that is added before and cut off after.
+
+    Returns
+    -------
+    float32 (J, 3, H, W)
+    """
+    height, width = image.shape[1:]
+    size = (
+        scipy.fft.next_fast_len(height + 2 * pad_px, real=True),
+        scipy.fft.next_fast_len(width + 2 * pad_px, real=True),
+    )
+    filters = _filters(bank.mpp, size)
+    rows, cols = _reflected(height, pad_px, size[0]), _reflected(width, pad_px, size[1])
+    spectrum = scipy.fft.rfft2(image[:, rows][..., cols], axes=(1, 2))
+    filtered = np.empty((len(filters), *image.shape), np.float32)
+
+    def one(index: int) -> None:
+        whole = scipy.fft.irfft2(spectrum * filters[index], s=size, axes=(1, 2), overwrite_x=True)
+        filtered[index] = whole[:, pad_px : pad_px + height, pad_px : pad_px + width]
+
+    each(one, range(len(filters)))
+    return filtered
+
+
+@lru_cache(maxsize=3)
+def _filters(mpp: float, size: tuple[int, int]) -> FloatArray:
+    return operator_bank(mpp).filters(size)
+
+
+def _reflected(length: int, before: int, total: int) -> npt.NDArray[np.int64]:
+    """Indices that continue a line by mirroring it at its ends, again and again where it is short."""
+    period = max(2 * (length - 1), 1)
+    index = (np.arange(total) - before) % period
+    return np.minimum(np.minimum(index, period - index), length - 1)

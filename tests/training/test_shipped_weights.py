@@ -1,0 +1,47 @@
+"""The promises of the shipped weights, on real focal stacks that no model has seen in training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from focusviewer.focus import get_model
+from focusviewer.refocus import get_engine
+from focusviewer.training.evaluation import (
+    RealStack,
+    evaluate_focus,
+    evaluate_refocus_real,
+    evaluate_refocus_simulated,
+    real_stacks,
+)
+from focusviewer.training.sources import load_sources, sharp_crops
+
+
+@pytest.fixture(scope="module")
+def stacks(data_dir: Path) -> list[RealStack]:
+    return [stack for stack in real_stacks(data_dir) if stack.best]
+
+
+@pytest.mark.parametrize("name", ["focuslitenn-1", "focuslitenn-2", "focuslitenn-10"])
+def test_the_sharpest_plane_scores_lowest(name: str, stacks: list[RealStack]) -> None:
+    rows = evaluate_focus(get_model(name), stacks)
+    assert len(rows) == 3
+    assert {row["stack"]: row["planes_off"] for row in rows if row["planes_off"] > 1} == {}
+
+
+def test_refocusing_never_makes_a_real_plane_worse(stacks: list[RealStack]) -> None:
+    rows = evaluate_refocus_real(get_engine("fast"), stacks, crop_px=512)
+    gains = {(row["stack"], row["plane"]): row["gain_db"] for row in rows if row["gain_db"] is not None}
+    assert len(gains) > 40
+    assert {place: gain for place, gain in gains.items() if gain < -0.2} == {}
+
+
+def test_refocusing_gains_on_held_out_fields_and_keeps_sharp_ones(data_dir: Path) -> None:
+    crops = sharp_crops(load_sources(data_dir, "validation"), 224)
+    crops = crops[np.linspace(0, len(crops) - 1, 8).astype(int)]
+    rows = evaluate_refocus_simulated(get_engine("fast"), crops, (0.0, 1.0, 1.5, 2.0), noise=0.004, seed=3)
+    gain = {row["z_um"]: row["psnr_auto"] - row["psnr_before"] for row in rows}
+    assert np.mean([gain[z] for z in (1.0, 1.5, 2.0)]) >= 2.0
+    assert rows[0]["psnr_knob"] == rows[0]["psnr_before"]
