@@ -22,7 +22,7 @@ help:
 	@echo "make clean   remove the virtual environment and everything that was built"
 
 demo: $(VENV)/.ready
-	$(BIN)/focusviewer demo
+	$(BIN)/focusviewer demo $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--snapshot $(OUT))
 
 test: lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest

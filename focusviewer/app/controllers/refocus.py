@@ -332,6 +332,9 @@ class RefocusController(QObject):
             text = "These are scanned pixels. Turn the knob to refocus."
         else:
             text = ""
+        encoded = self._kept.get(self._area) if self._area is not None else None
+        if encoded is not None and self.is_on:
+            text = " ".join([text, *encoded.notes]).strip()
         self.panel.set_state(text, synthesised=self.shown is not None)
 
     # --- saving --------------------------------------------------------------------------------------------
