@@ -33,6 +33,15 @@ def test_panning_never_loses_the_slide(view: View) -> None:
     assert (view.cx, view.cy) == (4000, 0)
 
 
+def test_every_step_of_a_drag_moves_the_picture_by_as_much() -> None:
+    view = View(4000, 3000, 961, 801)  # odd sizes put the middle between two screen pixels
+    view.go_to(2000, 1500, 1.0)
+    left, top = view.origin
+    for step in range(1, 6):
+        view.pan_by(1, 1)
+        assert view.origin == (left + step, top + step)
+
+
 def test_fit_shows_the_whole_slide_and_little_more(view: View) -> None:
     view.fit()
     x0, y0, x1, y1 = view.rect()

@@ -10,7 +10,9 @@ from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from focusviewer.app.actions import ActionRecord, ActionRegistry
+from focusviewer.app.models.view import View
 from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog, shortcut_sheet
+from focusviewer.app.views.layers import Minimap
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.slides import Region
 
@@ -125,6 +127,17 @@ def test_double_click_zooms_in_at_the_cursor(window, open_in, qtbot) -> None:
     assert window.viewport.view.scale == pytest.approx(2 * scale, rel=0.11)
 
 
+def test_a_tile_that_comes_into_view_is_painted_at_once(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    port = window.viewport
+    port.go_to(1024 - port.view.width / 2, 1024 - port.view.height / 2, 1.0)  # the view ends where a tile ends
+    port.view.pan_by(port.view.to_slide(port.view.width, 0)[0] - 1024, 0)
+    port.changed()
+    assert port.view.to_slide(port.view.width, 0)[0] == 1024
+    port.pan_pixels(-2, 0)
+    assert max(key.col for key in port._keys) == 2
+
+
 def test_a_click_on_the_minimap_goes_there(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     window.viewport.go_to(500, 500, 1.0)
@@ -132,6 +145,14 @@ def test_a_click_on_the_minimap_goes_there(window, open_in, qtbot) -> None:
     qtbot.mouseClick(window.viewport, Qt.MouseButton.LeftButton, pos=rect.center())
     assert window.viewport.view.cx == pytest.approx(1500, abs=20)
     assert window.viewport.view.cy == pytest.approx(1000, abs=20)
+
+
+def test_the_minimap_of_a_narrow_slide_reaches_its_end() -> None:
+    view = View(1000, 30000, 800, 600)
+    minimap = Minimap()
+    rect = minimap.rect(view, 1.0)
+    point = QPointF(rect.x() + rect.width(), rect.y() + rect.height())
+    assert minimap.slide_point(view, 1.0, point) == pytest.approx((1000, 30000))
 
 
 def test_position_is_in_microns_and_in_pixels_without_a_scale(window, open_in, qtbot) -> None:

@@ -65,7 +65,9 @@ class View:
     @property
     def origin(self) -> tuple[int, int]:
         """Screen position of the slide's corner; whole pixels, so that 1:1 tiles stay sharp while panning."""
-        return round(self.width / 2 - self.cx * self.scale), round(self.height / 2 - self.cy * self.scale)
+        # not round(): it goes to even numbers, so that in a window of odd width steps of 1 would move by 0 and 2
+        left, top = self.width / 2 - self.cx * self.scale, self.height / 2 - self.cy * self.scale
+        return math.floor(left + 0.5), math.floor(top + 0.5)
 
     @property
     def fit_scale(self) -> float:

@@ -278,8 +278,8 @@ class Minimap:
     def slide_point(self, view: View, ratio: float, point: QPointF) -> tuple[float, float]:
         """Level-0 pixel under a screen position on the minimap."""
         rect = self.rect(view, ratio)
-        factor = view.slide_width / rect.width()
-        return (point.x() - rect.x()) * factor, (point.y() - rect.y()) * factor
+        across, down = view.slide_width / rect.width(), view.slide_height / rect.height()
+        return (point.x() - rect.x()) * across, (point.y() - rect.y()) * down
 
     def paint(self, painter: QPainter, view: View, thumb: QImage | None, heat: HeatmapLayer, ratio: float) -> None:
         """Paint slide, map and view rectangle."""
@@ -289,9 +289,10 @@ class Minimap:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(20, 24, 30, 200), 1))
         painter.drawRect(frame)
-        factor = rect.width() / view.slide_width
+        # A narrow slide's minimap is a few pixels wide, so that its sides are not quite in proportion.
+        across, down = rect.width() / view.slide_width, rect.height() / view.slide_height
         x0, y0, x1, y1 = view.visible_rect()
-        box = QRectF(rect.x() + x0 * factor, rect.y() + y0 * factor, (x1 - x0) * factor, (y1 - y0) * factor)
+        box = QRectF(rect.x() + x0 * across, rect.y() + y0 * down, (x1 - x0) * across, (y1 - y0) * down)
         if box.width() * box.height() >= 0.98 * rect.width() * rect.height():
             return
         if box.width() < 6 * ratio or box.height() < 6 * ratio:  # a view too small to see: mark its middle
@@ -319,10 +320,10 @@ class Minimap:
                 fitted = thumb.scaled(rect.size(), Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
                 painter.drawImage(QPoint(0, 0), fitted)
             if shown is not None:
-                factor = rect.width() / view.slide_width
-                x, y, w, h = (value * factor for value in heat.rect)
+                across, down = rect.width() / view.slide_width, rect.height() / view.slide_height
+                x, y, w, h = heat.rect
                 painter.setOpacity(max(heat.opacity, 0.5))
-                painter.drawImage(QRectF(x, y, w, h), shown)
+                painter.drawImage(QRectF(x * across, y * down, w * across, h * down), shown)
             painter.end()
             self._picture, self._made_of = picture, made_of
         return self._picture

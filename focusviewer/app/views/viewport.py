@@ -202,9 +202,10 @@ class Viewport(QWidget):
             return
         view, pyramid = self.document.view, self.document.pyramid
         zoom = pyramid.zoom_for(view.scale)
-        rect = view.rect()
+        rect = x0, y0, x1, y1 = view.rect()
         step = pyramid.tile_px * 2**zoom
-        cells = (zoom, view.plane, *(math.floor(value / step) for value in rect))
+        first, last = (math.floor(x0 / step), math.floor(y0 / step)), (math.ceil(x1 / step), math.ceil(y1 / step))
+        cells = (zoom, view.plane, *first, *last)
         if cells == self._range:
             return
         self._range = cells
