@@ -31,7 +31,8 @@ class Encoded:
     planes_um : tuple of float
         z of the encoded planes; targets are measured on the same axis.
     blur_um : float32 (H, W)
-        The engine's estimate of the tissue's distance from plane 0, >= 0, in um.
+        The engine's estimate of where the tissue lies above the first (lowest) plane, in um: never negative with one
+        plane, which cannot tell its side of focus.
     state : object
         The engine's own.
     notes : tuple of str

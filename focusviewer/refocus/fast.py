@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain
 from focusviewer.refocus.guards import hold_back, refraction
-from focusviewer.refocus.operators import HYPOTHESES, OperatorBank, operator_bank
+from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.parallel import each
 from focusviewer.slides.base import RGB
 
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 
 SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 40
-DEPTH_STEP_UM = 0.25
 MAX_PLANES = 16
 _BAND_ROWS = 48
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
-_BLURS = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,14 @@ class FastRefocuser(Refocuser):
     ----------
     weights : Path
         safetensors file of the selector.
-    strength : float
-        0..1, how far a place is moved from the scan towards the operator's result.
     """
 
     name = "fast"
     version = "1"
 
-    def __init__(self, weights: Path, strength: float = 1.0) -> None:
+    def __init__(self, weights: Path) -> None:
         self._weights = weights
         self._selector: Selector | None = None
-        self.strength = strength
 
     def parameters(self) -> int:
         """Number of trained parameters of the selector."""
@@ -101,8 +96,13 @@ class FastRefocuser(Refocuser):
         order = np.argsort(planes_um, kind="stable")
         planes = [self._encode_plane(images[i], bank, float(planes_um[i])) for i in order]
         if focus_maps is not None:
-            planes = [_with_known_blur(plane, focus_maps[i]) for plane, i in zip(planes, order, strict=True)]
-        belief = _believe(planes)
+            planes = [
+                replace(
+                    plane, weights=certain(_cell_means(focus_maps[i], plane.weights.shape[1:], images[i].shape[:2]))
+                )
+                for plane, i in zip(planes, order, strict=True)
+            ]
+        belief = believe([plane.weights for plane in planes], [plane.z_um for plane in planes])
         height, width = images[0].shape[:2]
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
         zs = tuple(plane.z_um for plane in planes)
@@ -123,7 +123,7 @@ class FastRefocuser(Refocuser):
             filtered = torch.from_numpy(filter_image(image.numpy(), bank, PAD_PX))
             logits = self._load()(features(image[None], filtered[None], bank))[0]
         refracting = refraction(pixels)
-        weights = hold_back(torch.softmax(logits, 0).numpy(), _BLURS, refracting)
+        weights = hold_back(torch.softmax(logits, 0).numpy(), BLURS_UM, refracting)
         return _Plane(pixels, image, filtered, weights, z_um, refracting)
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -136,7 +136,7 @@ class FastRefocuser(Refocuser):
             for plane in state.planes:
                 if abs(plane.z_um - float(target_um)) < 1e-6:
                     return plane.pixels.copy()
-        target = _cell_targets(target_um, state.belief.shape, (height, width))
+        target = _cell_means(target_um, state.belief.shape, (height, width))
         with torch.inference_mode():
             total: Tensor | None = None
             for plane, share in zip(state.planes, _plane_shares(encoded.planes_um, target), strict=True):
@@ -152,7 +152,7 @@ class FastRefocuser(Refocuser):
         """One plane's contribution: float32 (3, H, W) times its share."""
         import torch
 
-        coefficients = state.belief.coefficients(plane.z_um, target, state.bank) * self.strength
+        coefficients = state.belief.coefficients(plane.z_um, target, state.bank)
         cells = torch.from_numpy(np.ascontiguousarray(np.concatenate([coefficients * share, share[None]])))
         size = (plane.image.shape[1], plane.image.shape[2])
         result = torch.empty_like(plane.image)
@@ -188,92 +188,10 @@ def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Belief:
-    """Where the tissue lies: probability of each (depth, noise) at quarter resolution.
-
-    With one plane the entries are the selector's hypotheses, on the positive side of the plane. With several, they are
-    depths on a grid around the planes.
-    """
-
-    depth_um: FloatMap  # (K,)
-    noise_index: npt.NDArray[np.int64]  # (K,) 0 or 1
-    weights: FloatMap  # (K, h, w)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.weights.shape[1], self.weights.shape[2]
-
-    def mean_depth(self) -> FloatMap:
-        return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
-
-    def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
-        """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""
-        total = np.zeros((bank.basis.shape[0], *self.shape), np.float32)
-        uniform = bool(np.all(target == target.flat[0]))
-        for depth, noise, weight in zip(self.depth_um, self.noise_index, self.weights, strict=True):
-            if weight.max() < 0.01:
-                continue
-            residual = np.abs(depth - (target.flat[0] if uniform else target))
-            mixing = _mix_between(bank, abs(float(depth) - z_um), int(noise), residual)
-            total += mixing[:, None, None] * weight if uniform else np.moveaxis(mixing, -1, 0) * weight
-        return total
-
-
-@dataclass(frozen=True)
 class _State:
     planes: list[_Plane]
-    belief: _Belief
+    belief: Belief
     bank: OperatorBank
-
-
-def _mix_between(bank: OperatorBank, blur_um: float, noise: int, residual_um: npt.NDArray[np.floating]) -> FloatMap:
-    """Coefficients for any blur: linear between the two nearest hypotheses of the bank, float32 (..., J)."""
-    grid = np.array([0.0, *_BLURS[1::2]], np.float32)
-    upper = int(np.clip(np.searchsorted(grid, blur_um), 1, grid.size - 1))
-    fraction = float(np.clip((blur_um - grid[upper - 1]) / (grid[upper] - grid[upper - 1]), 0, 1))
-    low_index = 0 if upper == 1 else 2 * (upper - 2) + 1 + noise
-    high_index = 2 * (upper - 1) + 1 + noise
-    # Keep the change of focus, not the residual, when moving to a neighbouring hypothesis: T(b -> b) stays 1.
-    low = bank.mix(low_index, np.abs(residual_um + (grid[upper - 1] - blur_um))) if fraction < 1 else 0.0
-    high = bank.mix(high_index, np.abs(residual_um + (grid[upper] - blur_um))) if fraction > 0 else 0.0
-    return np.asarray(low * (1 - fraction) + high * fraction, dtype=np.float32)
-
-
-def _believe(planes: list[_Plane]) -> _Belief:
-    """Combine the planes' beliefs; several planes tell on which side of each the tissue lies."""
-    noise = np.array([0] + [0, 1] * ((len(HYPOTHESES) - 1) // 2))
-    if len(planes) == 1:
-        return _Belief(_BLURS + planes[0].z_um, noise, planes[0].weights)
-    reach = float(_BLURS.max())
-    depths = np.arange(planes[0].z_um - reach, planes[-1].z_um + reach + 1e-6, DEPTH_STEP_UM, dtype=np.float32)
-    log_belief = np.zeros((depths.size, *planes[0].weights.shape[1:]), np.float32)
-    for plane in planes:
-        # The two noise levels of one blur count together; between grid points interpolate.
-        merged = np.concatenate([plane.weights[:1], plane.weights[1::2] + plane.weights[2::2]])
-        grid = np.array([0.0, *_BLURS[1::2]], np.float32)
-        density = merged / np.gradient(grid)[:, None, None]
-        position = np.interp(np.abs(depths - plane.z_um), grid, np.arange(grid.size))
-        below = np.minimum(position.astype(int), grid.size - 2)
-        weight = (position - below)[:, None, None].astype(np.float32)
-        log_belief += np.log(density[below] * (1 - weight) + density[below + 1] * weight + 0.02)
-    belief = np.exp(log_belief - log_belief.max(axis=0))
-    belief /= belief.sum(axis=0)
-    return _Belief(depths, np.ones(depths.size, np.int64), belief.astype(np.float32))
-
-
-def _with_known_blur(plane: _Plane, blur_um: FloatMap) -> _Plane:
-    """Replace the selector's belief by a given focus map (|distance from focus| in um)."""
-    cells = _cell_targets(blur_um, plane.weights.shape[1:], plane.pixels.shape[:2])
-    grid = np.array([0.0, *_BLURS[1::2]], np.float32)
-    position = np.interp(cells, grid, np.arange(grid.size))
-    weights = np.zeros_like(plane.weights)
-    for index in range(grid.size):
-        share = np.clip(1 - np.abs(position - index), 0, 1)
-        first = 0 if index == 0 else 2 * index - 1
-        weights[first] += share if index == 0 else 0.5 * share
-        if index:
-            weights[first + 1] += 0.5 * share
-    return replace(plane, weights=weights.astype(np.float32))
 
 
 def _plane_shares(planes_um: tuple[float, ...], target: FloatMap) -> list[FloatMap]:
@@ -282,7 +200,7 @@ def _plane_shares(planes_um: tuple[float, ...], target: FloatMap) -> list[FloatM
     return [np.clip(1 - np.abs(position - i), 0, 1).astype(np.float32) for i in range(len(planes_um))]
 
 
-def _cell_targets(values: float | FloatMap, cells: tuple[int, ...], size: tuple[int, ...]) -> FloatMap:
+def _cell_means(values: float | FloatMap, cells: tuple[int, ...], size: tuple[int, ...]) -> FloatMap:
     """Average a per-pixel map over the selector's cells: float32 (h, w)."""
     if np.ndim(values) == 0:
         return np.full(cells, float(values), np.float32)

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from focusviewer.errors import UserError
 from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.refocus import engines, get_engine
-from focusviewer.refocus.fast import FastRefocuser
+from focusviewer.refocus.belief import believe
+from focusviewer.refocus.fast import FastRefocuser, _upsampled_rows
 from focusviewer.refocus.operators import HYPOTHESES
 from focusviewer.refocus.selector import Selector
 
@@ -150,3 +151,19 @@ def test_the_registry_lists_and_builds_the_engine() -> None:
     assert get_engine("fast").parameters() > 10_000
     with pytest.raises(UserError, match="fast"):
         get_engine("magic")
+
+
+@pytest.mark.parametrize("rows", [slice(0, 48), slice(48, 96), slice(96, 132)])
+def test_a_band_of_maps_equals_the_same_rows_of_the_whole(rows: slice, rng: np.random.Generator) -> None:
+    cells = torch.from_numpy(rng.random((3, 33, 20), dtype=np.float32))
+    whole = torch.nn.functional.interpolate(cells[None], (132, 80), mode="bilinear", align_corners=False)[0]
+    assert torch.allclose(_upsampled_rows(cells, rows, 80), whole[:, rows], atol=1e-6)
+
+
+def test_several_planes_tell_the_side_of_focus(tmp_path: Path) -> None:
+    weights = np.zeros((len(HYPOTHESES), 4, 4), np.float32)
+    near, far = (next(i for i, guess in enumerate(HYPOTHESES) if guess.blur_um == blur) for blur in (1.0, 3.0))
+    below, above = weights.copy(), weights.copy()
+    below[near], above[far] = 1, 1
+    depth = believe([below, above], [0.0, 2.0]).mean_depth()
+    assert depth.mean() == pytest.approx(-1.0, abs=0.4)
