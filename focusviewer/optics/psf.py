@@ -10,6 +10,11 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
+_FAR_TURNS = 6.0
+"""Turns of the pupil's phase (about 8 um of defocus at NA 0.75) from which tables crowd at low frequencies."""
+
+_FAR_SAMPLES = 256
+
 
 @dataclass(frozen=True)
 class Optics:
@@ -71,8 +76,7 @@ def radial_otf(
         round(float(spherical_waves), 4),
         samples,
     )
-    cutoff = 2 * na / wavelength_um
-    grid = np.linspace(0.0, cutoff, table.size)
+    grid = 2 * na / wavelength_um * _nodes(table.size, _turns(z_um, na, wavelength_um, refractive_index))
     return np.asarray(np.interp(frequency, grid, table, right=0.0), dtype=np.float32)
 
 
@@ -85,13 +89,15 @@ def _otf_table(
     spherical_waves: float,
     samples: int,
 ) -> FloatArray:
-    """OTF on an even grid of frequencies from 0 to the cut-off, as float32 (samples,)."""
-    # The phase turns by 2 pi (1 - sqrt(1 - NA^2)) z / wavelength over the pupil: keep many points for each turn.
-    turns = abs(z_um) / wavelength_um * (refractive_index - np.sqrt(max(refractive_index**2 - na**2, 0.01)))
+    """OTF at the frequencies of :func:`_nodes`, as float32; ``samples`` or more of them."""
+    # Keep many points for each turn of the phase over the pupil.
+    turns = _turns(z_um, na, wavelength_um, refractive_index)
+    if turns > _FAR_TURNS:
+        samples = max(samples, _FAR_SAMPLES)
     steps = int(np.clip(48 + 12 * turns, 48, 192))
     # The overlap of two unit disks shifted by +-s along x. The phase difference is odd in x, so its cosine is even and
     # a quarter of the overlap is enough.
-    shift = np.linspace(0.0, 1.0, samples, dtype=np.float32)[:, None, None]
+    shift = _nodes(samples, turns)[:, None, None]
     unit = (np.arange(steps, dtype=np.float32) + 0.5) / np.float32(steps)
     height = np.sqrt(np.maximum(0.0, 1.0 - shift**2))
     y = unit[None, :, None] * height
@@ -104,6 +110,20 @@ def _otf_table(
     table: FloatArray = (overlap / overlap[0]).astype(np.float32)
     table[-1] = 0.0
     return table
+
+
+def _turns(z_um: float, na: float, wavelength_um: float, refractive_index: float) -> float:
+    """How often the phase of the defocus turns between the pupil's centre and its edge."""
+    return float(abs(z_um) / wavelength_um * (refractive_index - np.sqrt(max(refractive_index**2 - na**2, 0.01))))
+
+
+def _nodes(samples: int, turns: float) -> FloatArray:
+    """Frequencies of a table, as parts of the cut-off: float32 (samples,).
+
+    Even steps, unless defocus is so large that all contrast is gone within a few of them: then most lie near zero.
+    """
+    even = np.linspace(0.0, 1.0, samples, dtype=np.float32)
+    return even * even if turns > _FAR_TURNS else even
 
 
 def _pupil_phase(
@@ -158,16 +178,10 @@ def psf(size_px: int, mpp: float, z_um: float, optics: Optics | None = None) -> 
 
     Returns
     -------
-    float32 (size_px, size_px, 3); each channel sums to 1 (up to what falls outside the window).
+    float32 (size_px, size_px, 3); each channel sums to 1 (what does not fit the window wraps around).
     """
     import scipy.fft
 
     transfer = otf((size_px, size_px), mpp, z_um, optics)
     image = scipy.fft.irfft2(transfer, s=(size_px, size_px), axes=(1, 2))
     return np.moveaxis(np.fft.fftshift(image, axes=(1, 2)), 0, -1).astype(np.float32)
-
-
-def depth_of_field_um(optics: Optics, wavelength_um: float = 0.54) -> float:
-    """Depth of field, um: ``1.22 lambda / (NA tan alpha)`` (spec of the virtual-refocusing work, section 2.1)."""
-    alpha = np.arcsin(min(optics.na / optics.refractive_index, 0.999))
-    return float(1.22 * wavelength_um / (optics.na * np.tan(alpha)))

@@ -80,3 +80,15 @@ def test_the_camera_is_reproducible_and_noisy_as_told() -> None:
     shots = [Camera(noise=0.02).capture(light, np.random.default_rng(7)) for _ in range(2)]
     assert np.array_equal(shots[0], shots[1])
     assert shots[0].std() == pytest.approx(0.02 * 255, rel=0.1)
+
+
+def test_a_spot_far_out_of_focus_grows_in_proportion() -> None:
+    def half_light_um(z_um: float) -> float:
+        spot = psf(640, 0.5, z_um)[..., 1]
+        y, x = np.mgrid[:640, :640] - 320
+        radius = np.hypot(y, x).ravel() * 0.5
+        order = np.argsort(radius)
+        return float(radius[order][np.searchsorted(np.cumsum(spot.ravel()[order]), 0.5)])
+
+    # Rays decide here, and they spread as a cone.
+    assert half_light_um(50.0) == pytest.approx(2.5 * half_light_um(20.0), rel=0.03)
