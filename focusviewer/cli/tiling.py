@@ -23,9 +23,6 @@ OVERLAP_PX = 64
 AUTO_TILES = 8
 """Most tiles that are studied to find the best focus of a region; studying is what takes time."""
 
-HALO_PX = 64
-"""Context read around a tile when the engine does not say how far it looks (``halo_px``)."""
-
 
 @dataclass(frozen=True)
 class View:
@@ -177,7 +174,7 @@ def _best_z(
 
 def _tile(view: View, engine: Refocuser, x: Span, y: Span) -> _Tile:
     """A tile with as much context as the engine looks at and the slide has."""
-    halo = int(getattr(engine, "halo_px", HALO_PX))
+    halo = engine.halo_px
     left, top, _, _ = view.box
     width, height = view.slide.dimensions
     pads = (

@@ -62,6 +62,7 @@ class Refocuser(ABC):
 
     name: str
     max_z_um: float = MAX_Z_UM
+    halo_px: int = 64  # context a tile needs on every side, so that tiles of one region agree
     version: str = "1"
 
     def parameters(self) -> int:

@@ -56,6 +56,7 @@ class FastRefocuser(Refocuser):
 
     name = "fast"
     version = "1"
+    halo_px = 128  # the selector's context path
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
