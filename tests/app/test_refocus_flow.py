@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -143,6 +144,40 @@ def test_the_knob_follows_the_plane(window, open_in, engine, qtbot) -> None:
     switch_on(window, qtbot)
     window.turn_plane(-1)
     assert window.refocus_panel.target_um == -1.0
+
+
+def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in, engine, qtbot) -> None:
+    open_in(window, "stack.tif")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    started, go_on = threading.Event(), threading.Event()
+    render = engine.render
+
+    def slow(encoded, target):
+        started.set()
+        go_on.wait(5)
+        return render(encoded, target)
+
+    engine.render = slow
+    window.refocus_panel.spin.setValue(0.5)
+    qtbot.waitUntil(started.is_set, timeout=3000)
+    window.turn_plane(1)
+    go_on.set()
+    qtbot.wait(100)
+    assert window.viewport.patch.image is None
+    assert window.refocus_panel.target_um == 1.0
+    turn(window, qtbot, 0.5)  # and the knob still works
+    assert window.viewport.patch.image is not None
+
+
+def test_a_study_that_was_stopped_starts_again_with_the_knob(window, open_in, engine, qtbot) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    window.focusing.toggle_refocus()
+    window.jobs.cancel_job(window.jobs.running("encode")[0])
+    assert window.refocus.shown is None
+    turn(window, qtbot, 1.0)
+    assert window.refocus.shown.z_um == pytest.approx(1.0)
 
 
 def test_switching_off_shows_the_scan(window, open_in, engine, qtbot) -> None:

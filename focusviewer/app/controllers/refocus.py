@@ -78,6 +78,7 @@ class RefocusController(QObject):
         self._auto_waits = False
         self._rendering = False
         self._next: tuple[RefocusArea, float | None] | None = None
+        self._study: Job | None = None
         self.shown: Rendered | None = None
         self.encode_ms = self.step_ms = 0.0
         self._slider = Throttle(self._apply, SLIDER_MS, self)
@@ -128,6 +129,7 @@ class RefocusController(QObject):
         if self._document is None or len(self._document.planes_um) < 2:
             return
         self._all_in_focus = self._auto_waits = False
+        self._stop_rendering()  # a picture on its way belongs to the plane that was left
         self.panel.set_planes(self._document.planes_um, self._document.plane_um)
         self._show_scan()
 
@@ -165,6 +167,12 @@ class RefocusController(QObject):
     def _ready(self) -> bool:
         if not self.is_on:
             self.panel.switch.setChecked(True)
+        return self._study_again()
+
+    def _study_again(self) -> bool:
+        """Study the view if that was stopped or went wrong; returns whether the view can be refocused at all."""
+        if self._area is None:
+            self._rested()
         return self._check()
 
     @Slot(bool)
@@ -220,13 +228,18 @@ class RefocusController(QObject):
             self._say()
             self.failed.emit(text)
 
-        self._jobs.start("encode", work, lane=Lane.INFERENCE, title="Studying the view", done=done, failed=failed)
+        self._study = None  # the job this one replaces was not stopped by the user
+        title = "Studying the view"
+        self._study = self._jobs.start("encode", work, lane=Lane.INFERENCE, title=title, done=done, failed=failed)
         self._say()
 
     @Slot(object)
     def _job_ended(self, job: Job) -> None:
-        if job.kind == "encode" and job.cancel.is_set():
-            self._say()
+        if job.kind != "encode" or not job.cancel.is_set():
+            return
+        if job is self._study:
+            self._area = None
+        self._say()
 
     def _engine(self, name: str) -> Refocuser:
         if name not in self._engines:
@@ -235,16 +248,23 @@ class RefocusController(QObject):
 
     def _forget_view(self) -> None:
         self._jobs.cancel("encode")
-        self._jobs.cancel("render")
         self._slider.clear()
-        self._rendering, self._next, self._area = False, None, None
+        self._stop_rendering()
+        self._area = None
         self._all_in_focus = self._auto_waits = False
+
+    def _stop_rendering(self) -> None:
+        self._next = None
+        self._jobs.cancel("render")
+        self._rendering = False
 
     # --- the knob ------------------------------------------------------------------------------------------
 
     @Slot(float)
     def _target_changed(self, z_um: float) -> None:
         self._all_in_focus = self._auto_waits = False
+        if self.is_on:
+            self._study_again()
         self._slider()
 
     @Slot(str)
@@ -270,9 +290,7 @@ class RefocusController(QObject):
         z_um = None if self._all_in_focus else self.panel.target_um
         plane = None if z_um is None else model.acquired_plane(document.planes_um, z_um)
         if plane is not None:
-            self._next = None
-            self._jobs.cancel("render")
-            self._rendering = False
+            self._stop_rendering()
             self.plane_wanted.emit(plane)
             self._show_scan()
         elif area is not None and area in self._kept:
