@@ -61,7 +61,7 @@ def output_folder(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = "it is a file, not a folder" if path.is_file() else error.strerror or str(error)
         raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.") from error
     return path
 

@@ -80,6 +80,8 @@ def test_an_output_folder_that_cannot_be_made_is_explained(command: Command, tmp
     check(command("heatmap", picture, "--model", "mlv", "--out", blocker / "results"), "a file")
     check(command("simulate", "defocus", picture, "--z", "1", "--mpp", "1", "--out", blocker / "x.png"), "a file")
     check(command("train", "focus", "--out", blocker / "weights"), "a file")
+    check(command("heatmap", picture, "--model", "mlv", "--out", blocker), "it is a file, not a folder")
+    check(command("simulate", "stack", "--out", blocker / "x.ome.tif"), "it is a file, not a folder")
 
 
 @pytest.mark.parametrize(
