@@ -76,7 +76,7 @@ def heatmap(
                 slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
             )
         document = {
-            **summary(focus_map, limit),
+            **summary(focus_map, threshold),
             "path": str(path),
             "fingerprint": slide.fingerprint,
         }

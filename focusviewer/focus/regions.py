@@ -13,15 +13,17 @@ BLURRED_LEVELS = 3.0
 """Score from which a window counts as blurred: 3 levels = 0.75 um, as in the FocusPath evaluation."""
 
 
-def summary(focus_map: FocusMap, threshold_levels: float = BLURRED_LEVELS) -> dict[str, Any]:
+def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, Any]:
     """The map in a few numbers (the ``heatmap --json`` document).
 
-    ``blurred_fraction`` is the part of the tissue windows at or above the threshold; it is None for models whose
-    scores have no scale, as is every number when there is no tissue.
+    ``blurred_fraction`` is the part of the tissue windows at or above the threshold, which is in the map's own scores.
+    Without one it is BLURRED_LEVELS for absolute models; scores without a scale have none, and then the part is None,
+    as is every number when there is no tissue.
     """
+    if threshold is None and focus_map.absolute:
+        threshold = BLURRED_LEVELS
     values = focus_map.blur[np.isfinite(focus_map.blur)].astype(np.float64)
     some = bool(values.size)
-    judged = some and focus_map.absolute
     return {
         "model": focus_map.model,
         "window_px": focus_map.window_px,
@@ -31,11 +33,11 @@ def summary(focus_map: FocusMap, threshold_levels: float = BLURRED_LEVELS) -> di
         "tissue_windows": int(values.size),
         "median": float(np.median(values)) if some else None,
         "p95": float(np.percentile(values, 95)) if some else None,
-        "blurred_fraction": float((values >= threshold_levels).mean()) if judged else None,
+        "blurred_fraction": float((values >= threshold).mean()) if some and threshold is not None else None,
         "seconds": focus_map.seconds,
         "decode_seconds": focus_map.decode_seconds,
         "absolute": focus_map.absolute,
-        "threshold": threshold_levels,
+        "threshold": threshold,
         "plane": focus_map.plane,
         "unreadable_windows": focus_map.unreadable,
     }

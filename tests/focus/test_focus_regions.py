@@ -31,6 +31,12 @@ def test_summary_of_an_empty_or_relative_map_claims_nothing() -> None:
     assert summary(replace(make_map([[5.0]]), absolute=False))["blurred_fraction"] is None
 
 
+def test_summary_of_a_relative_map_judges_by_the_threshold_it_is_given() -> None:
+    result = summary(replace(make_map([[5.0, 1.0, 1.5, N]]), absolute=False), 1.5)
+    assert result["blurred_fraction"] == pytest.approx(2 / 3)
+    assert result["threshold"] == 1.5
+
+
 def test_worst_regions_come_worst_first_as_slide_boxes() -> None:
     regions = worst_regions(make_map([[9, 9, 0, 0], [0, 0, 0, 4], [0, 0, 0, N]]))
     assert regions[0] == pytest.approx((117.5 - 65, 117.5 - 65, 260, 130, 9))
