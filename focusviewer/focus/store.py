@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,11 @@ class MapCache:
         if not slide.fingerprint or not path.exists():
             return None
         try:
-            return load_map(path)
+            found = load_map(path)
         except UserError:
             return None
+        # Models that take any scale find their map again after the user has told the slide's.
+        return replace(found, mpp=mpp if mpp is not None else slide.mpp)
 
     def put(self, slide: Slide, model: FocusModel, focus_map: FocusMap, mpp: float | None = None) -> None:
         """Keep a whole-slide map; a cache that cannot be written is no reason to lose the map.

@@ -74,6 +74,15 @@ def test_cache_follows_content_and_weights(tmp_path: Path, picture: RGB, model: 
     assert cache.get(one, newer) is None and cache.get(one, model) is not None
 
 
+def test_a_map_without_scale_learns_the_scale_that_was_told_later(tmp_path: Path, picture: RGB) -> None:
+    cache, measure = MapCache(tmp_path), get_model("mlv")
+    unknown = MemorySlide(picture, mpp=None)
+    cache.put(unknown, measure, map_slide(unknown, measure))
+    found = cache.get(MemorySlide(picture, mpp=0.5), measure)
+    assert found is not None
+    assert found.mpp == 0.5
+
+
 def test_damaged_cache_files_count_as_missing(tmp_path: Path, slide: MemorySlide, model: FocusLiteNN) -> None:
     cache = MapCache(tmp_path)
     cache.path(slide, model).write_bytes(b"damaged")
