@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from focusviewer.optics.formation import Domain
 
 MAX_PIXELS = 64_000_000
+MAX_SLIDE_PIXELS = 40 * MAX_PIXELS
+MAX_STACK_PIXELS = MAX_PIXELS // 4  # a stack's section is held in memory, some hundred bytes a pixel
 MAX_Z_UM = 50.0
 BLURS = ("none", "whole", "strip", "bubble", "mixed")
 STAINS = ("he", "ihc")
@@ -129,7 +131,7 @@ def stack(
     """
     from focusviewer.cli.simulated_stack import StackRecipe, write_stack
 
-    width, height = _size(size)
+    width, height = _size(size, MAX_STACK_PIXELS)
     acts_on = _domain(domain)
     _one_of(stain, STAINS, "--stain")
     _scale(mpp)
@@ -145,10 +147,16 @@ def stack(
     _report(out, facts, json)
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str, most: int = MAX_SLIDE_PIXELS) -> tuple[int, int]:
     width, height = parse_size(text)
-    if min(width, height) < 64 or width * height > 40 * MAX_PIXELS:
-        raise UserError(f"--size {text} cannot be simulated", "", "Give 64 pixels or more each way, like 4096x3072.")
+    if min(width, height) < 64:
+        raise UserError(f"--size {text} cannot be simulated", "", "Give 64 pixels or more each way, like 2048x1536.")
+    if width * height > most:
+        raise UserError(
+            f"--size {text} cannot be simulated",
+            f"it has more than {most / 1e6:g} million pixels",
+            "Give a smaller one.",
+        )
     return width, height
 
 

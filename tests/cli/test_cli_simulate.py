@@ -86,6 +86,7 @@ def test_a_simulated_slide_has_its_focus_map_beside_it(command: Command, tmp_pat
         (("slide", "--size", "0x10"), "0x10"),
         (("slide", "--mpp", "40"), "40"),
         (("stack", "--step", "0"), "--step"),
+        (("stack", "--size", "20000x20000"), "16 million pixels"),
         (("stack", "--stain", "giemsa"), "giemsa"),
         (("stack", "--na", "1.4"), "--na"),
         (("stack", "--domain", "colour"), "colour"),
