@@ -102,6 +102,44 @@ def test_the_map_fills_in_and_can_be_stopped(window, open_in, qtbot) -> None:
     go_on.set()
     qtbot.wait(50)
     assert np.isnan(window.heatmap.shown.blur[8:]).all()  # the late result was dropped
+    assert "only a part of the slide" in window.heatmap_panel.figures.text()
+
+
+def test_the_whole_map_stays_when_it_is_done(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+
+    def maker(document, name, plane, progress, job):
+        whole = fake_map(document.slide)
+        progress(0.5, replace(whole, blur=np.where(np.arange(whole.blur.shape[0])[:, None] < 8, whole.blur, np.nan)))
+        return whole
+
+    window.heatmap.maker = maker
+    with qtbot.waitSignal(window.heatmap.finished, timeout=5000):
+        window.focusing.run_heatmap()
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    assert np.isfinite(window.heatmap.shown.blur[8:]).all()
+    assert "part of the slide" not in window.heatmap_panel.figures.text()
+
+
+def test_a_map_is_not_shown_over_a_plane_it_is_not_of(window, open_in, qtbot) -> None:
+    open_in(window, "stack.tif")
+    go_on = threading.Event()
+
+    def maker(document, name, plane, progress, job):
+        go_on.wait(5)
+        return fake_map(document.slide, plane=plane)
+
+    window.heatmap.maker = maker
+    mapped = window.document.view.plane
+    window.focusing.run_heatmap()
+    window.turn_plane(1)
+    with qtbot.waitSignal(window.heatmap.finished, timeout=5000):
+        go_on.set()
+    assert window.viewport.heatmap.image is None
+    assert window.heatmap.shown is None
+    window.set_plane(mapped)
+    qtbot.waitUntil(lambda: window.viewport.heatmap.image is not None, timeout=3000)
+    assert window.heatmap.shown.plane == mapped
 
 
 def test_a_map_comes_back_with_its_slide(window, open_in, qtbot) -> None:

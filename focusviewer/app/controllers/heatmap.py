@@ -93,6 +93,7 @@ class HeatmapController(QObject):
         self._style = panel.style_now
         self._job: Job | None = None
         self.shown: FocusMap | None = None
+        self._unfinished: FocusMap | None = None  # the last one that was shown while it was being made
         self._level_threshold = self._style.threshold
         self._relative_thresholds: dict[str, float] = {}
         self._worst_timer = QTimer(self, singleShot=True, interval=WORST_WAIT_MS)
@@ -138,9 +139,15 @@ class HeatmapController(QObject):
     def run(self) -> None:
         """Map the current plane of the current slide."""
         document, name = self._document, self._style.model
-        if document is None or not name:
+        if document is None:
+            return
+        if not name:
+            self.failed.emit("The list of models is still being loaded. Try again in a moment.")
             return
         plane = document.view.plane
+
+        def is_wanted() -> bool:
+            return (document, name, plane) == (self._document, self._style.model, document.view.plane)
 
         def work(job: Job) -> tuple[FocusMap, MapPicture]:
             shown_at = 0.0
@@ -158,9 +165,18 @@ class HeatmapController(QObject):
         def done(result: tuple[FocusMap, MapPicture]) -> None:
             made, picture = result
             document.maps[name, plane] = made
-            self._show(picture)
-            self._fit_threshold(made)
+            if is_wanted():
+                self._unfinished = None
+                self._jobs.cancel("colour")
+                self._show(picture)
+                self._fit_threshold(made)
             self.finished.emit(made)
+
+        def partial(fraction: float, picture: MapPicture) -> None:
+            self.panel.set_progress(fraction)
+            if is_wanted():  # not when the user has turned to another plane or model meanwhile
+                self._unfinished = picture.focus_map
+                self._show(picture)
 
         self._clear()
         self._job = self._jobs.start(
@@ -168,7 +184,7 @@ class HeatmapController(QObject):
             work,
             lane=Lane.ANALYSIS,
             title=f"Focus map, {name}",
-            partial=self._partial,
+            partial=partial,
             done=done,
             failed=self.failed.emit,
         )
@@ -186,10 +202,8 @@ class HeatmapController(QObject):
             self._job = None
             self.panel.set_busy(False)
             self.running_changed.emit(False)
-
-    def _partial(self, fraction: float, picture: MapPicture) -> None:
-        self.panel.set_progress(fraction)
-        self._show(picture)
+            if self.shown is not None and self.shown is self._unfinished:
+                self._colour(self.shown)  # which also tells that it is not the whole
 
     def _show(self, picture: MapPicture) -> None:
         self.shown = picture.focus_map
@@ -198,7 +212,8 @@ class HeatmapController(QObject):
         layer.opacity, layer.visible = self._style.opacity, self._style.visible
         absolute = picture.focus_map.absolute
         seconds = 0.0 if self.is_running else picture.focus_map.seconds
-        self.panel.show_reading(picture.reading, absolute, picture.histogram, seconds)
+        stopped = picture.focus_map is self._unfinished and not self.is_running
+        self.panel.show_reading(picture.reading, absolute, picture.histogram, seconds, stopped=stopped)
         self._viewport.update()
         if not self.is_running:
             self._worst_timer.start()
@@ -214,9 +229,10 @@ class HeatmapController(QObject):
         self.panel.set_threshold(self._relative_thresholds.get(focus_map.model, 0.0), 4)
 
     def _clear(self) -> None:
-        self.shown = None
+        self.shown = self._unfinished = None
         self._worst_timer.stop()
         self._jobs.cancel("worst")
+        self._jobs.cancel("colour")
         self._viewport.heatmap.image = None
         self.panel.show_reading(None, True)
         self.panel.show_worst([], True, None)
@@ -226,9 +242,6 @@ class HeatmapController(QObject):
         document = self._document
         kept = document.maps.get((self._style.model, document.view.plane)) if document else None
         if kept is None:
-            if self.is_running:
-                return
-            self._jobs.cancel("colour")
             self._clear()
         else:
             self.shown = kept

@@ -164,8 +164,10 @@ class HeatmapPanel(QWidget):
         absolute: bool,
         histogram: Histogram | None = None,
         seconds: float = 0.0,
+        *,
+        stopped: bool = False,
     ) -> None:
-        """Show the figures of a map, or that there is none."""
+        """Show the figures of a map (``stopped``: of the part that was done), or that there is none."""
         self.histogram.show_data(histogram, self._style.threshold)
         if reading is None or not reading.windows:
             text = "Run a model to see where the slide is blurred." if reading is None else "No tissue was found."
@@ -176,6 +178,8 @@ class HeatmapPanel(QWidget):
             )
             if seconds:
                 text += f"<br>made in {seconds:.1f} s"
+            if stopped:
+                text = f"<b>Stopped: only a part of the slide.</b><br>{text}"
         self.figures.setText(text)
         self.threshold_um.setVisible(absolute)
         self.mode.setEnabled(absolute)
@@ -206,8 +210,8 @@ class HeatmapPanel(QWidget):
     @Slot()
     def _style_touched(self) -> None:
         self._style = HeatmapStyle(
-            model=self.model.currentData() or "",
-            lut=self.lut.currentText(),
+            model=self.model.currentData() or self._style.model,  # the lists may not be filled yet
+            lut=self.lut.currentText() or self._style.lut,
             mode=self.mode.currentData(),
             opacity=self.opacity.value() / 100,
             threshold=self.threshold.value(),
