@@ -46,12 +46,15 @@ class Job:
         Shown in the status bar; empty for work that is over before one could read it.
     fraction : float
         Progress, 0 to 1; negative when it is not known.
+    essential : bool
+        Done even when the window closes meanwhile.
     """
 
     kind: str
     generation: int
     title: str = ""
     fraction: float = -1.0
+    essential: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
     done: Callable[[Any], None] | None = None
     failed: Callable[[str], None] | None = None
@@ -102,6 +105,7 @@ class Jobs(QObject):
         failed: Callable[[str], None] | None = None,
         partial: Callable[[float, Any], None] | None = None,
         replace: bool = True,
+        essential: bool = False,
     ) -> Job:
         """Run ``work(job)`` in a lane.
 
@@ -111,12 +115,15 @@ class Jobs(QObject):
             With ``replace`` (the default) earlier jobs of the kind are cancelled and their results dropped.
         done, failed, partial : callable, optional
             Called on the Qt thread with the result, the error text, or a fraction and a partial result.
+        essential : bool
+            For what the user wants kept: :meth:`close` waits for it.
         """
         if replace:
             self.cancel(kind)
         generation = self._generations.get(kind, 0) + 1
         self._generations[kind] = generation
-        job = Job(kind, generation, title, done=done, failed=failed, partial=partial, _send=self._send)
+        handlers: dict[str, Any] = {"done": done, "failed": failed, "partial": partial}
+        job = Job(kind, generation, title, essential=essential, **handlers, _send=self._send)
         if self._closed:
             job.cancel.set()
             return job
@@ -140,12 +147,13 @@ class Jobs(QObject):
         return [job for job in self._running if kind is None or job.kind == kind]
 
     def close(self) -> None:
-        """Stop everything and wait for the threads to end."""
+        """Stop everything but what is essential, and wait for the threads to end."""
         self._closed = True
         for job in list(self._running):
-            job.cancel.set()
+            if not job.essential:
+                job.cancel.set()
         for pool in self._pools.values():
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True)  # cancelled jobs that wait in the queue end at once
         self._running.clear()
 
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:

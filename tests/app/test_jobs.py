@@ -104,6 +104,16 @@ def test_closing_stops_everything_and_starts_nothing_more(qtbot) -> None:
     assert got == []
 
 
+def test_what_is_essential_is_done_before_closing_even_from_the_queue(qtbot) -> None:
+    jobs = Jobs()
+    done: list[str] = []
+    jobs.start("busy", lambda job: job.cancel.wait(10), lane=Lane.INFERENCE)
+    jobs.start("save", lambda job: done.append("save"), lane=Lane.INFERENCE, essential=True)
+    jobs.start("other", lambda job: done.append("other"), lane=Lane.INFERENCE)
+    jobs.close()
+    assert done == ["save"]
+
+
 def test_throttle_calls_first_at_once_and_last_for_sure(qtbot) -> None:
     got: list[int] = []
     throttle = Throttle(got.append, 20)

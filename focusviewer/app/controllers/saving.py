@@ -62,4 +62,5 @@ class SavingController(QObject):
             title=f"Saving {path.name}",
             done=lambda _: self.saved.emit(path),
             failed=self.failed.emit,
+            essential=True,
         )
