@@ -14,7 +14,7 @@ from focusviewer.slides.cache import TileCache
 from focusviewer.slides.describe import to_json
 from focusviewer.slides.loader import TileLoader
 from focusviewer.slides.registry import Reader, open_slide, readers, register
-from focusviewer.slides.scale import ScaleStore, with_scale
+from focusviewer.slides.scale import ScaleStore, even_planes, with_scale
 from focusviewer.slides.tiles import DisplayPyramid, TileKey, visible_tiles
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "TileCache",
     "TileKey",
     "TileLoader",
+    "even_planes",
     "mpp_from_power",
     "open_slide",
     "readers",

@@ -11,7 +11,7 @@ from focusviewer.errors import SlideError
 from focusviewer.slides.base import Slide
 from focusviewer.slides.images import SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
-from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification
+from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
 from focusviewer.slides.tiffpages import DamagedError, UnsureError
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -57,7 +57,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, magnification: flo
     """Open a slide, stack or picture; takes milliseconds and reads no pixels of large files.
 
     The pixel size is the one given here, else the one the user gave earlier for the same content, else the file's
-    own if it is plausible, else unknown.
+    own if it is plausible, else unknown. A z step the user gave earlier is used likewise.
 
     Parameters
     ----------
@@ -87,6 +87,9 @@ def open_slide(path: str | Path, *, mpp: float | None = None, magnification: flo
         known = given or ScaleStore().get(info.fingerprint)
         if known is not None:
             info = replace(info, mpp=known)
+        step = ScaleStore().get_step(info.fingerprint) if len(info.planes_um) > 1 else None
+        if step is not None:
+            info = replace(info, planes_um=tuple(even_planes(len(info.planes_um), step)), z_step_known=True)
         if magnification is not None:
             info = replace(info, objective_power=float(magnification))
         slide.info = info

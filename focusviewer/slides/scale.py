@@ -15,8 +15,12 @@ from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, mpp_from_power, usable
 _lock = threading.Lock()
 
 
+_Z_STEP = "/z_step_um"
+"""Follows the fingerprint in the key of a z step."""
+
+
 class ScaleStore:
-    """Pixel sizes the user has given, by fingerprint, in ``scales.json`` of the settings folder."""
+    """Pixel sizes and z steps the user has given, by fingerprint, in ``scales.json`` of the settings folder."""
 
     def get(self, fingerprint: str) -> float | None:
         """Microns per pixel the user has given for this content, or None."""
@@ -24,8 +28,14 @@ class ScaleStore:
             value = self._load().get(fingerprint)
         return usable_mpp(value) if isinstance(value, int | float) else None
 
-    def set(self, fingerprint: str, mpp: float) -> None:
-        """Remember a pixel size.
+    def get_step(self, fingerprint: str) -> float | None:
+        """Microns between focal planes the user has given for this content, or None."""
+        with _lock:
+            value = self._load().get(fingerprint + _Z_STEP)
+        return float(value) if isinstance(value, int | float) and 0 < value < 1000 else None
+
+    def set(self, fingerprint: str, mpp: float, z_step_um: float | None = None) -> None:
+        """Remember a pixel size, and the distance between the planes of a stack if it was given.
 
         Raises
         ------
@@ -36,6 +46,8 @@ class ScaleStore:
         with _lock:
             scales = self._load()
             scales[fingerprint] = mpp
+            if z_step_um is not None:
+                scales[fingerprint + _Z_STEP] = z_step_um
             with atomic_write(config_dir() / "scales.json") as temporary:
                 temporary.write_text(json.dumps(scales, indent=1, sort_keys=True), encoding="utf-8")
 
@@ -78,6 +90,11 @@ def mpp_of_magnification(magnification: float) -> float:
         )
     assert mpp is not None
     return mpp
+
+
+def even_planes(count: int, step_um: float) -> list[float]:
+    """Focal positions (um) of ``count`` planes at equal distances, zero at the one that is shown first."""
+    return [round((index - count // 2) * step_um, 6) for index in range(count)]
 
 
 def with_scale(slide: Slide, mpp: float | None, planes_um: Sequence[float] | None = None) -> None:

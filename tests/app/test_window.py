@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import picture
+from app_fakes import FakeSlide, picture
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from focusviewer.app.actions import ActionRecord, ActionRegistry
 from focusviewer.app.models.view import View
@@ -270,6 +270,42 @@ def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in,
     open_in(window, "fake.svs")
     window.slides.show(document)
     assert window.messages.messages() == []
+
+
+def test_the_question_for_a_scale_is_about_its_own_slide_and_goes_when_answered(window, open_in, slides) -> None:
+    slides["unscaled-2.png"] = FakeSlide("unscaled-2.png", mpp=None)
+    open_in(window, "unscaled.png", "unscaled-2.png")
+    first, second = window.slides.documents
+    assert len(window.messages.messages()) == 2
+    window.messages.messages()[0].findChild(QPushButton).click()
+    dialog = window.findChild(ScaleDialog)
+    assert any("unscaled.png" in label.text() for label in dialog.findChildren(QLabel))
+    dialog.accept()
+    assert first.mpp is not None
+    assert second.mpp is None
+    assert [second.name in message.text for message in window.messages.messages()] == [True]
+    window.slides.close(second)
+    assert window.messages.messages() == []
+
+
+def test_the_label_stays_when_the_scale_is_set(window, open_in, qtbot) -> None:
+    open_in(window, "unscaled.png")
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+
+
+def test_planes_that_a_file_knows_stay_where_they_are_unless_told_otherwise(window, open_in, slides) -> None:
+    slides["uneven.tif"] = FakeSlide("uneven.tif", planes_um=(-2.0, -0.5, 0.0, 1.0))
+    open_in(window, "uneven.tif")
+    dialog = ScaleDialog(window.document)
+    assert dialog.answer().z_step_um is None
+    window.slides.set_scale(window.document, dialog.answer())
+    assert window.document.planes_um == (-2.0, -0.5, 0.0, 1.0)
+    dialog.z_step.setValue(0.5)
+    window.slides.set_scale(window.document, dialog.answer())
+    assert window.document.planes_um == (-1.0, -0.5, 0.0, 0.5)
+    dialog.deleteLater()
 
 
 def test_the_scale_dialog_takes_a_magnification_or_a_pixel_size(window, open_in) -> None:

@@ -164,6 +164,18 @@ def test_scale_given_once_is_remembered_by_content(tmp_path: Path, make_texture:
         assert slide.info.objective_power == 20
 
 
+def test_z_step_given_once_is_remembered_with_the_scale(tmp_path: Path) -> None:
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, np.zeros((4, 20, 20), np.uint8), photometric="minisblack", metadata=None)
+    with open_slide(path) as slide:
+        assert not slide.info.z_step_known
+        ScaleStore().set(slide.fingerprint, 0.25, 0.5)
+    with open_slide(path) as slide:
+        assert slide.mpp == 0.25
+        assert slide.info.z_step_known
+        assert slide.planes_um == (-1.0, -0.5, 0.0, 0.5)
+
+
 def test_lost_scales_file_is_asked_again_not_fatal(tmp_path: Path) -> None:
     from focusviewer.files import config_dir
 

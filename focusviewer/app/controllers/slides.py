@@ -15,7 +15,7 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.pixels import to_qimage
 from focusviewer.app.views.dialogs import ScaleAnswer
 from focusviewer.errors import SlideError
-from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale
+from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
 SLIDE_SUFFIXES = frozenset(
@@ -112,21 +112,20 @@ class SlideController(QObject):
 
     def set_scale(self, document: Document, answer: ScaleAnswer) -> None:
         """Use and remember the scale the user has given."""
-        planes = document.planes_um
-        planes_um: list[float] | None = None
-        if answer.z_step_um is not None and len(planes) > 1:
-            middle = (len(planes) - 1) // 2
-            planes_um = [round((index - middle) * answer.z_step_um, 6) for index in range(len(planes))]
-        with_scale(document.slide, answer.mpp, planes_um)
+        step = answer.z_step_um
+        with_scale(document.slide, answer.mpp, None if step is None else even_planes(len(document.planes_um), step))
         fingerprint = document.slide.fingerprint
         self._jobs.start(
             "remember scale",
-            lambda job: ScaleStore().set(fingerprint, answer.mpp),
+            lambda job: ScaleStore().set(fingerprint, answer.mpp, step),
             lane=Lane.FILES,
             failed=self.failed.emit,
             replace=False,
+            essential=True,
         )
         self.scale_changed.emit(document)
+        if document is self.current:  # the panel shows the slide anew
+            self._read_pictures(document)
 
     def close_all(self) -> None:
         """Release every file (at the end of the program, when no worker reads any more)."""

@@ -116,6 +116,12 @@ class MessageBar(QWidget):
         widgets = (item.widget() for item in items if item is not None)
         return [widget for widget in widgets if isinstance(widget, Message) and not widget.isHidden()]
 
+    def dismiss(self, text: str) -> None:
+        """Dismiss the line with this text, if it is on show."""
+        for message in self.messages():
+            if message.text == text:
+                message.dismiss()
+
     def clear(self) -> None:
         """Dismiss all."""
         for message in self.messages():

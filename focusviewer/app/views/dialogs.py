@@ -44,7 +44,7 @@ def button_row(which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
 
 @dataclass(frozen=True)
 class ScaleAnswer:
-    """What the user said: um per pixel, and um between planes (None for a slide without a stack)."""
+    """What the user said: um per pixel, and um between planes (None to leave them as they are)."""
 
     mpp: float
     z_step_um: float | None = None
@@ -81,6 +81,7 @@ class ScaleDialog(QDialog):
         planes = info.planes_um
         self._stack = len(planes) > 1
         self.z_step.setValue((planes[-1] - planes[0]) / (len(planes) - 1) if self._stack else 1.0)
+        self._known_step = self.z_step.value() if info.z_step_known else None
         form = QFormLayout()
         form.setSpacing(10)
         form.addRow(self.by_power, self.power)
@@ -110,7 +111,9 @@ class ScaleDialog(QDialog):
         """What was said."""
         mpp = self.mpp.value() if self.by_mpp.isChecked() else mpp_from_power(self.power.value())
         assert mpp is not None
-        return ScaleAnswer(mpp, self.z_step.value() if self._stack else None)
+        step = self.z_step.value()
+        # Positions that the file states may be uneven or around a zero of their own: they stay unless changed.
+        return ScaleAnswer(mpp, step if self._stack and step != self._known_step else None)
 
 
 class TextDialog(QDialog):

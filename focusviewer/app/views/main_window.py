@@ -22,6 +22,7 @@ from focusviewer.app.controllers.focusing import Focusing
 from focusviewer.app.controllers.heatmap import HeatmapController
 from focusviewer.app.controllers.refocus import RefocusController
 from focusviewer.app.controllers.saving import SavingController
+from focusviewer.app.controllers.scale import ScaleController
 from focusviewer.app.controllers.slides import SlideController
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.jobs import Jobs
@@ -63,7 +64,6 @@ class MainWindow(QMainWindow):
         self.jobs = Jobs(self)
         self.tiles = TileSource(settings.tile_cache_mb << 20, parent=self)
         self._is_closed = False
-        self._asked_scale: set[str] = set()
         self._build_parts()
         self._build_docks()
         self.commands = commands.make_commands(self)
@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         self.plane_panel, self.slide_panel = self.tools.plane, self.tools.slide
         self.slide_list = SlideList()
         self.slides = SlideController(self.jobs, self.tiles)
+        self.scale = ScaleController(self, self.messages, self.slides)
         self.heatmap = HeatmapController(self.jobs, self.viewport, self.heatmap_panel)
         self.refocus = RefocusController(self.jobs, self.tiles, self.viewport, self.refocus_panel)
         self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
@@ -184,7 +185,7 @@ class MainWindow(QMainWindow):
         self._show_plane()
         self._view_changed()
         self.menus.show_state(document is not None, document.mpp if document else None)
-        self._ask_for_scale_once(document)
+        self.scale.ask_once(document)
 
     @Slot()
     def _documents_changed(self) -> None:
@@ -216,31 +217,15 @@ class MainWindow(QMainWindow):
         self.menus.show_recent(self.settings.recent, self._open_one)
         self.slide_list.show_recent(self.settings.recent)
 
-    # --- scale ---------------------------------------------------------------------------------------------
-
-    def _ask_for_scale_once(self, document: Document | None) -> None:
-        if document is None or document.mpp is not None or document.slide.fingerprint in self._asked_scale:
-            return
-        self._asked_scale.add(document.slide.fingerprint)
-        stated = document.slide.info.stated_mpp
-        why = "" if stated is None else f" (its file says {stated:.4g} µm, which cannot be)"
-        text = f"The pixel size of {document.name} is not known{why}. Lengths and refocusing need it."
-        self.messages.show_message(text, "warning", ("Set scale…", self.ask_scale))
-
     @Slot()
     def ask_scale(self) -> None:
         """Ask how large a pixel is."""
-        document = self.document
-        if document is None:
-            return
-        dialog = dialogs.ScaleDialog(document, self)
-        dialog.accepted.connect(lambda: self.slides.set_scale(document, dialog.answer()))
-        choosers.open_dialog(dialog)
+        self.scale.ask(self.document)
 
     @Slot(object)
     def _scale_changed(self, document: Document) -> None:
+        document.maps.clear()
         if document is self.document:
-            document.maps.clear()
             self._show_document(document)
             self.refocus.scale_changed()
 
@@ -303,7 +288,7 @@ class MainWindow(QMainWindow):
     def _map_failed(self, text: str) -> None:
         document = self.document
         if document is not None and document.mpp is None:
-            self.messages.show_message(text, "error", ("Set scale…", self.ask_scale))
+            self.scale.tell(text, document, "error")
         else:
             self.show_error(text)
 
