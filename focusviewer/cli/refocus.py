@@ -61,7 +61,7 @@ def refocus(
     magnification: Magnification = None,
     json: AsJson = False,
 ) -> None:
-    """Refocused pixels of a region, marked in the file as synthesised.
+    """Refocused pixels of a region, marked in the file as synthesised (or as an acquired plane, where they are one).
 
     Focus positions are on the axis of the slide's planes. A slide of one plane lies at 0: 0 gives the scan as it
     is, and positive values refocus towards sharper tissue. The map may have any size; it is stretched over the
@@ -82,14 +82,15 @@ def refocus(
         check_reach(target, view, refocuser)
         with Progress(f"{slide.name}: {refocuser.name}", quiet=json) as progress:
             result = refocus_view(view, refocuser, target, progress)
-        facts = {**_facts(view, refocuser, target), "z_um": result.z_um}
-    _write(out, result.pixels, facts, view.mpp)
+        facts = {**_facts(view, refocuser, target), "z_um": result.z_um, "synthesised": result.plane is None}
+    made = SYNTHESISED if result.plane is None else f"plane {result.plane} as acquired"
+    _write(out, result.pixels, made, facts, view.mpp)
     facts |= {"path": str(path), "out": str(out), "seconds": time.perf_counter() - started}
     if json:
         print_json(facts)
         return
     where = f"z = {result.z_um:.2f} um" if result.z_um is not None else facts["target"]
-    typer.echo(f"{out}: {view.box[2]} x {view.box[3]} pixels, {where}, {refocuser.name}, {SYNTHESISED}")
+    typer.echo(f"{out}: {view.box[2]} x {view.box[3]} pixels, {where}, {refocuser.name}, {made}")
 
 
 def check_reach(target: Target, view: View, engine: Refocuser) -> None:
@@ -132,7 +133,8 @@ def read_target_map(path: Path, width: int, height: int) -> FloatMap:
         raise UserError(f"Cannot read the map {path}", "there is no such file", advice) from error
     except Exception as error:
         raise UserError(f"Cannot read the map {path}", str(error), advice) from error
-    values = np.squeeze(values)
+    if values.ndim > 2:
+        values = values.reshape([side for side in values.shape if side != 1])
     if values.ndim != 2 or not values.size:
         raise UserError(f"Cannot use the map {path}", f"its shape is {values.shape}, not rows and columns", advice)
     if not np.isfinite(values).all():
@@ -266,7 +268,7 @@ def _weights_hash(name: str) -> str | None:
     return None
 
 
-def _write(out: Path, pixels: Any, facts: dict[str, Any], mpp: float) -> None:
+def _write(out: Path, pixels: Any, made: str, facts: dict[str, Any], mpp: float) -> None:
     from focusviewer.cli.pictures import write_picture
 
-    write_picture(out, pixels, f"{SYNTHESISED}; not for diagnosis", facts, mpp)
+    write_picture(out, pixels, f"{made}; not for diagnosis", facts, mpp)

@@ -46,10 +46,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Refocused:
-    """The pixels, and the single z they were rendered at (None when it differs from pixel to pixel)."""
+    """The pixels, and the single z they were rendered at (None when it differs from pixel to pixel).
+
+    ``plane`` is the plane that the pixels are, unchanged, where the target was an acquired one.
+    """
 
     pixels: RGB
     z_um: float | None
+    plane: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def refocus_view(
     acquired = _acquired_plane(view, z_um)
     if acquired is not None:
         # Engines return an acquired plane bit for bit: no need to study it first.
-        return Refocused(view.slide.read_region(Region(0, *view.box, acquired)), z_um)
+        return Refocused(view.slide.read_region(Region(0, *view.box, acquired)), z_um, acquired)
     output = np.empty((height, width, 3), np.uint8)
     tail: FloatMap | None = None
     for index, y in enumerate(rows):
@@ -165,11 +169,11 @@ def _best_z(
         encoded = _encode(view, engine, tile)
         if len(places) == 1:
             kept[tile] = encoded
-        estimates.append(np.ravel(encoded.blur_um[::4, ::4]))
+        estimates.append(np.ravel(encoded.blur_um[::4, ::4]) + np.float32(encoded.planes_um[0]))
         step()
     if kept:
         return float(encoded.best_z_um), kept
-    return float(np.median(np.concatenate(estimates))) + view.planes_um[0], kept
+    return float(np.median(np.concatenate(estimates))), kept
 
 
 def _tile(view: View, engine: Refocuser, x: Span, y: Span) -> _Tile:

@@ -11,6 +11,7 @@ from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
 from focusviewer.cli import tiling
+from focusviewer.cli.refocus import read_target_map
 from focusviewer.slides import RGB, open_slide
 
 Command = Callable[..., Outcome]
@@ -208,6 +209,18 @@ def test_an_acquired_plane_is_handed_over_as_it_is(
     assert command("refocus", picture, "--z", 0, "--mpp", 0.25, "--out", out).code == 0
     assert (added(out, picture, (0, 0, 640, 480)) == 0).all()
     assert adding_engine.encoded == []
+    with Image.open(out) as image:
+        assert "synthesised" not in image.info["Description"]
+        assert json.loads(image.info["FocusViewer"])["synthesised"] is False
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (1, 4, 5, 1)])
+def test_a_small_map_is_stretched_over_the_region(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "map.npy"
+    np.save(path, np.full(shape, 1.25))
+    values = read_target_map(path, 60, 40)
+    assert values.shape == (40, 60)
+    assert np.allclose(values, 1.25)
 
 
 def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
