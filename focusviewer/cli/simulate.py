@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, opened, parse_size
+from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
 from focusviewer.cli.output import Progress, print_json, to_json_text
 from focusviewer.errors import ScaleUnknownError, UserError
 
@@ -50,6 +50,7 @@ def defocus(
     domain: DomainName = "intensity",
     noise: Noise = 0.0,
     seed: Seed = 0,
+    plane: Annotated[int | None, typer.Option("--plane", help="The sharp plane, where IMAGE is a focal stack.")] = None,
     mpp: Mpp = None,
     magnification: Magnification = None,
     json: AsJson = False,
@@ -72,11 +73,22 @@ def defocus(
             raise UserError(f"{slide.name} is too large", f"it is {width} x {height} pixels", "Cut out a part first.")
         if slide.mpp is None:
             raise ScaleUnknownError(slide.name)
+        if plane is None and len(slide.planes_um) > 1:
+            raise UserError(f"{slide.name} is a focal stack", "only one image can be blurred", "Name one with --plane.")
+        check_planes([plane or 0], slide)
         scale = slide.mpp
-        light = np.divide(slide.read_region(Region(0, 0, 0, width, height)), 255, dtype=np.float32)
+        light = np.divide(slide.read_region(Region(0, 0, 0, width, height, plane or 0)), 255, dtype=np.float32)
     blurred = defocus_image(light, z, scale, optics, acts_on)
     pixels = Camera(noise=noise).capture(blurred, np.random.default_rng(seed))
-    facts = {"z_um": z, "na": na, "domain": domain, "noise": noise, "seed": seed, "source": image.name}
+    facts = {
+        "z_um": z,
+        "na": na,
+        "domain": domain,
+        "noise": noise,
+        "seed": seed,
+        "source": image.name,
+        "plane": plane or 0,
+    }
     write_picture(out, pixels, SIMULATED, facts, scale)
     _finish(out, out.with_name(f"{out.stem}.truth.json"), {**facts, "mpp": scale}, json)
 

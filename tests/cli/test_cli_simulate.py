@@ -47,6 +47,17 @@ def test_defocus_asks_for_the_scale(command: Command, picture: Path, tmp_path: P
     assert "--mpp" in outcome.err
 
 
+def test_defocus_asks_which_plane_of_a_stack(command: Command, stack: Path, tmp_path: Path) -> None:
+    soft, sharp = tmp_path / "soft.png", tmp_path / "sharp.png"
+    outcome = command("simulate", "defocus", stack, "--z", 1, "--out", soft)
+    assert outcome.code == 2
+    assert "--plane" in outcome.err
+    for plane, out in ((0, soft), (1, sharp)):
+        assert command("simulate", "defocus", stack, "--z", 1, "--plane", plane, "--out", out).code == 0
+    assert pixels(sharp).std() > 1.05 * pixels(soft).std()
+    assert command("simulate", "defocus", stack, "--z", 1, "--plane", 3, "--out", soft).code == 2
+
+
 def test_a_stack_opens_with_its_planes_and_knows_its_depth(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "stack.ome.tif"
     options = ["--seed", 4, "--size", "320x256", "--planes", 5, "--step", 1.5, "--thickness", 2]
