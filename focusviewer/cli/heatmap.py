@@ -23,7 +23,7 @@ from focusviewer.cli.arguments import (
     parse_region,
 )
 from focusviewer.cli.output import Progress, print_json, to_json_text
-from focusviewer.errors import ScaleUnknownError
+from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
     from focusviewer.focus.base import FocusMap
@@ -61,6 +61,8 @@ def heatmap(
     from focusviewer.focus.regions import BLURRED_LEVELS
 
     focus_model = get_model(model or DEFAULT_MODEL)
+    if threshold is not None and not math.isfinite(threshold):
+        raise UserError(f"--threshold {threshold} is no score", "", "Give a number, like --threshold 3.")
     limit = threshold
     if limit is None:
         limit = BLURRED_LEVELS if focus_model.absolute else math.inf

@@ -98,6 +98,10 @@ def test_an_impossible_scale_is_refused(command: Command, picture: Path, options
     check(command("info", picture, *options), word)
 
 
+def test_a_threshold_must_be_a_number(command: Command, picture: Path) -> None:
+    check(command("heatmap", picture, "--model", "mlv", "--threshold", "nan"), "--threshold")
+
+
 def test_an_unknown_model_is_answered_with_the_known_ones(command: Command, picture: Path) -> None:
     outcome = command("score", picture, "--model", "mlw")
     check(outcome, "mlw")
