@@ -72,9 +72,16 @@ class FastRefocuser(Refocuser):
 
             from focusviewer.refocus.selector import Selector
 
-            state = load_file(str(self._weights))
-            selector = Selector(state["leave.weight"].shape[1])
-            selector.load_state_dict(state)
+            try:
+                state = load_file(str(self._weights))
+                selector = Selector(state["leave.weight"].shape[1])
+                selector.load_state_dict(state)
+            except Exception as error:  # missing, cut off or of another model: all mean the same to the user
+                raise UserError(
+                    f"Cannot load the weights of {self.name} from {self._weights}",
+                    " ".join(str(error).split()),
+                    "Reinstall FocusViewer.",
+                ) from error
             self._selector = selector.eval().requires_grad_(False)
         return self._selector
 
@@ -210,9 +217,10 @@ def _cell_means(values: float | FloatMap, cells: tuple[int, ...], size: tuple[in
         raise UserError(
             "The target map does not fit", f"it is {full.shape}, the view {tuple(size)}", "Use equal sizes."
         )
-    factor = -(-size[0] // cells[0])
-    pads = [(0, count * factor - side) for count, side in zip(cells, size, strict=True)]
-    blocks = np.pad(full, pads, mode="edge").reshape(cells[0], factor, cells[1], factor)
+    from focusviewer.refocus.selector import CELL
+
+    pads = [(0, count * CELL - side) for count, side in zip(cells, size, strict=True)]
+    blocks = np.pad(full, pads, mode="edge").reshape(cells[0], CELL, cells[1], CELL)
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 

@@ -167,3 +167,18 @@ def test_several_planes_tell_the_side_of_focus(tmp_path: Path) -> None:
     below[near], above[far] = 1, 1
     depth = believe([below, above], [0.0, 2.0]).mean_depth()
     assert depth.mean() == pytest.approx(-1.0, abs=0.4)
+
+
+@pytest.mark.parametrize("shape", [(9, 40), (40, 9), (5, 6)])
+def test_views_of_a_few_cells_take_target_maps(believes_2um: FastRefocuser, shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), 180, np.uint8)
+    encoded = believes_2um.encode([image], 0.25)
+    assert believes_2um.render(encoded, believes_2um.all_in_focus_target(encoded)).shape == image.shape
+
+
+def test_unreadable_weights_are_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "selector.safetensors"
+    path.write_bytes(b"cut off")
+    with pytest.raises(UserError, match="weights of fast") as told:
+        FastRefocuser(path).encode([np.zeros((32, 32, 3), np.uint8)], 0.25)
+    assert "\n" not in str(told.value)
