@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[float, str], None]
 
 VERSION = 2
-"""Of the demo slide; another number makes a new one."""
+"""Of simulated slides: raise it when they come out differently, and those kept in the cache are made anew."""
 
 TRUTH_STEP = 64
 """Spacing of the truth grid, level-0 px."""

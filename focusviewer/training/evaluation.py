@@ -259,13 +259,13 @@ def evaluate_focus_simulated(
     One row a slide and stain: tissue windows and the Spearman correlation with the true |z|.
     """
     from focusviewer.focus import map_slide
-    from focusviewer.optics import write_simulated_slide
+    from focusviewer.optics.demo_slide import VERSION, truth_path, write_simulated_slide
     from focusviewer.slides import open_slide
 
     rows = []
     for seed, stain in zip(seeds, ("he", "ihc") * len(seeds), strict=False):
-        path = folder / f"evaluation-{seed}-{stain}.ome.tif"
-        truth = path.with_name(path.name.removesuffix(".ome.tif") + ".truth.npz")
+        path = folder / f"evaluation-v{VERSION}-{seed}-{stain}.ome.tif"
+        truth = truth_path(path)
         if not (path.exists() and truth.exists()):
             truth = write_simulated_slide(path, seed=seed, width=6000, height=5000, blur="mixed", stain=stain)
         with open_slide(path) as slide:
