@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from focusviewer.cli.arguments import AsJson
 from focusviewer.cli.output import print_json, table
 from focusviewer.files import cache_dir
 
@@ -14,7 +15,6 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Data folder; FOCUSVIEWER_DATA or ../shared/data when missing."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 commands = typer.Typer(
     help="Judge models on what they never saw.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def focus(
     model: Annotated[list[str] | None, typer.Option("--model", help="Model to judge; may be given again.")] = None,
     data: Data = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Blur scores against the truth of simulated slides, and over the planes of real focal stacks."""
     from focusviewer.focus import DEFAULT_MODEL, get_model
@@ -52,16 +52,16 @@ def focus(
 
 @commands.command()
 def refocus(
-    engine: Annotated[str, typer.Option("--engine", help="Engine to judge.")] = "fast",
+    engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="Engine to judge.")] = None,
     data: Data = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Refocusing single planes blind: simulated defocus of held-out images, and planes of real focal stacks."""
-    from focusviewer.refocus import get_engine
+    from focusviewer.refocus import DEFAULT_ENGINE, get_engine
     from focusviewer.training.common import data_folder
     from focusviewer.training.evaluation import evaluate_refocus_real, real_stacks, refocus_simulated_table
 
-    judged = get_engine(engine)
+    judged = get_engine(engine or DEFAULT_ENGINE)
     folder = data_folder(data)
     stacks = real_stacks(folder)
     simulated = refocus_simulated_table(judged, folder)
