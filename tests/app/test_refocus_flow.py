@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from app_fakes import FakeEngine, FakeSlide, picture
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import acquired_plane, area_of, obstacle, z_range
 from focusviewer.app.pixels import read_rect
+from focusviewer.focus.base import ModelEntry
 
 
 @pytest.fixture
@@ -219,6 +221,19 @@ def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_
         assert json.loads(file.pages[0].description)["Engine"] == "fake 1"
         assert np.array_equal(file.asarray(), pixels)
         assert file.pages[0].get_resolution("MICROMETER")[0] == pytest.approx(4.0, rel=1e-3)
+
+
+def test_an_engine_without_weights_is_not_chosen_and_the_choice_is_not_forgotten(window) -> None:
+    entries = [
+        ModelEntry(name, "refocus", FakeEngine, "", Path("/nowhere/weights"), trained)
+        for name, trained in (("without", True), ("fast", False))
+    ]
+    window.settings.engine = "without"
+    window.refocus_panel.engine.clear()
+    window._collect_settings()  # closed before the list was there
+    assert window.settings.engine == "without"
+    window.refocus_panel.set_engines(entries, "without", "fast")
+    assert window.refocus_panel.engine_name == "fast"
 
 
 def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:

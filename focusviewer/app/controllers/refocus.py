@@ -93,12 +93,12 @@ class RefocusController(QObject):
     def load_engines(self, wanted: str) -> None:
         """Fill the panel's list (the registry is imported in a worker)."""
 
-        def work(job: Job) -> tuple[list[ModelEntry], str]:
+        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
             from focusviewer import refocus
 
-            return refocus.engines(), wanted or refocus.DEFAULT_ENGINE
+            return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
 
-        def done(found: tuple[list[ModelEntry], str]) -> None:
+        def done(found: tuple[list[ModelEntry], str, str]) -> None:
             self.panel.set_engines(*found)
             self._rested()
 

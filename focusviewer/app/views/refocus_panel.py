@@ -92,8 +92,8 @@ class RefocusPanel(QWidget):
         """The engine that is chosen."""
         return self.engine.currentData() or ""
 
-    def set_engines(self, entries: list[ModelEntry], wanted: str) -> None:
-        """Fill the list of engines."""
+    def set_engines(self, entries: list[ModelEntry], wanted: str, default: str) -> None:
+        """Fill the list of engines; those whose weights are missing cannot be chosen."""
         self.engine.blockSignals(True)
         self.engine.clear()
         for entry in entries:
@@ -104,7 +104,8 @@ class RefocusPanel(QWidget):
                 item = self.engine.model().item(index)  # type: ignore[attr-defined]
                 item.setEnabled(False)
                 item.setText(f"{entry.name} (no weights)")
-        self.engine.setCurrentIndex(max(0, self.engine.findData(wanted)))
+        usable = {entry.name for entry in entries if entry.available}
+        self.engine.setCurrentIndex(max(0, self.engine.findData(wanted if wanted in usable else default)))
         self.engine.blockSignals(False)
 
     def set_planes(self, planes_um: tuple[float, ...], home_um: float) -> None:
