@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import FakeSlide, picture
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from app_fakes import picture
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from focusviewer.app.actions import ActionRecord, ActionRegistry
 from focusviewer.app.models.view import View
-from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog, shortcut_sheet
+from focusviewer.app.views.dialogs import shortcut_sheet
 from focusviewer.app.views.layers import Minimap
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.slides import Region
@@ -195,129 +195,21 @@ def test_planes_change_by_keys_wheel_and_slider(window, open_in, qtbot) -> None:
     assert "z = +2 µm" in window.viewport.plane_text()
 
 
-def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:
+def test_a_touchpad_turns_one_plane_per_notch_not_per_event(window, open_in) -> None:
+    open_in(window, "stack.tif")
+    for _ in range(4):
+        wheel(window, QPoint(400, 300), 0.25, Qt.KeyboardModifier.ControlModifier)
+    assert window.document.view.plane == 3
+
+
+def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, tmp_path) -> None:
     open_in(window, "fake.svs")
-    window.open_paths([Path("/slides/broken.svs")])
-    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
-    assert "Cannot open broken.svs" in window.messages.messages()[0].text
-    assert window.document.name == "fake.svs"
-    assert [d.name for d in window.slides.documents] == ["fake.svs"]
-    assert not window.jobs.running()
-    window.messages.messages()[0].dismiss()
-    assert window.messages.messages() == []
-
-
-def test_a_damaged_part_is_told_once_and_the_rest_is_shown(window, open_in, slides, qtbot) -> None:
-    slides["fake.svs"].bad = lambda region: region.level == 0 and region.x < 600
-    open_in(window, "fake.svs")
-    window.viewport.go_to(700, 700, 1.0)
-    settle(window, qtbot)
-    assert len(window.messages.messages()) == 1
-    assert "cannot be read" in window.messages.messages()[0].text
-
-
-def test_dropped_files_open(window, qtbot) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile("/slides/fake.svs"), QUrl.fromLocalFile("/slides/other.svs")])
-    event = QDropEvent(
-        QPointF(300, 300),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    window.dropEvent(event)
-    qtbot.waitUntil(lambda: len(window.slides.documents) == 2, timeout=3000)
-    assert {d.name for d in window.slides.documents} == {"fake.svs", "other.svs"}
-
-
-def test_switching_slides_returns_to_where_one_was(window, open_in, qtbot) -> None:
-    open_in(window, "fake.svs")
-    window.viewport.go_to(700, 600, 1.0)
-    first = window.document
-    open_in(window, "other.svs")
-    window.slides.show(first)
-    assert (window.viewport.view.cx, window.viewport.view.cy, window.viewport.view.scale) == (700, 600, 1.0)
-
-
-def test_opening_an_open_slide_again_only_shows_it(window, open_in, slides) -> None:
-    open_in(window, "fake.svs", "other.svs", "fake.svs")
-    assert len(window.slides.documents) == 2
-    assert window.document.name == "fake.svs"
-
-
-def test_closing_a_slide_shows_the_one_beside_it_and_releases_the_file(window, open_in, slides, qtbot) -> None:
-    open_in(window, "fake.svs", "other.svs")
-    window.close_current()
-    assert window.document.name == "fake.svs"
-    qtbot.waitUntil(lambda: slides["other.svs"].closed, timeout=3000)
-    window.close_current()
-    assert window.document is None
-    assert window.windowTitle() == "FocusViewer"
-    assert not window.viewport.grab().isNull()
-
-
-def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in, qtbot) -> None:
-    open_in(window, "unscaled.png")
-    assert len(window.messages.messages()) == 1
-    assert "1000" in window.messages.messages()[0].text
-    assert window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
-    window.slides.set_scale(window.document, ScaleAnswer(0.5))
-    assert window.document.mpp == 0.5
-    assert not window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
-    window.messages.clear()
-    document = window.document
-    open_in(window, "fake.svs")
-    window.slides.show(document)
-    assert window.messages.messages() == []
-
-
-def test_the_question_for_a_scale_is_about_its_own_slide_and_goes_when_answered(window, open_in, slides) -> None:
-    slides["unscaled-2.png"] = FakeSlide("unscaled-2.png", mpp=None)
-    open_in(window, "unscaled.png", "unscaled-2.png")
-    first, second = window.slides.documents
-    assert len(window.messages.messages()) == 2
-    window.messages.messages()[0].findChild(QPushButton).click()
-    dialog = window.findChild(ScaleDialog)
-    assert any("unscaled.png" in label.text() for label in dialog.findChildren(QLabel))
-    dialog.accept()
-    assert first.mpp is not None
-    assert second.mpp is None
-    assert [second.name in message.text for message in window.messages.messages()] == [True]
-    window.slides.close(second)
-    assert window.messages.messages() == []
-
-
-def test_the_label_stays_when_the_scale_is_set(window, open_in, qtbot) -> None:
-    open_in(window, "unscaled.png")
-    window.slides.set_scale(window.document, ScaleAnswer(0.5))
-    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
-    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
-
-
-def test_planes_that_a_file_knows_stay_where_they_are_unless_told_otherwise(window, open_in, slides) -> None:
-    slides["uneven.tif"] = FakeSlide("uneven.tif", planes_um=(-2.0, -0.5, 0.0, 1.0))
-    open_in(window, "uneven.tif")
-    dialog = ScaleDialog(window.document)
-    assert dialog.answer().z_step_um is None
-    window.slides.set_scale(window.document, dialog.answer())
-    assert window.document.planes_um == (-2.0, -0.5, 0.0, 1.0)
-    dialog.z_step.setValue(0.5)
-    window.slides.set_scale(window.document, dialog.answer())
-    assert window.document.planes_um == (-1.0, -0.5, 0.0, 0.5)
-    dialog.deleteLater()
-
-
-def test_the_scale_dialog_takes_a_magnification_or_a_pixel_size(window, open_in) -> None:
-    open_in(window, "unscaled.png")
-    dialog = ScaleDialog(window.document, window)
-    dialog.by_power.setChecked(True)
-    dialog.power.setValue(20)
-    assert dialog.answer() == ScaleAnswer(0.5)
-    dialog.by_mpp.setChecked(True)
-    dialog.mpp.setValue(0.23)
-    assert dialog.answer() == ScaleAnswer(0.23)
-    dialog.deleteLater()
+    window.settings.last_folder = str(tmp_path)
+    window.ask_snapshot()
+    dialog = window.findChild(QFileDialog)
+    dialog.filterSelected.emit(dialog.nameFilters()[1])
+    assert Path(dialog.selectedFiles()[0]).name == "fake-view.tif"
+    dialog.reject()
 
 
 def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(window) -> None:
@@ -365,12 +257,6 @@ def test_a_snapshot_that_cannot_be_written_is_told(window, open_in, tmp_path, qt
     window.saving.snapshot(tmp_path / "no such folder" / "a.png")
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "Cannot write" in window.messages.messages()[0].text
-
-
-def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
-    open_in(window, "fake.svs")
-    assert window.slide_panel.properties.topLevelItemCount() == 1
-    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
 
 
 def test_dark_and_light_paint_differently_and_readably(window, open_in) -> None:

@@ -19,7 +19,7 @@ from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_
 
 Opener = Callable[[Path], Slide]
 SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .vms .vmu .svslide .qptiff .png .jpg .jpeg".split()  # noqa: SIM905
+    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
 )
 MAX_FROM_FOLDER = 50
 
@@ -33,6 +33,7 @@ class SlideController(QObject):
     scale_changed = Signal(object)
     pictures_ready = Signal(object, object)
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    known_already = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
 
     def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
@@ -58,7 +59,8 @@ class SlideController(QObject):
             try:
                 slide = self.opener(path)
             except SlideError:
-                if path.is_dir() and (found := slides_in(path)):
+                found = slides_in(path)
+                if found:
                     return found
                 raise
             if job.cancel.is_set():
@@ -81,6 +83,7 @@ class SlideController(QObject):
             if other.pyramid.fingerprint == document.pyramid.fingerprint:  # the same slide under another name
                 self._close_file(document.slide)
                 self.show(other)
+                self.known_already.emit(document.path, other)
                 return
         self.documents.append(document)
         self._tiles.add(document.pyramid)
@@ -154,6 +157,8 @@ class SlideController(QObject):
 
 
 def slides_in(folder: Path) -> list[Path]:
-    """Slide files of a folder, by name."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
-    return found[:MAX_FROM_FOLDER]
+    """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
+    except OSError:
+        return []

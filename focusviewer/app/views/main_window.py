@@ -23,7 +23,7 @@ from focusviewer.app.controllers.heatmap import HeatmapController
 from focusviewer.app.controllers.refocus import RefocusController
 from focusviewer.app.controllers.saving import SavingController
 from focusviewer.app.controllers.scale import ScaleController
-from focusviewer.app.controllers.slides import SlideController
+from focusviewer.app.controllers.slides import MAX_FROM_FOLDER, SlideController
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import scales
@@ -39,6 +39,7 @@ from focusviewer.app.views.tools import WIDTH as TOOLS_WIDTH
 from focusviewer.app.views.tools import Tools
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.errors import UserError
+from focusviewer.slides import TileKey
 
 TITLE = "FocusViewer"
 LEFT_WIDTH = 210
@@ -140,6 +141,7 @@ class MainWindow(QMainWindow):
         self.slides.scale_changed.connect(self._scale_changed)
         self.slides.pictures_ready.connect(self._pictures_ready)
         self.slides.folder_found.connect(self._folder_found)
+        self.slides.known_already.connect(self._known_already)
         self.heatmap.failed.connect(self._map_failed)
         self.saving.saved.connect(self._saved)
         for source in (self.slides.failed, self.refocus.failed, self.saving.failed, self.jobs.error):
@@ -167,7 +169,8 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open files and folders."""
-        self.slides.open([Path(path) for path in paths])
+        # whole paths: the list of recent slides is read from another folder next time
+        self.slides.open([Path(path).absolute() for path in paths])
 
     @Slot(object)
     def _open_one(self, path: Path) -> None:
@@ -205,7 +208,16 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _folder_found(self, paths: list[Path]) -> None:
-        self.open_paths(paths)
+        self.open_paths(paths[:MAX_FROM_FOLDER])
+        if len(paths) > MAX_FROM_FOLDER:
+            text = f"{paths[0].parent.name} holds {len(paths)} slides; the first {MAX_FROM_FOLDER} are opened."
+            self.messages.show_message(text, "warning")
+
+    @Slot(object, object)
+    def _known_already(self, path: Path, document: Document) -> None:
+        self.messages.show_message(
+            f"{path.name} has the same content as {document.name}, which is open already.", "info"
+        )
 
     @Slot()
     def close_current(self) -> None:
@@ -248,13 +260,12 @@ class MainWindow(QMainWindow):
                     self.slide_list.set_thumb(document, image)
 
     @Slot(object, str)
-    def _tile_failed(self, key: object, reason: str) -> None:
-        document = self.document
-        if document is None:
-            return
-        document.bad_tiles += 1
-        if document.bad_tiles == 1:
-            self.show_error(f"A part of {document.name} cannot be read and is shown coarser or empty. {reason}")
+    def _tile_failed(self, key: TileKey, reason: str) -> None:
+        for document in self.slides.documents:
+            if document.pyramid.fingerprint == key.slide:
+                document.bad_tiles += 1
+                if document.bad_tiles == 1:
+                    self.show_error(f"A part of {document.name} cannot be read and is shown coarser or empty. {reason}")
 
     def zoom_preset(self, index: int) -> None:
         """Zoom to one of the presets."""
@@ -367,7 +378,7 @@ class MainWindow(QMainWindow):
         settings.model, settings.lut = style.model, style.lut
         settings.heatmap_mode, settings.heatmap_opacity = style.mode, style.opacity
         settings.threshold = self.heatmap.level_threshold
-        settings.engine = self.refocus_panel.engine_name
+        settings.engine = self.refocus_panel.engine_name or settings.engine  # the list may not be filled yet
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save the settings, stop all workers, let go of the files."""

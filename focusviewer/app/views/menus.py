@@ -57,6 +57,7 @@ class Menus:
             menu.addAction(self.actions[record.id])
         if group == "file":
             self.recent = menu.addMenu("Open &recent")
+            self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
             menu.insertMenu(self.actions["file.close"], self.recent)
 
     def add_toolbar(self, names: Sequence[str]) -> None:
@@ -75,7 +76,7 @@ class Menus:
         """Fill the menu of recent files."""
         self.recent.clear()
         for text in paths:
-            action = self.recent.addAction(Path(text).name)
+            action = self.recent.addAction(Path(text).name.replace("&", "&&"))
             action.setToolTip(text)
             action.triggered.connect(lambda _checked=False, path=Path(text): open_(path))
         self.recent.setEnabled(bool(paths))

@@ -51,6 +51,11 @@ class SlideList(QWidget):
     def show_documents(self, documents: list[Document], current: Document | None) -> None:
         """List the open slides."""
         self.open_slides.blockSignals(True)
+        if documents and [item.data(ROLE) for item in self._items()] == documents:
+            # Only another one is shown. The list may be telling of that itself, so its items must stay.
+            self.open_slides.setCurrentRow(documents.index(current) if current in documents else -1)
+            self.open_slides.blockSignals(False)
+            return
         icons = {item.data(ROLE): item.icon() for item in self._items()}
         self.open_slides.clear()
         for document in documents:
@@ -104,7 +109,8 @@ class SlideList(QWidget):
         item = self.open_slides.itemAt(at)
         if item is None:
             return
+        document = item.data(ROLE)  # the list may be filled anew while the menu is open
         menu = QMenu(self)
-        close = menu.addAction("Close")
-        if menu.exec(self.open_slides.mapToGlobal(at)) is close:
-            self.document_closed.emit(item.data(ROLE))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Close").triggered.connect(lambda: self.document_closed.emit(document))
+        menu.popup(self.open_slides.mapToGlobal(at))

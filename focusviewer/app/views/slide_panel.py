@@ -69,6 +69,7 @@ class SlidePanel(QWidget):
             return
         for name, value in facts_of(document):
             label = QLabel(value)
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setWordWrap(True)
             self._facts.addRow(name, label)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from app_fakes import FakeSlide
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QLabel, QPushButton
+
+from focusviewer.app.controllers.slides import MAX_FROM_FOLDER
+from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog
+from focusviewer.slides import TileKey
+
+
+def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.open_paths([Path("/slides/broken.svs")])
+    qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
+    assert "Cannot open broken.svs" in window.messages.messages()[0].text
+    assert window.document.name == "fake.svs"
+    assert [d.name for d in window.slides.documents] == ["fake.svs"]
+    assert not window.jobs.running()
+    window.messages.messages()[0].dismiss()
+    assert window.messages.messages() == []
+
+
+def test_a_damaged_part_is_told_once_and_the_rest_is_shown(window, open_in, slides, qtbot) -> None:
+    slides["fake.svs"].bad = lambda region: region.level == 0 and region.x < 600
+    open_in(window, "fake.svs")
+    window.viewport.go_to(700, 700, 1.0)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    assert len(window.messages.messages()) == 1
+    assert "cannot be read" in window.messages.messages()[0].text
+
+
+def test_a_damaged_part_is_told_of_the_slide_it_belongs_to(window, open_in) -> None:
+    open_in(window, "fake.svs", "other.svs")
+    first = window.slides.documents[0]
+    window.tiles.failed.emit(TileKey(first.pyramid.fingerprint, 0, 0, 0, 0), "it is damaged")
+    assert "fake.svs" in window.messages.messages()[0].text
+
+
+def test_recent_slides_are_found_from_any_folder(window, open_in, slides, monkeypatch, tmp_path, qtbot) -> None:
+    monkeypatch.chdir(tmp_path)
+    window.open_paths([Path("fake.svs")])
+    qtbot.waitUntil(lambda: window.document is not None, timeout=3000)
+    assert Path(window.settings.recent[0]).is_absolute()
+    assert Path(window.settings.last_folder).is_absolute()
+
+
+def test_a_copy_of_an_open_slide_is_told(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs")
+    slides["copy.svs"] = FakeSlide("copy.svs")
+    slides["copy.svs"].info = replace(slides["copy.svs"].info, fingerprint=slides["fake.svs"].fingerprint)
+    window.open_paths([Path("/slides/copy.svs")])
+    qtbot.waitUntil(lambda: slides["copy.svs"].closed, timeout=3000)
+    assert "copy.svs has the same content as fake.svs" in window.messages.messages()[0].text
+    assert not slides["fake.svs"].closed
+    assert window.document.name == "fake.svs"
+
+
+def test_a_folder_of_very_many_slides_says_which_are_opened(window, open_in, slides, tmp_path, qtbot) -> None:
+    for index in range(MAX_FROM_FOLDER + 2):
+        (tmp_path / f"{index:03}.svs").touch()
+    window.open_paths([tmp_path])
+    told: list[str] = []
+    show = window.messages.show_message
+    window.messages.show_message = lambda text, *rest: (told.append(text), show(text, *rest))[1]
+    qtbot.waitUntil(lambda: any(f"holds {MAX_FROM_FOLDER + 2} slides" in text for text in told), timeout=5000)
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
+
+
+def test_the_arrow_keys_walk_through_the_open_slides(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs", "other.svs", "stack.tif")
+    window.slide_list.open_slides.setFocus()
+    items = [window.slide_list.open_slides.item(row) for row in range(3)]
+    qtbot.keyClick(window.slide_list.open_slides, Qt.Key.Key_Up)
+    assert window.document.name == "other.svs"
+    qtbot.keyClick(window.slide_list.open_slides, Qt.Key.Key_Up)
+    assert window.document.name == "fake.svs"
+    assert [window.slide_list.open_slides.item(row) for row in range(3)] == items
+
+
+def test_dropped_files_open(window, qtbot) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/slides/fake.svs"), QUrl.fromLocalFile("/slides/other.svs")])
+    event = QDropEvent(
+        QPointF(300, 300),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(event)
+    qtbot.waitUntil(lambda: len(window.slides.documents) == 2, timeout=3000)
+    assert {d.name for d in window.slides.documents} == {"fake.svs", "other.svs"}
+
+
+def test_switching_slides_returns_to_where_one_was(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    window.viewport.go_to(700, 600, 1.0)
+    first = window.document
+    open_in(window, "other.svs")
+    window.slides.show(first)
+    assert (window.viewport.view.cx, window.viewport.view.cy, window.viewport.view.scale) == (700, 600, 1.0)
+
+
+def test_opening_an_open_slide_again_only_shows_it(window, open_in, slides) -> None:
+    open_in(window, "fake.svs", "other.svs", "fake.svs")
+    assert len(window.slides.documents) == 2
+    assert window.document.name == "fake.svs"
+
+
+def test_closing_a_slide_shows_the_one_beside_it_and_releases_the_file(window, open_in, slides, qtbot) -> None:
+    open_in(window, "fake.svs", "other.svs")
+    window.close_current()
+    assert window.document.name == "fake.svs"
+    qtbot.waitUntil(lambda: slides["other.svs"].closed, timeout=3000)
+    window.close_current()
+    assert window.document is None
+    assert window.windowTitle() == "FocusViewer"
+    assert not window.viewport.grab().isNull()
+
+
+def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in, qtbot) -> None:
+    open_in(window, "unscaled.png")
+    assert len(window.messages.messages()) == 1
+    assert "1000" in window.messages.messages()[0].text
+    assert window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))
+    assert window.document.mpp == 0.5
+    assert not window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    window.messages.clear()
+    document = window.document
+    open_in(window, "fake.svs")
+    window.slides.show(document)
+    assert window.messages.messages() == []
+
+
+def test_the_question_for_a_scale_is_about_its_own_slide_and_goes_when_answered(window, open_in, slides) -> None:
+    slides["unscaled-2.png"] = FakeSlide("unscaled-2.png", mpp=None)
+    open_in(window, "unscaled.png", "unscaled-2.png")
+    first, second = window.slides.documents
+    assert len(window.messages.messages()) == 2
+    window.messages.messages()[0].findChild(QPushButton).click()
+    dialog = window.findChild(ScaleDialog)
+    assert any("unscaled.png" in label.text() for label in dialog.findChildren(QLabel))
+    dialog.accept()
+    assert first.mpp is not None
+    assert second.mpp is None
+    assert [second.name in message.text for message in window.messages.messages()] == [True]
+    window.slides.close(second)
+    assert window.messages.messages() == []
+
+
+def test_the_label_stays_when_the_scale_is_set(window, open_in, qtbot) -> None:
+    open_in(window, "unscaled.png")
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+
+
+def test_planes_that_a_file_knows_stay_where_they_are_unless_told_otherwise(window, open_in, slides) -> None:
+    slides["uneven.tif"] = FakeSlide("uneven.tif", planes_um=(-2.0, -0.5, 0.0, 1.0))
+    open_in(window, "uneven.tif")
+    dialog = ScaleDialog(window.document)
+    assert dialog.answer().z_step_um is None
+    window.slides.set_scale(window.document, dialog.answer())
+    assert window.document.planes_um == (-2.0, -0.5, 0.0, 1.0)
+    dialog.z_step.setValue(0.5)
+    window.slides.set_scale(window.document, dialog.answer())
+    assert window.document.planes_um == (-1.0, -0.5, 0.0, 0.5)
+    dialog.deleteLater()
+
+
+def test_the_scale_dialog_takes_a_magnification_or_a_pixel_size(window, open_in) -> None:
+    open_in(window, "unscaled.png")
+    dialog = ScaleDialog(window.document, window)
+    dialog.by_power.setChecked(True)
+    dialog.power.setValue(20)
+    assert dialog.answer() == ScaleAnswer(0.5)
+    dialog.by_mpp.setChecked(True)
+    dialog.mpp.setValue(0.23)
+    assert dialog.answer() == ScaleAnswer(0.23)
+    dialog.deleteLater()
+
+
+def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    assert window.slide_panel.properties.topLevelItemCount() == 1
+    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
