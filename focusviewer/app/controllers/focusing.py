@@ -18,12 +18,10 @@ class Focusing(QObject):
     ) -> None:
         super().__init__()
         self._tools, self._heatmap, self._refocus, self._viewport = tools, heatmap, refocus, viewport
-        self._worst_index = -1
         tools.heatmap.region_chosen.connect(self.go_to_region)
 
     def run_heatmap(self) -> None:
         """Map the focus of the slide."""
-        self._worst_index = -1
         self._tools.heatmap_section.unfold()
         self._heatmap.run()
 
@@ -35,8 +33,7 @@ class Focusing(QObject):
         """Go to the next region of the worst list."""
         regions = self._tools.heatmap.worst
         if regions.count():
-            self._worst_index = (self._worst_index + 1) % regions.count()
-            item = regions.item(self._worst_index)
+            item = regions.item((regions.currentRow() + 1) % regions.count())
             regions.setCurrentItem(item)
             self.go_to_region(item.data(Qt.ItemDataRole.UserRole))
 

@@ -233,7 +233,7 @@ class HeatmapController(QObject):
         self._worst_timer.stop()
         self._jobs.cancel("worst")
         self._jobs.cancel("colour")
-        self._viewport.heatmap.image = None
+        self._viewport.heatmap.image = self._viewport.mark.rect = None
         self.panel.show_reading(None, True)
         self.panel.show_worst([], True, None)
         self._viewport.update()

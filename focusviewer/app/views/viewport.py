@@ -73,7 +73,7 @@ class Viewport(QWidget):
         self._drag: QPointF | None = None
         self._on_map = False
         self._velocity = QPointF()
-        self._moved_at = 0.0
+        self._moved_at = self._turned = 0.0
         self._rest_timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest_timer.timeout.connect(self._rest)
         self._inertia_timer = QTimer(self, interval=INERTIA_MS)
@@ -281,7 +281,8 @@ class Viewport(QWidget):
         assert self.document is not None
         view, font, ratio = self.document.view, QFont(self.font()), self.ratio
         self.patch.paint_frame(painter, view)
-        self.mark.paint(painter, view)
+        if self.heatmap.visible:  # the regions are the map's
+            self.mark.paint(painter, view)
         if self.minimap.visible:
             thumb = self.tiles.get(self.tiles.top_key(self.document.pyramid, view.plane))
             self.minimap.paint(painter, view, thumb, self.heatmap, ratio)
@@ -329,7 +330,11 @@ class Viewport(QWidget):
         if not delta or self.view is None:
             return
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.plane_turned.emit(1 if delta > 0 else -1)
+            self._turned += delta / NOTCH  # touchpads turn by small parts of a notch
+            steps = int(self._turned)
+            self._turned -= steps
+            if steps:
+                self.plane_turned.emit(steps)
         else:
             self.zoom_by(delta / NOTCH, self._screen(event.position()))
         event.accept()
