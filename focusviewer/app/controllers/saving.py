@@ -37,8 +37,10 @@ class SavingController(QObject):
             "Source": document.name,
             "Fingerprint": document.slide.fingerprint,
             "Region": [round(value) for value in document.view.rect()],
-            "PlaneUm": document.plane_um,
+            "Plane": f"{document.view.plane + 1} of {len(document.planes_um)}",
         }
+        if document.slide.info.z_step_known:
+            facts["PlaneUm"] = document.plane_um
         if self._refocus.shown is not None:
             facts.update(self._refocus.facts())
         facts["Software"] = SOFTWARE

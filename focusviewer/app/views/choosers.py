@@ -44,5 +44,15 @@ def choose_picture(parent: QWidget, title: str, folder: str, stem: str, chosen: 
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setDefaultSuffix("png")
     dialog.selectFile(f"{stem}.png")
+
+    def follow(chosen_filter: str) -> None:
+        suffix = "tif" if "tif" in chosen_filter else "png"
+        dialog.setDefaultSuffix(suffix)
+        for path in [Path(name) for name in dialog.selectedFiles()[:1]]:
+            # only what names a type of picture is replaced: "case 12.3" has no suffix
+            bare = path.stem if path.suffix.lower() in (".png", ".tif", ".tiff") else path.name
+            dialog.selectFile(f"{bare}.{suffix}")
+
+    dialog.filterSelected.connect(follow)
     dialog.fileSelected.connect(lambda name: chosen(Path(name)))
     open_dialog(dialog)
