@@ -67,9 +67,11 @@ def run(args: Sequence[str]) -> int:
         return _complain(str(error), 2)
     except (KeyboardInterrupt, CancelledError, typer.Abort):
         return _complain("Interrupted.", 130)
-    except BrokenPipeError:
-        # `focusviewer models | head` closes our stdout early; silence the flush at exit too.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    except (BrokenPipeError, SystemExit) as error:
+        # `focusviewer models | head` closes our stdout early, which typer makes an exit with 1.
+        if not isinstance(error if isinstance(error, OSError) else error.__context__, BrokenPipeError):
+            raise
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - silences the flush at exit too
         return 0
     except Exception as error:
         if _is_usage_error(error):

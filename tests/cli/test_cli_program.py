@@ -144,3 +144,12 @@ def test_names_outside_the_encoding_of_the_terminal_are_no_error(picture: Path, 
         done = subprocess.run([*arguments, *options], env=environment, capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout.decode(encoding))["path"] == str(picture)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(picture: Path) -> None:
+    arguments = [sys.executable, "-m", "focusviewer", "info", str(picture)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 0
