@@ -144,6 +144,8 @@ def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) ->
         f"windows:      {document['tissue_windows']} with tissue of {document['windows']}",
         f"time:         {document['seconds']:.1f} s, of which decoding {document['decode_seconds']:.1f} s",
     ]
+    if document["unreadable_windows"]:
+        lines.append(f"unreadable:   {document['unreadable_windows']} windows with tissue could not be decoded")
     if out is not None:
         lines.append(f"written to:   {out}")
     return "\n".join([f"model:        {document['model']}", *lines])

@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,16 @@ def test_a_slide_too_large_for_one_score_is_referred_to_the_map(
     outcome = command("score", picture, "--model", "mlv")
     assert outcome.code == 2
     assert f"heatmap '{picture}'" in outcome.err
+
+
+def test_parts_that_could_not_be_read_are_told(
+    command: Command, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from focusviewer.focus import map_slide
+
+    def damaged(*arguments: object, **options: object) -> object:
+        return replace(map_slide(*arguments, **options), unreadable=7)  # type: ignore[arg-type]
+
+    assert "unreadable" not in command("heatmap", picture, "--model", "mlv").out
+    monkeypatch.setattr("focusviewer.focus.map_slide", damaged)
+    assert "7 windows with tissue could not be decoded" in command("heatmap", picture, "--model", "mlv").out
