@@ -17,6 +17,8 @@ from focusviewer.slides import Slide
 
 _ARRAYS = ("blur", "x", "y")
 _FORMAT = 1
+"""Of the file and of what the engine makes: raise it when grid, tissue mask or scaling change, and cached maps are made
+anew (a model has a version of its own)."""
 
 
 def save_map(focus_map: FocusMap, path: Path) -> None:
