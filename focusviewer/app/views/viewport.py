@@ -23,14 +23,14 @@ from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.paint_stats import PaintStats
 from focusviewer.app.models.view import View, snap_scale, step_scale
+from focusviewer.app.models.wishes import TileRange, seen_tiles, wish_list
 from focusviewer.app.views.layers import Badge, HeatmapLayer, MarkLayer, Minimap, PatchLayer, ScaleBar, TileLayer
-from focusviewer.slides import TileKey, visible_tiles
+from focusviewer.slides import TileKey
 
 REST_MS = 150
 FAST_PIXELS = 5_000_000  # larger viewports scale roughly while moving and smoothly at rest
 INERTIA_MS = 16
 NOTCH = 120.0
-PREFETCH_MARGIN = 1
 
 
 class Viewport(QWidget):
@@ -68,7 +68,7 @@ class Viewport(QWidget):
         self.is_complete = False
         self.painted = False
         self._keys: list[TileKey] = []
-        self._range: tuple[int, ...] = ()
+        self._range: TileRange | None = None
         self._moving = False
         self._drag: QPointF | None = None
         self._on_map = False
@@ -113,7 +113,7 @@ class Viewport(QWidget):
         self.patch.clear()
         self.tile_layer.previous_plane = None
         self._inertia_timer.stop()
-        self._range = ()
+        self._range = None
         if document is not None:
             document.view.resize(*self._screen_size())
             if document.fresh:
@@ -197,34 +197,17 @@ class Viewport(QWidget):
     # --- tiles ---------------------------------------------------------------------------------------------
 
     def _request(self) -> None:
-        if self.document is None:
+        document = self.document
+        if document is None:
             self._keys = []
             return
-        view, pyramid = self.document.view, self.document.pyramid
-        zoom = pyramid.zoom_for(view.scale)
-        rect = x0, y0, x1, y1 = view.rect()
-        step = pyramid.tile_px * 2**zoom
-        first, last = (math.floor(x0 / step), math.floor(y0 / step)), (math.ceil(x1 / step), math.ceil(y1 / step))
-        cells = (zoom, view.plane, *first, *last)
-        if cells == self._range:
+        wanted = TileRange.of(document)
+        if wanted == self._range:
             return
-        self._range = cells
-        self._keys = visible_tiles(pyramid, *rect, zoom, view.plane)
-        self.tiles.request(pyramid, self._wish_list(zoom))
-
-    def _wish_list(self, zoom: int) -> list[TileKey]:
-        """Most urgent first: the coarsest tile, what is visible, the planes beside it, the ring around it."""
-        assert self.document is not None
-        document, view = self.document, self.document.view
-        pyramid, rect = document.pyramid, view.rect()
-        wishes = [self.tiles.top_key(pyramid, view.plane), *self._keys]
-        for plane in (view.plane - 1, view.plane + 1):
-            if 0 <= plane < len(document.planes_um):
-                wishes += visible_tiles(pyramid, *rect, zoom, plane)
-        wishes += visible_tiles(pyramid, *rect, zoom, view.plane, margin=PREFETCH_MARGIN)
-        if zoom + 1 < pyramid.n_zooms:
-            wishes += visible_tiles(pyramid, *rect, zoom + 1, view.plane, margin=PREFETCH_MARGIN)
-        return list(dict.fromkeys(wishes))
+        self._range = wanted
+        self._keys = seen_tiles(document, wanted.zoom)
+        top = self.tiles.top_key(document.pyramid, wanted.plane)
+        self.tiles.request(document.pyramid, wish_list(document, wanted.zoom, top, self._keys))
 
     @Slot(object)
     def _tile_arrived(self, key: TileKey) -> None:
