@@ -211,8 +211,8 @@ class HeatmapController(QObject):
         layer.image, layer.rect = picture.image, picture.rect
         layer.opacity, layer.visible = self._style.opacity, self._style.visible
         absolute = picture.focus_map.absolute
-        seconds = 0.0 if self.is_running else picture.focus_map.seconds
         stopped = picture.focus_map is self._unfinished and not self.is_running
+        seconds = 0.0 if self.is_running or stopped else picture.focus_map.seconds
         self.panel.show_reading(picture.reading, absolute, picture.histogram, seconds, stopped=stopped)
         self._viewport.update()
         if not self.is_running:
