@@ -61,7 +61,7 @@ class SlowTissue(FakeSlide):
 
 
 def test_the_event_loop_never_stops_while_tiles_are_slow_and_a_map_is_made(window, slides, open_in, qtbot) -> None:
-    slides["slow.svs"] = SlowTissue("slow.svs", (12000, 9000))
+    slides["slow.svs"] = SlowTissue("slow.svs", (24000, 18000))  # the map lasts for all rounds
     open_in(window, "slow.svs")
     slides["slow.svs"].delay = 0.5
     window.heatmap.maker = make_map
