@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from uuid import uuid4
 
 import platformdirs
 
@@ -78,7 +79,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         If the folder does not exist or cannot be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)

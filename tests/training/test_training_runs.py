@@ -29,12 +29,14 @@ def test_training_focus_writes_weights_cards_and_a_log(tiny_data: Path, tmp_path
 
 
 def test_training_refocus_writes_weights_the_engine_can_use(tiny_data: Path, tmp_path: Path) -> None:
-    config = RefocusConfig(minutes=0.03, batch=2, pool=8, width=8, validation=8)
+    config = RefocusConfig(minutes=0.03, batch=2, pool=8, width=8, validation=8, judged_fields=1)
     path = train_refocus(tiny_data, tmp_path / "out", config)
     engine = FastRefocuser(path)
     image = np.full((64, 64, 3), 200, np.uint8)
     assert engine.encode([image], 0.25).blur_um.shape == (64, 64)
-    assert "Limits" in path.with_suffix(".md").read_text()
+    card = path.with_suffix(".md").read_text()
+    assert "| 1.5 um | 0.002 |" in card
+    assert "Limits" in card
 
 
 def test_a_missing_data_folder_is_a_clear_message(tmp_path: Path) -> None:
