@@ -87,14 +87,18 @@ def augment(batch: Tensor, generator: torch.Generator) -> Tensor:
     return batch.flip(3) if bool(torch.randint(2, (1,), generator=generator)) else batch
 
 
-def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Write a safetensors file; returns the first 12 hex digits of its SHA-256."""
+def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file."""
     from safetensors.torch import save
 
     data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata))
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def file_digest(path: Path) -> str:
+    """First 12 hex digits of a file's SHA-256, as model cards name weights."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def hardware() -> str:

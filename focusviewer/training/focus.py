@@ -9,18 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from focusviewer.files import cache_dir
 from focusviewer.focus.base import LEVEL_UM
-from focusviewer.focus.focuslitenn import FocusLiteNNModule
+from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
 from focusviewer.training.common import (
     Budget,
     TrainingLog,
     augment,
     cosine,
     data_folder,
+    file_digest,
     hardware,
-    save_weights,
     write_card,
 )
+from focusviewer.training.evaluation import evaluate_focus_simulated
 from focusviewer.training.phantoms import phantom_crops
 from focusviewer.training.simulator import DefocusSimulator
 from focusviewer.training.sources import load_sources, sharp_crops
@@ -43,6 +45,7 @@ class FocusConfig:
     learning_rate: float = 1e-2
     kernels: tuple[int, ...] = (1, 2, 10)
     validation_batches: int = 24
+    judged_seeds: tuple[int, ...] = (901, 902)  # simulated slides for the model card
 
 
 class DefocusBatches:
@@ -166,31 +169,25 @@ def train_focus(data: Path | None, out: Path, config: FocusConfig | None = None)
     train = sharp_crops(load_sources(folder, "train"), 256)
     held_out = sharp_crops(load_sources(folder, "validation"), 256)
     log = TrainingLog(out / "focuslitenn.csv")
-    tensors: dict[int, dict[str, Tensor]] = {kernels: {} for kernels in config.kernels}
+    trained: dict[int, dict[float, FocusLiteNNModule]] = {kernels: {} for kernels in config.kernels}
     results = {}
     for mpp in SCALES:
         models, results[mpp] = _train_scale(mpp, train, held_out, config, log)
         for kernels, model in models.items():
-            tensors[kernels] |= model.export_state(f"mpp{mpp:g}/")
+            trained[kernels][mpp] = model
     written = {}
     for kernels in config.kernels:
-        name = f"focuslitenn-{kernels}"
-        path = out / f"{name}.safetensors"
-        digest = save_weights(path, tensors[kernels], {"model": name, "unit": "focus levels of 0.25 um"})
-        _write_card(path, name, kernels, config, results, (len(train), len(held_out)), digest)
-        written[name] = path
+        path = out / f"focuslitenn-{kernels}.safetensors"
+        save_weights(path, trained[kernels])
+        write_focus_card(path, kernels, config, results, (len(train), len(held_out)))
+        written[path.stem] = path
     return written
 
 
-def _write_card(
-    path: Path,
-    name: str,
-    kernels: int,
-    config: FocusConfig,
-    results: dict[float, dict[str, float]],
-    crops: tuple[int, int],
-    digest: str,
+def write_focus_card(
+    path: Path, kernels: int, config: FocusConfig, results: dict[float, dict[str, float]], crops: tuple[int, int]
 ) -> None:
+    """Judge a trained model on simulated slides and write its model card beside the weights."""
     facts = {
         "Model": f"FocusLiteNN, {kernels} kernel(s) of 7x7x3, stride 5, one set of weights for each scale",
         "Output": "focus levels of 0.25 um, larger is blurrier",
@@ -201,16 +198,23 @@ def _write_card(
         "Command": f"focusviewer train focus --minutes {config.minutes:g} --seed {config.seed}",
         "Hardware, time": f"{hardware()}; {config.minutes:g} min per scale for all kernel counts together, "
         "plus making the crops",
-        "Weights": f"SHA-256 begins {digest}",
+        "Weights": f"SHA-256 begins {file_digest(path)}",
     }
     rows = [
         f"| {mpp:g} um/px | {r[f'srcc{kernels}']:.3f} | {r[f'mae_um{kernels}']:.2f} um | {r['steps']:.0f} |"
         for mpp, r in results.items()
     ]
-    figures = "Held-out images, simulated defocus:\n\n| scale | SRCC | mean error | steps |\n|---|---|---|---|\n"
+    figures = (
+        "Crops of held-out images, simulated defocus:\n\n| scale | SRCC | mean error | steps |\n|---|---|---|---|\n"
+    )
+    judged = evaluate_focus_simulated(FocusLiteNN(path.stem, path), cache_dir(), config.judged_seeds)
+    slides = (
+        "\n\nWhole simulated slides of phantoms not trained on:\n\n| slide | tissue windows | SRCC |\n|---|---|---|\n"
+    )
+    slides += "\n".join(f"| {row['slide']} | {row['tissue_windows']} | {row['srcc']:.3f} |" for row in judged)
     limits = (
         "Trained on simulated defocus of stained sections. The order of scores transfers to real focal stacks; their "
         "absolute scale does not without calibration (other magnifications and soft optics read higher at best "
         "focus). Not for fluorescence. Research use only."
     )
-    write_card(path.with_suffix(".md"), name, facts, figures + "\n".join(rows), limits)
+    write_card(path.with_suffix(".md"), path.stem, facts, figures + "\n".join(rows) + slides, limits)

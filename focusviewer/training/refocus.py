@@ -26,6 +26,7 @@ from focusviewer.training.common import (
     augment,
     cosine,
     data_folder,
+    file_digest,
     hardware,
     save_weights,
     write_card,
@@ -198,12 +199,12 @@ def train_refocus(data: Path | None, out: Path, config: RefocusConfig | None = N
     assert best is not None
     path = out / "fast.safetensors"
     metadata = {"model": "fast", "hypotheses": str(len(HYPOTHESES)), "width": str(config.width)}
-    digest = save_weights(path, best[1], metadata)
-    write_engine_card(path, folder, config, len(crops), digest)
+    save_weights(path, best[1], metadata)
+    write_engine_card(path, folder, config, len(crops))
     return path
 
 
-def write_engine_card(path: Path, data_dir: Path, config: RefocusConfig, crops: int, digest: str) -> None:
+def write_engine_card(path: Path, data_dir: Path, config: RefocusConfig, crops: int) -> None:
     """Judge the whole engine (selector, operators, guards) on held-out images and write its model card."""
     facts = {
         "Model": f"selector over {len(HYPOTHESES)} physical operators, {config.width} channels, quarter resolution",
@@ -213,7 +214,7 @@ def write_engine_card(path: Path, data_dir: Path, config: RefocusConfig, crops: 
         "Split": f"by image; the figures are of {config.judged_fields} fields of held-out images",
         "Command": f"focusviewer train refocus --minutes {config.minutes:g} --seed {config.seed}",
         "Hardware, time": f"{hardware()}; {config.minutes:g} min plus making the crops",
-        "Weights": f"SHA-256 begins {digest}",
+        "Weights": f"SHA-256 begins {file_digest(path)}",
     }
     rows = refocus_simulated_table(FastRefocuser(path), data_dir, config.judged_fields)
     text = (

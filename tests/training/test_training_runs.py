@@ -15,7 +15,9 @@ pytestmark = pytest.mark.usefixtures("_fast_bank")
 
 
 def test_training_focus_writes_weights_cards_and_a_log(tiny_data: Path, tmp_path: Path) -> None:
-    config = FocusConfig(minutes=0.02, batch=4, pool=8, phantoms=4, kernels=(1, 2), validation_batches=2)
+    config = FocusConfig(
+        minutes=0.02, batch=4, pool=8, phantoms=4, kernels=(1, 2), validation_batches=2, judged_seeds=()
+    )
     written = train_focus(tiny_data, tmp_path / "out", config)
     assert set(written) == {"focuslitenn-1", "focuslitenn-2"}
     tensors = load_file(written["focuslitenn-2"])
