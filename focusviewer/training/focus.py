@@ -29,7 +29,6 @@ from focusviewer.training.sources import load_sources, sharp_crops
 
 CROP_PX = 237  # a 235 px window and the pixel around it that the padding of 1 looks at
 MAX_Z_UM = 5.0
-NEAR_FOCUS = 1.4  # exponent of the random defocus: more of it near focus, where slides are and where telling is hard
 SCALES = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}  # um per pixel: numerical apertures that scan at it
 
 
@@ -37,11 +36,11 @@ SCALES = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}  # um per pixel: numerical apertur
 class FocusConfig:
     """Settings of one training; ``minutes`` is per scale, and all kernel counts learn from the same batches."""
 
-    minutes: float = 6.5
+    minutes: float = 8.0
     seed: int = 20
-    batch: int = 48
-    pool: int = 4800  # simulated crops of real patches, made once per scale: making one costs ten times a step on it
-    phantoms: int = 7500  # crops of phantom sections
+    batch: int = 32
+    pool: int = 6000  # simulated crops of real patches, made once per scale: making one costs ten times a step on it
+    phantoms: int = 5000  # crops of phantom sections
     learning_rate: float = 1e-2
     kernels: tuple[int, ...] = (1, 2, 10)
     validation_batches: int = 24
@@ -62,7 +61,7 @@ class DefocusBatches:
         sharp = torch.from_numpy(self.crops[pick.numpy()]).permute(0, 3, 1, 2).float() / 255
         sharp = augment(sharp, generator)
         uniform = torch.rand(count, generator=generator)
-        z_um = torch.where(uniform < 0.12, 0.0, torch.rand(count, generator=generator) ** NEAR_FOCUS * MAX_Z_UM)
+        z_um = torch.where(uniform < 0.12, 0.0, torch.rand(count, generator=generator) * MAX_Z_UM)
         sign = torch.randint(0, 2, (count,), generator=generator) * 2 - 1
         draw = self.simulator.draw(count)
         light = self.simulator.tone(sharp, draw)
@@ -78,7 +77,7 @@ class Pool:
     def __init__(self, batches: DefocusBatches, config: FocusConfig) -> None:
         real = -(-config.pool // config.batch) * config.batch
         crops, distances = phantom_crops(
-            config.phantoms, CROP_PX, batches.mpp, SCALES[batches.mpp], (MAX_Z_UM, NEAR_FOCUS), batches.seed
+            config.phantoms, CROP_PX, batches.mpp, SCALES[batches.mpp], MAX_Z_UM, batches.seed
         )
         self.images = torch.empty((real + len(crops), 3, CROP_PX, CROP_PX), dtype=torch.uint8)
         self.levels = torch.cat([torch.empty(real), distances / LEVEL_UM])

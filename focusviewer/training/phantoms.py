@@ -19,7 +19,7 @@ KINDS = ("mixed", "mixed", "gland", "stroma", "tumour", "inflamed", "fat")
 
 
 def phantom_crops(
-    count: int, crop_px: int, mpp: float, na_range: tuple[float, float], z_um: tuple[float, float], seed: int
+    count: int, crop_px: int, mpp: float, na_range: tuple[float, float], max_z_um: float, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Crops of phantom sections at random focus, as a scanner would store them.
 
@@ -34,14 +34,10 @@ def phantom_crops(
     na_range : (low, high)
         Numerical apertures to draw from.
 
-    z_um : (maximum, exponent)
-        Distances from focus are ``maximum * u ** exponent`` for uniform ``u``; 12 % are 0.
-
     Returns
     -------
     uint8 (N, 3, crop_px, crop_px) and the distance of the focal plane from the middle of the section in um, (N,).
     """
-    max_z_um, near_focus = z_um
     rng = np.random.default_rng(seed)
     simulator = DefocusSimulator(seed, na_range, max_noise=0.012)
     images: list[Tensor] = []
@@ -60,11 +56,11 @@ def phantom_crops(
         )
         middle = float(section.z_um.mean())
         for _ in range(PLANES_PER_SECTION):
-            distance = 0.0 if rng.random() < 0.12 else float(max_z_um * rng.random() ** near_focus)
-            light = image_section(section, middle + float(rng.choice([-1, 1])) * distance, _optics(rng, na_range))
+            z_um = 0.0 if rng.random() < 0.12 else float(rng.uniform(0, max_z_um))
+            light = image_section(section, middle + float(rng.choice([-1, 1])) * z_um, _optics(rng, na_range))
             crops = _record(_tissue_crops(light, crop_px, rng), simulator)
             images.append(crops)
-            distances.append(torch.full((len(crops),), distance))
+            distances.append(torch.full((len(crops),), z_um))
             made += len(crops)
         if made >= count:
             break
