@@ -12,6 +12,7 @@ from focusviewer.refocus import get_engine
 from focusviewer.training.evaluation import (
     RealStack,
     evaluate_focus,
+    evaluate_focus_simulated,
     evaluate_refocus_real,
     evaluate_refocus_simulated,
     real_stacks,
@@ -45,3 +46,9 @@ def test_refocusing_gains_on_held_out_fields_and_keeps_sharp_ones(data_dir: Path
     gain = {row["z_um"]: row["psnr_auto"] - row["psnr_before"] for row in rows}
     assert np.mean([gain[z] for z in (1.0, 1.5, 2.0)]) >= 2.0
     assert rows[0]["psnr_knob"] == rows[0]["psnr_before"]
+
+
+def test_a_map_follows_the_truth_of_a_simulated_slide(tmp_path: Path) -> None:
+    rows = evaluate_focus_simulated(get_model("focuslitenn-10"), tmp_path, seeds=(901,))
+    assert rows[0]["tissue_windows"] > 500
+    assert rows[0]["srcc"] > 0.7
