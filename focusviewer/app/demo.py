@@ -104,6 +104,8 @@ class Demo:
         self._picture("overview.png")
 
     def _map(self) -> None:
+        from focusviewer.focus.truth import correlation_with_truth
+
         window = self.window
         made: list[FocusMap] = []
         window.heatmap.finished.connect(made.append)
@@ -115,7 +117,7 @@ class Demo:
         self.facts["heatmap_made_s"] = round(focus_map.seconds, 2)  # also when it came from the cache
         self.facts["heatmap_model"] = focus_map.model
         self.facts["heatmap_windows"] = int(focus_map.tissue.sum())
-        self.facts["heatmap_srcc"] = round(score_against_truth(focus_map, self.truth), 4)
+        self.facts["heatmap_srcc"] = round(correlation_with_truth(focus_map, self.truth), 4)
         self._until(lambda: not window.jobs.running("worst"), "the worst regions")
         self._rest(0.4)
         self._picture("heatmap.png")
@@ -184,30 +186,6 @@ def _tell_terminal(job: Job) -> None:
     if job.kind == "demo" and sys.stderr.isatty():
         end = "\n" if job.fraction >= 1 else ""
         print(f"\r{job.title}: {100 * job.fraction:3.0f} %", end=end, file=sys.stderr, flush=True)
-
-
-def score_against_truth(focus_map: FocusMap, truth: dict[str, FloatMap]) -> float:
-    """Spearman correlation of a map with the true |z| of its tissue windows (the mean over each window)."""
-    from scipy.stats import spearmanr
-
-    half = focus_map.window_px / 2
-    rows, cols = np.nonzero(focus_map.tissue)
-    true = [
-        float(np.mean(_inside(truth, float(focus_map.x[col]), float(focus_map.y[row]), half)))
-        for row, col in zip(rows, cols, strict=True)
-    ]
-    return float(spearmanr(focus_map.blur[rows, cols], true).statistic)
-
-
-def _inside(truth: dict[str, FloatMap], x: float, y: float, half: float) -> FloatMap:
-    """True |z| of the grid points inside a window, or of the nearest one."""
-    left, right = np.searchsorted(truth["x"], (x - half, x + half))
-    top, bottom = np.searchsorted(truth["y"], (y - half, y + half))
-    part = np.abs(truth["z_um"][top:bottom, left:right])
-    if part.size:
-        return part
-    col, row = int(np.argmin(np.abs(truth["x"] - x))), int(np.argmin(np.abs(truth["y"] - y)))
-    return np.abs(truth["z_um"][row : row + 1, col : col + 1])
 
 
 def blurred_place(truth: dict[str, FloatMap], z_um: float, reach: int = 8) -> tuple[float, float]:

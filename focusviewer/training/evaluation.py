@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import UserError
-from focusviewer.focus.base import FocusMap, FocusModel
+from focusviewer.focus.base import FocusModel
 from focusviewer.refocus.base import Refocuser
 
 RGB = npt.NDArray[np.uint8]
@@ -226,24 +226,6 @@ def refocus_simulated_table(engine: Refocuser, data_dir: Path, fields: int = 24)
     return [row for noise in (0.002, 0.006) for row in evaluate_refocus_simulated(engine, crops, depths, noise, seed=1)]
 
 
-def correlation_with_truth(focus_map: FocusMap, truth: Path) -> float:
-    """Spearman correlation of a map with the true |defocus|, over the windows that hold tissue.
-
-    Parameters
-    ----------
-    truth : Path
-        npz beside a simulated slide: ``z_um`` (rows, cols) with the level-0 centres ``x`` and ``y``.
-    """
-    from scipy.interpolate import RegularGridInterpolator
-    from scipy.stats import spearmanr
-
-    with np.load(truth, allow_pickle=False) as file:
-        lookup = RegularGridInterpolator((file["y"], file["x"]), file["z_um"], bounds_error=False, fill_value=None)
-    rows, cols = np.nonzero(focus_map.tissue)
-    true = lookup(np.stack([focus_map.y[rows], focus_map.x[cols]], axis=1))
-    return float(spearmanr(focus_map.blur[rows, cols], true).statistic)
-
-
 def evaluate_focus_simulated(
     model: FocusModel, folder: Path, seeds: tuple[int, ...] = (901, 902)
 ) -> list[dict[str, Any]]:
@@ -259,6 +241,7 @@ def evaluate_focus_simulated(
     One row a slide and stain: tissue windows and the Spearman correlation with the true |z|.
     """
     from focusviewer.focus import map_slide
+    from focusviewer.focus.truth import correlation_with_truth
     from focusviewer.optics.demo_slide import VERSION, truth_path, write_simulated_slide
     from focusviewer.slides import open_slide
 
@@ -270,12 +253,14 @@ def evaluate_focus_simulated(
             truth = write_simulated_slide(path, seed=seed, width=6000, height=5000, blur="mixed", stain=stain)
         with open_slide(path) as slide:
             focus_map = map_slide(slide, model)
+        with np.load(truth, allow_pickle=False) as file:
+            known = dict(file)
         rows.append(
             {
                 "slide": path.name,
                 "model": model.name,
                 "tissue_windows": int(focus_map.tissue.sum()),
-                "srcc": round(correlation_with_truth(focus_map, truth), 4),
+                "srcc": round(correlation_with_truth(focus_map, known), 4),
             }
         )
     return rows

@@ -10,10 +10,11 @@ from app_fakes import FakeSlide, fake_map
 from PIL import Image
 
 from focusviewer.app import measure_pan
-from focusviewer.app.demo import blurred_place, score_against_truth
+from focusviewer.app.demo import blurred_place
 from focusviewer.app.program import run_view
 from focusviewer.app.waiting import wait_until
 from focusviewer.errors import UserError
+from focusviewer.focus.truth import correlation_with_truth
 
 FRAME_MS = 16
 
@@ -30,9 +31,9 @@ def truth() -> dict[str, np.ndarray]:
 def test_a_map_that_follows_the_truth_scores_high_and_a_reversed_one_low(truth) -> None:
     focus_map = fake_map(FakeSlide())
     truth["z_um"][-22:, :22] = 0.2
-    assert score_against_truth(focus_map, truth) > 0.9
+    assert correlation_with_truth(focus_map, truth) > 0.9
     truth["z_um"] = truth["z_um"][:, ::-1]
-    assert score_against_truth(focus_map, truth) < -0.9
+    assert correlation_with_truth(focus_map, truth) < -0.9
 
 
 def test_the_demonstration_refocuses_where_the_slide_is_evenly_off(truth) -> None:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading, blur_text, region_text
 from focusviewer.app.views.theme import bind_icon
-from focusviewer.app.views.widgets import HistogramView, button, hint, panel_layout, row
+from focusviewer.app.views.widgets import HistogramView, button, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import LEVEL_UM, ModelEntry
 
 
@@ -127,18 +127,8 @@ class HeatmapPanel(QWidget):
         """Fill the lists; models whose weights are missing cannot be chosen."""
         for box in (self.model, self.lut):
             box.blockSignals(True)
-            box.clear()
-        for entry in entries:
-            self.model.addItem(entry.name, entry.name)
-            index = self.model.count() - 1
-            self.model.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
-            if not entry.available:
-                item = self.model.model().item(index)  # type: ignore[attr-defined]
-                item.setEnabled(False)
-                item.setText(f"{entry.name} (no weights)")
-        usable = {entry.name for entry in entries if entry.available}
-        wanted = self._style.model if self._style.model in usable else default
-        self.model.setCurrentIndex(max(0, self.model.findData(wanted)))
+        fill_choices(self.model, entries, self._style.model, default)
+        self.lut.clear()
         self.lut.addItems(list(luts))
         self.lut.setCurrentIndex(max(0, self.lut.findText(self._style.lut)))
         for box in (self.model, self.lut):

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from focusviewer.app.models.refocus import z_range
-from focusviewer.app.views.widgets import FocusSlider, button, hint, panel_layout, row
+from focusviewer.app.views.widgets import FocusSlider, button, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import ModelEntry
 
 
@@ -95,17 +95,7 @@ class RefocusPanel(QWidget):
     def set_engines(self, entries: list[ModelEntry], wanted: str, default: str) -> None:
         """Fill the list of engines; those whose weights are missing cannot be chosen."""
         self.engine.blockSignals(True)
-        self.engine.clear()
-        for entry in entries:
-            self.engine.addItem(entry.name, entry.name)
-            index = self.engine.count() - 1
-            self.engine.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
-            if not entry.available:
-                item = self.engine.model().item(index)  # type: ignore[attr-defined]
-                item.setEnabled(False)
-                item.setText(f"{entry.name} (no weights)")
-        usable = {entry.name for entry in entries if entry.available}
-        self.engine.setCurrentIndex(max(0, self.engine.findData(wanted if wanted in usable else default)))
+        fill_choices(self.engine, entries, wanted, default)
         self.engine.blockSignals(False)
 
     def set_planes(self, planes_um: tuple[float, ...], home_um: float) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -21,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.models.heatmap import Histogram
 from focusviewer.app.views.theme import bind_icon
+from focusviewer.focus.base import ModelEntry
 
 
 def row(*items: QWidget | int, spacing: int = 6) -> QHBoxLayout:
@@ -242,3 +246,18 @@ class HistogramView(QWidget):
         part = min(max((event.position().x() - plot.x()) / plot.width(), 0.0), 1.0)
         low, high = float(self._data.edges[0]), float(self._data.edges[-1])
         self.threshold_moved.emit(low + part * (high - low))
+
+
+def fill_choices(box: QComboBox, entries: Sequence[ModelEntry], wanted: str, default: str) -> None:
+    """List models or engines; those whose weights are missing cannot be chosen, and ``wanted`` only if it can."""
+    box.clear()
+    for entry in entries:
+        box.addItem(entry.name, entry.name)
+        index = box.count() - 1
+        box.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
+        if not entry.available:
+            item = box.model().item(index)  # type: ignore[attr-defined]
+            item.setEnabled(False)
+            item.setText(f"{entry.name} (no weights)")
+    usable = {entry.name for entry in entries if entry.available}
+    box.setCurrentIndex(max(0, box.findData(wanted if wanted in usable else default)))
