@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,24 @@ SAME_SCALE = 1.15
 
 @dataclass(frozen=True)
 class ScoreGrid:
-    """Scores of the full windows of an image: window (r, c) covers ``stride * r .. + window`` pixels."""
+    """Scores of the full windows of an image: window (r, c) covers ``stride * r .. + window`` pixels.
+
+    Attributes
+    ----------
+    scores : float32 (rows, cols)
+        Blur per window.
+    uncertainty : float32 (rows, cols) or None
+        One standard deviation, in the unit of the scores; None when the model does not know it.
+    members, weights : mapping of member model to float32 (rows, cols)
+        Scores a fused model was made of, and how much each of them counted; empty for other models.
+    """
 
     scores: FloatMap
     window_px: int
     stride_px: int
+    uncertainty: FloatMap | None = None
+    members: Mapping[str, FloatMap] = field(default_factory=dict)
+    weights: Mapping[str, FloatMap] = field(default_factory=dict)
 
 
 class FocusModel(ABC):
@@ -155,7 +168,7 @@ class FocusMap:
     ----------
     blur : float32 (rows, cols)
         Score per window; focus levels of 0.25 um for absolute models; NaN where there is no tissue (or not yet
-        done, or not readable).
+        done, or not readable, or where nothing can be told).
     x, y : float32 (cols,), (rows,)
         Level-0 pixel of each window's centre.
     window_px, stride_px : float
@@ -164,6 +177,15 @@ class FocusMap:
         Pixel size of **level 0** in um that the map was made with.
     unreadable : int
         Windows with tissue whose pixels could not be decoded.
+    uncertainty : float32 (rows, cols) or None
+        One standard deviation in the unit of ``blur``, from models that know it.
+    members, weights : mapping of member model to float32 (rows, cols)
+        Scores a fused model was made of, in the members' own units, and how much each of them counted.
+    cannot_tell : bool (rows, cols) or None
+        Windows with something on them that no model may judge: pen, dust, the rim of a bubble or the coverslip, a
+        fold, nothing but fat or pale glass. ``blur`` is NaN there, so they are never called blurred.
+    calibration : str
+        Which calibration turned the scores into levels; empty when they are the model's own.
     """
 
     blur: FloatMap
@@ -179,18 +201,28 @@ class FocusMap:
     seconds: float = 0.0
     decode_seconds: float = 0.0
     unreadable: int = 0
+    uncertainty: FloatMap | None = None
+    members: Mapping[str, FloatMap] = field(default_factory=dict)
+    weights: Mapping[str, FloatMap] = field(default_factory=dict)
+    cannot_tell: npt.NDArray[np.bool_] | None = None
+    calibration: str = ""
 
     @property
     def tissue(self) -> npt.NDArray[np.bool_]:
-        """Windows that hold tissue."""
+        """Windows that hold tissue and a score."""
         return np.isfinite(self.blur)
 
     def at(self, x_px: float, y_px: float) -> float:
         """Blur at a level-0 pixel: the nearest window's, NaN outside the grid."""
+        nearest = self.window_at(x_px, y_px)
+        return float("nan") if nearest is None else float(self.blur[nearest])
+
+    def window_at(self, x_px: float, y_px: float) -> tuple[int, int] | None:
+        """Row and column of the window nearest to a level-0 pixel; None outside the grid."""
         if not self.blur.size:
-            return float("nan")
+            return None
         col = int(np.argmin(np.abs(self.x - x_px)))
         row = int(np.argmin(np.abs(self.y - y_px)))
         if max(abs(self.x[col] - x_px), abs(self.y[row] - y_px)) > max(self.window_px, self.stride_px):
-            return float("nan")
-        return float(self.blur[row, col])
+            return None
+        return row, col

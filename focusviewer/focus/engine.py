@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
-from focusviewer.focus.base import FocusMap, FocusModel
+from focusviewer.focus.base import FloatMap, FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.grid import Block, WindowGrid, blocks
 from focusviewer.focus.resample import read_scaled
 from focusviewer.focus.tissue import TissueMask, tissue_mask
 from focusviewer.slides import Slide
 
 OnProgress = Callable[[float, FocusMap], None]
+Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
 
 MIN_TISSUE = 0.2
 """Part of a window that must be tissue for it to be scored."""
@@ -133,6 +134,7 @@ class _Job:
             mpp=mpp,
             plane=plane,
         )
+        self.layers: dict[Layer, FloatMap] = {("blur", ""): self.map.blur}
 
     def run(self, wanted: npt.NDArray[np.bool_]) -> None:
         """Score the wanted windows of the part, and wait for it."""
@@ -172,14 +174,22 @@ class _Job:
         seconds = time.perf_counter() - began
         _check(self.cancel)
         working_mpp = None if self.map.mpp is None else self.map.mpp * self.grid.scale
-        scores = self.model.score_with_halo(pixels, working_mpp).scores
+        found = self.model.score_with_halo(pixels, working_mpp)
+        scores = found.scores
         if self.model.absolute:  # a distance: what looks sharper than the training's sharpest is in focus
             scores = np.maximum(scores, 0.0)
         wanted = self.wanted[block.slices]
         with self.lock:
             self.read_seconds += seconds
-            self.map.blur[block.slices][wanted] = scores[wanted]
+            for name, values in _layers(replace(found, scores=scores)):
+                self.layer(name)[block.slices][wanted] = values[wanted]
             self.done += int(wanted.sum())
+
+    def layer(self, name: Layer) -> FloatMap:
+        """The whole map that a layer of scores goes into; made when first asked for."""
+        if name not in self.layers:
+            self.layers[name] = np.full(self.wanted.shape, np.nan, np.float32)
+        return self.layers[name]
 
     def fail(self, block: Block, error: SlideError) -> None:
         """Put the halves of an unreadable block back, or give up on it."""
@@ -209,13 +219,26 @@ class _Job:
 
     def result(self) -> FocusMap:
         """The map so far, as a copy of its own."""
+        copies = {name: values.copy() for name, values in self.layers.items()}
         return replace(
             self.map,
-            blur=self.map.blur.copy(),
+            blur=copies["blur", ""],
+            uncertainty=copies.get(("uncertainty", "")),
+            members={member: values for (kind, member), values in copies.items() if kind == "members"},
+            weights={member: values for (kind, member), values in copies.items() if kind == "weights"},
             seconds=time.perf_counter() - self.started,
             decode_seconds=self.read_seconds / self.threads,
             unreadable=self.failed,
         )
+
+
+def _layers(grid: ScoreGrid) -> Iterator[tuple[Layer, FloatMap]]:
+    """Everything a model says of a block, by the layer of the map it goes into."""
+    yield ("blur", ""), grid.scores
+    if grid.uncertainty is not None:
+        yield ("uncertainty", ""), grid.uncertainty
+    yield from ((("members", member), values) for member, values in grid.members.items())
+    yield from ((("weights", member), values) for member, values in grid.weights.items())
 
 
 def _check(cancel: threading.Event | None) -> None:

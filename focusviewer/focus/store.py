@@ -16,24 +16,30 @@ from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.slides import Slide
 
 _ARRAYS = ("blur", "x", "y")
+_OPTIONAL = ("uncertainty", "cannot_tell")
+_GROUPS = ("members", "weights")  # one array for each member model, as "members/<name>"
 _FORMAT = 1
 """Of the file and of what the engine makes: raise it when grid, tissue mask or scaling change, and cached maps are made
 anew (a model has a version of its own)."""
 
 
 def save_map(focus_map: FocusMap, path: Path) -> None:
-    """Write a map as .npz: ``blur``, ``x``, ``y``, and the rest as JSON under ``metadata``.
+    """Write a map as .npz: ``blur``, ``x``, ``y``, what else it has as arrays, and the rest as JSON in ``metadata``.
 
     Raises
     ------
     UserError
         If the file cannot be written.
     """
+    apart = {*_ARRAYS, *_OPTIONAL, *_GROUPS}
     described: dict[str, Any] = {
-        field.name: getattr(focus_map, field.name) for field in fields(FocusMap) if field.name not in _ARRAYS
+        field.name: getattr(focus_map, field.name) for field in fields(FocusMap) if field.name not in apart
     }
     text = json.dumps({"format": _FORMAT, **described})
     arrays = {name: getattr(focus_map, name) for name in _ARRAYS}
+    arrays |= {name: getattr(focus_map, name) for name in _OPTIONAL if getattr(focus_map, name) is not None}
+    for group in _GROUPS:
+        arrays |= {f"{group}/{member}": values for member, values in getattr(focus_map, group).items()}
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, metadata=np.array(text), **arrays)
 
@@ -49,7 +55,11 @@ def load_map(path: Path) -> FocusMap:
     try:
         with np.load(path, allow_pickle=False) as archive:
             described = json.loads(str(archive["metadata"]))
-            arrays = {name: np.asarray(archive[name], np.float32) for name in _ARRAYS}
+            arrays: dict[str, Any] = {name: np.asarray(archive[name], np.float32) for name in _ARRAYS}
+            arrays |= {name: archive[name] for name in _OPTIONAL if name in archive}
+            for group in _GROUPS:
+                kept = [name for name in archive.files if name.startswith(f"{group}/")]
+                arrays[group] = {name.partition("/")[2]: archive[name] for name in kept}
         known = {field.name for field in fields(FocusMap)}
         parts: dict[str, Any] = {**described, **arrays}
         result = FocusMap(**{key: value for key, value in parts.items() if key in known})

@@ -8,7 +8,7 @@ import pytest
 from focus_doubles import MemorySlide, blur, tissue_picture
 
 from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
-from focusviewer.focus import FocusMap, get_model, map_slide, tissue_mask
+from focusviewer.focus import FocusMap, FocusModel, ScoreGrid, get_model, map_slide, tissue_mask
 from focusviewer.focus.focuslitenn import FocusLiteNN
 from focusviewer.slides import RGB, Region
 
@@ -32,6 +32,29 @@ def test_blocks_give_the_scores_of_the_whole_image(model: FocusLiteNN, monkeypat
         monkeypatch.setattr("focusviewer.focus.grid._LEAST_WINDOWS", side)
         result = map_slide(MemorySlide(picture, mpp=0.25), model, threads=3)
         np.testing.assert_allclose(result.blur, whole, atol=1e-5)
+
+
+class _Fused(FocusModel):
+    """A model that also tells its doubt, its members' scores and their weights."""
+
+    name, window_px, stride_px = "fused", 64, 32
+
+    def score_windows(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
+        rows, cols = ((side - 64) // 32 + 1 for side in image.shape[:2])
+        starts = [[image[32 * r, 32 * c, 0] for c in range(cols)] for r in range(rows)]
+        scores = np.asarray(starts, np.float32)
+        return ScoreGrid(scores, 64, 32, scores / 10, {"a": scores + 1, "b": scores + 2}, {"a": scores * 0 + 0.75})
+
+
+def test_what_a_fused_model_tells_reaches_the_map_block_by_block(
+    slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("focusviewer.focus.grid.BLOCK_WINDOWS", 8)
+    result = map_slide(slide, _Fused())
+    assert result.uncertainty is not None and list(result.members) == ["a", "b"] and list(result.weights) == ["a"]
+    np.testing.assert_allclose(result.uncertainty, result.blur / 10)
+    np.testing.assert_allclose(result.members["b"], result.blur + 2)
+    np.testing.assert_array_equal(np.isfinite(result.weights["a"]), result.tissue)
 
 
 @pytest.mark.parametrize("name", ["focuslitenn", "mlv"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,36 @@ def test_maps_round_trip(tmp_path: Path) -> None:
     with np.load(path, allow_pickle=False) as archive:
         assert {"blur", "x", "y"} <= set(archive.files) and archive["blur"].dtype == np.float32
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_everything_a_fused_model_says_is_kept(tmp_path: Path) -> None:
+    original = replace(
+        make_map([[1.5, np.nan], [0, 7]]),
+        uncertainty=np.float32([[0.1, np.nan], [0.2, 0.3]]),
+        members={"mlv": np.float32([[1, 2], [3, 4]]), "gpc": np.zeros((2, 2), np.float32)},
+        weights={"mlv": np.full((2, 2), 0.75, np.float32)},
+        cannot_tell=np.array([[False, True], [False, False]]),
+        calibration="some scanner",
+    )
+    save_map(original, tmp_path / "map.npz")
+    found = load_map(tmp_path / "map.npz")
+    assert found.uncertainty is not None and found.cannot_tell is not None and found.cannot_tell.dtype == bool
+    np.testing.assert_array_equal(found.uncertainty, original.uncertainty)
+    np.testing.assert_array_equal(found.cannot_tell, original.cannot_tell)
+    assert list(found.members) == ["mlv", "gpc"] and list(found.weights) == ["mlv"]
+    np.testing.assert_array_equal(found.members["mlv"], original.members["mlv"])
+    assert found.calibration == "some scanner"
+
+
+def test_files_from_before_there_were_such_layers_still_load(tmp_path: Path) -> None:
+    described = {
+        "format": 1, "model": "mlv", "model_version": "1", "absolute": False, "window_px": 235.0, "stride_px": 130.0,
+        "mpp": 0.25, "plane": 0, "seconds": 1.0, "decode_seconds": 0.5, "unreadable": 0,
+    }  # fmt: skip
+    arrays = {"blur": np.ones((2, 3), np.float32), "x": np.zeros(3, np.float32), "y": np.zeros(2, np.float32)}
+    np.savez(tmp_path / "old.npz", metadata=np.array(json.dumps(described)), **arrays)
+    found = load_map(tmp_path / "old.npz")
+    assert found.blur.shape == (2, 3) and found.cannot_tell is None and not found.members
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
