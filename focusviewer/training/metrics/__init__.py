@@ -1,0 +1,34 @@
+"""Every figure of merit, implemented once: agreement of scores, likeness of images, and how sure we are of either.
+
+Plain arrays in, plain floats out; a figure that does not exist (the correlation of constant scores, say) is NaN.
+"""
+
+from focusviewer.training.metrics.agreement import krcc, mae, plcc, plcc_logistic, srcc
+from focusviewer.training.metrics.detection import Detection, detection, pr_auc, roc_auc
+from focusviewer.training.metrics.dists import FeatureExtractor, derivative_pyramid, dists_form
+from focusviewer.training.metrics.information import iw_ssim
+from focusviewer.training.metrics.intervals import Interval, bootstrap_interval
+from focusviewer.training.metrics.reblur import reblur_consistency
+from focusviewer.training.metrics.similarity import ms_ssim, psnr, ssim
+
+__all__ = [
+    "Detection",
+    "FeatureExtractor",
+    "Interval",
+    "bootstrap_interval",
+    "derivative_pyramid",
+    "detection",
+    "dists_form",
+    "iw_ssim",
+    "krcc",
+    "mae",
+    "ms_ssim",
+    "plcc",
+    "plcc_logistic",
+    "pr_auc",
+    "psnr",
+    "reblur_consistency",
+    "roc_auc",
+    "srcc",
+    "ssim",
+]
