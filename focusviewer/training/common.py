@@ -101,9 +101,12 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def hardware() -> str:
-    """One line about this machine, for model cards."""
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}"
+def hardware(device: str = "cpu") -> str:
+    """One line about this machine, for model cards; ``device`` is torch's name of where the training ran."""
+    torch_version = f"torch {torch.__version__.split('+')[0]}"
+    if torch.device(device).type == "cuda":
+        return f"{torch.cuda.get_device_name(torch.device(device))}, {torch_version}"
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch_version}"
 
 
 def write_card(path: Path, title: str, facts: Mapping[str, Any], figures: str, limits: str) -> None:

@@ -1,0 +1,112 @@
+"""A dataclass as a TOML table and back: every key known, every value of the type its field says."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from focusviewer.errors import UserError
+
+Settings = TypeVar("Settings")
+
+_WORDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}", error.strerror or str(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"Cannot read {path}", f"it is no TOML: {error}") from error
+
+
+def checked(kind: type[Settings], table: Mapping[str, Any], where: str) -> Settings:
+    """Make ``kind`` from a table; missing keys keep their defaults.
+
+    Parameters
+    ----------
+    kind : dataclass
+        Its fields are int, float, bool, str, Literal, tuple of those, or one of them or None.
+    where : str
+        File (and table) to name in messages.
+
+    Raises
+    ------
+    UserError
+        For a key that no field has, or a value of another type.
+    """
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known) or 'none'}."
+            raise UserError(f"Unknown setting {key} in {where}", "", advice)
+    return kind(**{key: _checked_value(hints[key], value, key, where) for key, value in table.items()})
+
+
+def _checked_value(hint: Any, value: Any, key: str, where: str) -> Any:
+    fitting = _fit(hint, value)
+    if fitting is None:
+        raise UserError(f"Setting {key} in {where} is {_shown(value)}", f"it must be {_described(hint)}")
+    return fitting[0]
+
+
+def _fit(hint: Any, value: Any) -> tuple[Any] | None:
+    """The value in the field's type, in a tuple of one; None when it has another type."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return (value,) if isinstance(value, str) and value in get_args(hint) else None
+    if origin in (Union, types.UnionType):
+        fits = (_fit(choice, value) for choice in get_args(hint) if choice is not type(None))
+        return next((fit for fit in fits if fit), None)
+    if origin is tuple:
+        items = [_fit(get_args(hint)[0], item) for item in value] if isinstance(value, (list, tuple)) else [None]
+        return (tuple(item[0] for item in items if item),) if all(items) else None
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return (float(value),) if math.isfinite(value) else None
+    return (value,) if type(value) is hint else None
+
+
+def _described(hint: Any) -> str:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' for choice in get_args(hint))
+    if origin in (Union, types.UnionType):
+        return " or ".join(_described(choice) for choice in get_args(hint) if choice is not type(None))
+    if origin is tuple:
+        return f"a list, each {_described(get_args(hint)[0])}"
+    return _WORDS.get(hint, str(hint))
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def toml_lines(settings: object) -> list[str]:
+    """The fields of a dataclass as lines of TOML; those that are None are left out, as TOML has no such value."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}  # type: ignore[arg-type]
+    return [f"{name} = {_written(value)}" for name, value in values.items() if value is not None]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(_written(item) for item in value) + "]"
+    if isinstance(value, (bool, str)):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
