@@ -1,0 +1,103 @@
+"""What the worklist holds, as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from focusviewer.qc.features import SlideFeatures
+from focusviewer.qc.judge import Judgement, Verdict
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """A blurred region of a slide: level-0 pixels, mean distance from focus in um, area in mm2 (None: unknown)."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    mean_um: float
+    area_mm2: float | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class SlideFacts:
+    """Who a slide is: known before it is judged."""
+
+    fingerprint: str
+    path: Path
+    name: str
+    slide_id: str = ""
+    scanner: str = ""
+    stain: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the program found on a slide.
+
+    ``folder`` is where its map, pictures and GeoJSON lie, relative to the worklist's own folder.
+    """
+
+    facts: SlideFacts
+    features: SlideFeatures
+    judgement: Judgement
+    regions: tuple[RegionRow, ...]
+    model: str
+    model_version: str
+    folder: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """A person's verdict, as the history keeps it; ``undone_at`` is empty unless it was taken back."""
+
+    number: int
+    fingerprint: str
+    verdict: Verdict
+    who: str
+    note: str
+    given_at: str
+    blinded: bool = False
+    undone_at: str = ""
+
+
+@dataclass(frozen=True)
+class SlideRow:
+    """One line of the worklist.
+
+    Attributes
+    ----------
+    result : Result or None
+        The latest; None while the slide waits.
+    person : VerdictRow or None
+        The latest verdict of a person that was not taken back.
+    revision : int
+        Grows with every change to the slide.
+    """
+
+    facts: SlideFacts
+    added_at: str
+    result: Result | None
+    person: VerdictRow | None
+    revision: int = 0
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What counts: the person's verdict, else the program's."""
+        if self.person is not None:
+            return self.person.verdict
+        return None if self.result is None else self.result.judgement.verdict
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be judged."""
+
+    path: Path
+    reason: str
+    attempt: int
+    created_at: str = field(default="", compare=False)
