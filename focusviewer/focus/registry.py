@@ -8,6 +8,7 @@ from pathlib import Path
 
 from focusviewer.errors import UserError
 from focusviewer.files import resource_path
+from focusviewer.focus import networks
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.focus.measures import MEASURES, Measure
 
@@ -16,7 +17,8 @@ DEFAULT_MODEL = "focuslitenn-10"
 
 def models() -> list[ModelEntry]:
     """Every focus model, the ones to prefer first."""
-    return [_focuslitenn(kernels) for kernels in (10, 2, 1)] + [_measure(measure) for measure in MEASURES]
+    learned = [_focuslitenn(kernels) for kernels in (10, 2, 1)] + networks.entries()
+    return learned + [_measure(measure) for measure in MEASURES]
 
 
 def get_model(name: str) -> FocusModel:

@@ -1,0 +1,44 @@
+"""What every focus network is: crops in, raw outputs for the loss; and how raw outputs become scores. Imports torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class FocusNetwork(nn.Module):
+    """A network that judges crops.
+
+    ``forward`` takes float (B, 3, H, W) in [0, 1] and gives what the loss is computed on; :meth:`judge` turns that
+    into scores.
+    """
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Raw outputs of a batch of crops, float (B, ...)."""
+
+    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Score and uncertainty of each crop from the raw outputs: float32 (B,) each.
+
+        Larger scores are blurrier; the uncertainty is one standard deviation in the unit of the score, None from
+        networks that know none.
+        """
+        return outputs.float(), None
+
+
+class LevelRegressor(FocusNetwork):
+    """A network with one output: the focus level, |z - z*| in steps of 0.25 um."""
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Pixels in [0, 1] to about zero mean and unit spread (stained sections are bright and of low contrast)."""
+    return (images - 0.7) * 5.0
+
+
+def channels_last(network: nn.Module) -> None:
+    """Put a network's convolution kernels in the memory order in which convolutions are fastest."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

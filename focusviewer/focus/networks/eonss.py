@@ -1,0 +1,58 @@
+"""EONSS: four convolutions, each followed by divisive normalisation and pooling. Imports torch.
+
+Wang, Athar, Wang, *Blind quality assessment of multiply distorted images using deep neural networks*, ICIAR 2019;
+divisive normalisation after Balle, Laparra, Simoncelli, ICLR 2016. A 235 px crop ends in a single cell.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from focusviewer.focus.networks.base import LevelRegressor, normalised
+
+_SMALLEST = 1e-3
+
+
+class DivisiveNormalisation(nn.Module):
+    """``y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2)``, at every pixel.
+
+    Parameters
+    ----------
+    channels : int
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        # Stored as square roots, so that beta and gamma stay positive however they are moved.
+        self.root_beta = nn.Parameter(torch.ones(channels))
+        self.root_gamma = nn.Parameter(torch.full((channels, channels), 0.02) + 0.3 * torch.eye(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise float (B, C, H, W)."""
+        gamma = self.root_gamma.square()[:, :, None, None]
+        pool = nn.functional.conv2d(x.square(), gamma, self.root_beta.square() + _SMALLEST)
+        return x * pool.rsqrt()
+
+
+class Eonss(LevelRegressor):
+    """EONSS with one output: 123 thousand parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        for inside, outside in ((3, 8), (8, 16), (16, 32)):
+            stages += _stage(nn.Conv2d(inside, outside, 5, stride=2, padding=2))
+        stages += _stage(nn.Conv2d(32, 64, 3))
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Sequential(nn.Conv2d(64, 256, 1), DivisiveNormalisation(256), nn.Conv2d(256, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Levels (B,) of crops of at least 235 px."""
+        levels: Tensor = self.head(self.stages(normalised(images)))
+        return levels.mean(dim=(1, 2, 3))
+
+
+def _stage(conv: nn.Conv2d) -> list[nn.Module]:
+    nn.init.kaiming_normal_(conv.weight)
+    return [conv, DivisiveNormalisation(conv.out_channels), nn.MaxPool2d(2)]
