@@ -26,11 +26,15 @@ class Section:
         Depth of each slab, um.
     mpp : float
         Pixel size, um.
+    through_lens : bool
+        Whether the densities carry the lens's blur in focus already, as those taken from a picture do; the transfer
+        functions are then relative to it.
     """
 
     density: FloatArray
     z_um: FloatArray
     mpp: float
+    through_lens: bool = False
 
 
 def padding_px(z_um: float, mpp: float, na: float) -> int:
@@ -142,7 +146,8 @@ def image_section(
     for slab, depth in zip(section.density, section.z_um, strict=True):
         distance = z_um - float(depth)
         pad = _pad_for(distance, section.mpp, optics)
-        transfer = otf(padded_shape((height, width), pad), section.mpp, distance, optics)
+        lens = relative_otf if section.through_lens else otf
+        transfer = lens(padded_shape((height, width), pad), section.mpp, distance, optics)
         if domain == "density":
             total += np.maximum(filter_image(slab, transfer, pad), 0.0)
         else:
