@@ -25,6 +25,15 @@ def test_only_sharp_structured_squares_are_cut(tiny_data: Path) -> None:
     assert all(energy_ratio(crop.mean(axis=2)) >= 0.7 for crop in crops)
 
 
+def test_images_a_little_too_small_are_continued_by_their_mirror_image(tiny_data: Path) -> None:
+    sources = load_sources(tiny_data, "train")  # 320 x 256 px
+    crop = sharp_crops(sources, 320, factors=(1,))[0]
+    assert crop.shape == (320, 320, 3)
+    np.testing.assert_array_equal(crop[:32], crop[64:32:-1])
+    with pytest.raises(UserError, match="400 px"):
+        sharp_crops(sources, 400, factors=(1,))
+
+
 def test_blur_lowers_the_energy_ratio(rng: np.random.Generator) -> None:
     from scipy.ndimage import gaussian_filter
 
