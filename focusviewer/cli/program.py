@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import typer
 
 from focusviewer import __version__
-from focusviewer.cli import benchmarks, evaluate, heatmap, info, refocus, registry, score, simulate, train, windows
+from focusviewer.cli import benchmarks, datasets, evaluate, heatmap, info, refocus, registry, score, simulate, train, windows
 from focusviewer.errors import CancelledError, UserError
 
 REPORT_HINT = (
@@ -46,7 +46,7 @@ def _program(
     pass
 
 
-for _group in (windows, info, score, heatmap, refocus, registry, simulate, train, evaluate, benchmarks):
+for _group in (windows, info, score, heatmap, refocus, registry, simulate, train, datasets, evaluate, benchmarks):
     _group.register(app)
 
 

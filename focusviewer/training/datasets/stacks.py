@@ -1,0 +1,259 @@
+"""Focal stacks of no particular data set: a folder of plane images, a multi-page TIFF, or an OME-TIFF with a Z axis.
+
+Plane files are ordered by the number in their names. When that number is written with a sign, a decimal point or the
+unit (``z-1.5um.png``, ``z+0.50.tif``), it is the focal position in um, and 0 is the reference plane.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from focusviewer.errors import SlideError
+from focusviewer.slides import open_slide
+from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.planes import image_files, plane_files
+from focusviewer.training.datasets.base import About, Dataset, by_group
+from focusviewer.training.datasets.decode import TIFF
+from focusviewer.training.datasets.records import DatasetError, Finding, FocusStack, ImageRecord
+from focusviewer.training.datasets.reference import Reference, reference_plane
+from focusviewer.training.datasets.walk import files_below, unknown_files
+
+ABOUT = About(
+    name="stacks",
+    title="Focal stacks",
+    url="",
+    content="folders of plane images, multi-page TIFF and OME-TIFF files",
+    truth="level",
+    bits=16,
+    note="One stack per sub-folder or TIFF file.",
+)
+
+Z_NAME = re.compile(r"(?:^|.*[^a-z0-9.+-])?z[_= ]?([+-]?\d+(?:\.\d+)?)(um|µm)?", re.IGNORECASE)
+
+
+class StackFolder(Dataset):
+    """A folder of stacks, each a sub-folder of planes or a TIFF file."""
+
+    def __init__(
+        self, root: Path, records: Sequence[ImageRecord], findings: Sequence[Finding], z_step_um: float | None
+    ) -> None:
+        super().__init__(ABOUT, root, records, findings, {"slides": by_group})
+        self._z_step_um = z_step_um
+
+    def stack(self, name: str, reference: Reference = "auto") -> FocusStack:
+        """See :meth:`Dataset.stack`."""
+        planes = self.stack_records(name)
+        if not planes:
+            raise DatasetError(f"There is no stack {name!r} in {self.root}", "", "")
+        path = planes[0].path if planes[0].index is not None else planes[0].path.parent
+        return open_stack(path, reference, self._z_step_um)
+
+    def read(self, record: ImageRecord) -> RGB:
+        """See :meth:`Dataset.read`."""
+        if record.index is None:
+            return super().read(record)
+        with open_slide(record.path) as slide:
+            return _plane(slide, record.index)
+
+
+def load(root: Path, z_step_um: float | None = None) -> Dataset:
+    """Read one stack, or a folder of stacks.
+
+    Returns
+    -------
+    StackFolder
+        Its findings name stacks that cannot be opened, gaps in the numbers of planes, and files that are no planes.
+    """
+    records, findings, claimed = [], [], []
+    for path in _candidates(root):
+        try:
+            planes = _records(path)
+        except (SlideError, DatasetError) as error:
+            findings.append(Finding("error", path, error.why or error.what))
+            claimed += files_below(path) if path.is_dir() else [path]
+            continue
+        records += planes
+        claimed += [record.path for record in planes]
+    findings += unknown_files(files_below(root) if root.is_dir() else [], claimed, "no plane of a stack")
+    return StackFolder(root, records, findings, z_step_um)
+
+
+def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | None = None) -> FocusStack:
+    """One stack from a folder of planes, a multi-page TIFF or an OME-TIFF.
+
+    Parameters
+    ----------
+    path : Path
+    reference : int or str
+        See ``Reference``; what a file states is the plane whose position is 0 among positions on both sides of it.
+    z_step_um : float, optional
+        Distance of the planes, for files that do not state it.
+
+    Raises
+    ------
+    DatasetError
+        If a plane is missing, the planes differ in size or bit depth, or there is only one; names the file.
+    SlideError
+        If it cannot be opened at all.
+    """
+    if path.is_dir():
+        return _open_folder(path, reference, z_step_um)
+    _refuse_gaps_in_file(path)
+    with open_slide(path) as slide:
+        info = slide.info
+    count = len(info.planes_um)
+    if count < 2:
+        raise DatasetError(f"{path} is no focal stack", _one_plane_because(path), "")
+
+    def read(index: int) -> RGB:
+        with open_slide(path) as opened:
+            return _plane(opened, index)
+
+    z, known = info.planes_um, info.z_step_known
+    if not known and z_step_um is not None:
+        z, known = tuple(index * z_step_um for index in range(count)), True
+    stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else None
+    best = reference_plane(reference, stated, count, read, path.name)
+    return FocusStack(path.name, path.stem, _around(z, best), read, best, known, info.mpp)
+
+
+def named_positions(paths: Sequence[Path]) -> list[float] | None:
+    """Focal positions in um written in the names of planes, or None when the numbers only count them."""
+    matches = [Z_NAME.fullmatch(path.stem) for path in paths]
+    found = [match for match in matches if match is not None]
+    if len(found) < len(paths) or not any(m[2] or "." in m[1] or m[1][0] in "+-" for m in found):
+        return None
+    return [float(match[1]) for match in found]
+
+
+def _open_folder(path: Path, reference: Reference, z_step_um: float | None) -> FocusStack:
+    records = _records(path)
+    dataset = Dataset(ABOUT, path, records)
+    planes = dataset.stack_records(str(records[0].stack))
+    dataset.check_alike(planes)
+    stated = [record.z_um for record in planes if record.z_um is not None]
+    known = len(stated) == len(planes)
+    z = tuple(stated) if known else tuple(index * (z_step_um or 1.0) for index in range(len(planes)))
+
+    def read(index: int) -> RGB:
+        return dataset.read(planes[index])
+
+    zero = stated.index(0.0) if known and 0.0 in stated else None
+    best = reference_plane(reference, zero, len(planes), read, path.name)
+    return FocusStack(path.name, path.name, _around(z, best), read, best, known or z_step_um is not None)
+
+
+def _candidates(root: Path) -> list[Path]:
+    """Stacks at or below a path: TIFF files of several pages, and the folders of planes."""
+    if root.is_file():
+        return [root]
+    found: list[Path] = []
+    for folder in sorted({path.parent for path in files_below(root)}):
+        images = image_files(folder)
+        several = [path for path in images if path.suffix.lower() in TIFF and _pages(path) > 1]
+        if several:
+            found += several
+        elif len(images) > 1:
+            found.append(folder)
+    return found
+
+
+def _records(path: Path) -> list[ImageRecord]:
+    """One record per plane of a stack."""
+    if path.is_file():
+        _refuse_gaps_in_file(path)
+        with open_slide(path) as slide:
+            count, mpp = len(slide.planes_um), slide.mpp
+        if count < 2:
+            raise DatasetError(f"{path} is no focal stack", _one_plane_because(path), "")
+        stem = path.name.split(".")[0]
+        return [ImageRecord(path, stem, index=i, stack=path.name, plane=i, mpp=mpp) for i in range(count)]
+    images = image_files(path)
+    z = named_positions(images)
+    if z is not None:
+        ordered = sorted(zip(z, images, strict=True))
+        return [
+            ImageRecord(image, path.name, stack=path.name, plane=i, z_um=value)
+            for i, (value, image) in enumerate(ordered)
+        ]
+    planes = plane_files(path)
+    _refuse_gaps(path, planes)
+    return [ImageRecord(plane, path.name, stack=path.name, plane=i) for i, plane in enumerate(planes)]
+
+
+def _refuse_gaps(folder: Path, planes: Sequence[Path]) -> None:
+    """Raise when the numbers of the planes skip some: they go up in one step, except where a file is missing."""
+    numbers = [[int(text) for text in re.findall(r"\d+", path.stem)] for path in planes]
+    column = next((i for i in range(len(numbers[0])) if len({row[i] for row in numbers}) == len(numbers)), None)
+    if column is None or len(planes) < 3:
+        return
+    counted = sorted(row[column] for row in numbers)
+    steps = [after - before for before, after in pairwise(counted)]
+    step = min(steps)
+    for before, after in pairwise(counted):
+        if after - before > step and (after - before) % step == 0 and steps.count(step) > len(steps) / 2:
+            raise DatasetError(
+                f"{folder} lacks a plane", f"number {before + step} is missing after {before}", "Restore the file."
+            )
+
+
+def _refuse_gaps_in_file(path: Path) -> None:
+    """Raise when an OME-TIFF announces planes that it does not hold."""
+    if path.suffix.lower() not in TIFF:
+        return
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            pages = list(tif.series[0].pages) if tif.is_ome else []
+    except Exception:  # the reader that opens it says what is wrong with it
+        return
+    lacking = [index for index, page in enumerate(pages) if page is None]
+    if lacking:
+        raise DatasetError(
+            f"{path} lacks a plane",
+            f"it announces {len(pages)} planes, and plane {lacking[0]} is not in it",
+            "Copy it.",
+        )
+
+
+def _one_plane_because(path: Path) -> str:
+    """Why a file shows a single plane: often its pages differ in size."""
+    try:
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            sizes = [(int(page.imagewidth), int(page.imagelength)) for page in map(_as_page, tif.pages)]
+    except Exception:  # no TIFF: it is one picture
+        return "it holds one plane"
+    other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    if other is None:
+        return "it holds one plane"
+    return f"page {other} is {sizes[other][0]} x {sizes[other][1]} pixels, page 0 is {sizes[0][0]} x {sizes[0][1]}"
+
+
+def _as_page(page: Any) -> Any:
+    return page.aspage()
+
+
+def _pages(path: Path) -> int:
+    try:
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            return len(tif.pages)
+    except Exception:
+        return 0
+
+
+def _plane(slide: Slide, index: int) -> RGB:
+    width, height = slide.dimensions
+    return slide.read_region(Region(0, 0, 0, width, height, index))
+
+
+def _around(z: Sequence[float], best: int) -> tuple[float, ...]:
+    return tuple(value - z[best] for value in z)
