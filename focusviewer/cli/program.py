@@ -15,7 +15,19 @@ from collections.abc import Sequence
 import typer
 
 from focusviewer import __version__
-from focusviewer.cli import benchmarks, datasets, evaluate, heatmap, info, refocus, registry, score, simulate, train, windows
+from focusviewer.cli import (
+    benchmarks,
+    datasets,
+    evaluate,
+    heatmap,
+    info,
+    refocus,
+    registry,
+    score,
+    simulate,
+    train,
+    windows,
+)
 from focusviewer.errors import CancelledError, UserError
 
 REPORT_HINT = (
