@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from focusviewer.optics.camera import Camera
 from focusviewer.optics.formation import Section, defocus_image, image_section
 from focusviewer.optics.psf import Optics, otf, psf
+from focusviewer.optics.pupil import Mount
 
 if TYPE_CHECKING:
     from focusviewer.optics.demo_slide import DemoSlide, ensure_demo_slide, write_simulated_slide
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Camera",
     "DemoSlide",
+    "Mount",
     "Optics",
     "Section",
     "TissuePhantom",

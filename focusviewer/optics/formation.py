@@ -13,6 +13,9 @@ from focusviewer.optics.psf import Optics, otf
 FloatArray = npt.NDArray[np.float32]
 Domain = Literal["intensity", "density"]
 
+FOCUS_FLOOR = 0.05
+"""Transfer of the lens in focus below which a ratio to it means nothing."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -113,17 +116,21 @@ def _pad_for(z_um: float, mpp: float, optics: Optics) -> int:
     return padding_px(abs(z_um) + shift, mpp, optics.na)
 
 
-def relative_otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics) -> FloatArray:
+def ideal_optics(optics: Optics) -> Optics:
+    """The same aperture and light without any aberration."""
+    return replace(optics, chromatic_shift_um=(0.0, 0.0, 0.0), spherical_waves=0.0, mount=None, refraction=0.0)
+
+
+def relative_otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics, depth_um: float = 0.0) -> FloatArray:
     """OTF at ``z_um`` relative to the ideal one in focus, for images that already carry the in-focus blur.
 
     Returns
     -------
     float32 (3, H, W // 2 + 1)
     """
-    ideal = replace(optics, chromatic_shift_um=(0.0, 0.0, 0.0), spherical_waves=0.0)
     # Where the lens in focus passes less than 5 % the ratio means nothing, and the image holds nothing there either.
-    in_focus = np.maximum(otf(shape, mpp, 0.0, ideal), 0.05)
-    return np.asarray(np.clip(otf(shape, mpp, z_um, optics) / in_focus, -1.0, 1.0), dtype=np.float32)
+    in_focus = np.maximum(otf(shape, mpp, 0.0, ideal_optics(optics)), FOCUS_FLOOR)
+    return np.asarray(np.clip(otf(shape, mpp, z_um, optics, depth_um) / in_focus, -1.0, 1.0), dtype=np.float32)
 
 
 def image_section(
@@ -143,11 +150,11 @@ def image_section(
     optics = optics or Optics()
     height, width = section.density.shape[1:3]
     total = np.zeros((height, width, 3), np.float32)
-    for slab, depth in zip(section.density, section.z_um, strict=True):
+    for slab, depth, below_um in zip(section.density, section.z_um, optics.depths_um(section.z_um), strict=True):
         distance = z_um - float(depth)
         pad = _pad_for(distance, section.mpp, optics)
         lens = relative_otf if section.through_lens else otf
-        transfer = lens(padded_shape((height, width), pad), section.mpp, distance, optics)
+        transfer = lens(padded_shape((height, width), pad), section.mpp, distance, optics, float(below_um))
         if domain == "density":
             total += np.maximum(filter_image(slab, transfer, pad), 0.0)
         else:

@@ -1,19 +1,16 @@
-"""Scalar-diffraction point spread and transfer functions of a wide-field microscope."""
+"""Point spread and transfer functions of a wide-field microscope."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.optics.pupil import Mount, Pupil
+from focusviewer.optics.transfer import cached_table
+
 FloatArray = npt.NDArray[np.float32]
-
-_FAR_TURNS = 6.0
-"""Turns of the pupil's phase (about 8 um of defocus at NA 0.75) from which tables crowd at low frequencies."""
-
-_FAR_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,14 @@ class Optics:
         Focus offset of each channel, um (axial colour).
     spherical_waves : float
         Primary spherical aberration at the pupil's edge, waves (Zernike-balanced).
+    mount : Mount, optional
+        Coverslip, immersion and section where they are not what the lens was made for (Gibson and Lanni 1991).
+    condenser : float
+        Aperture of the condenser as a part of the objective's; from 1 on, light is incoherent.
+    refraction : float
+        Radians by which stained structures delay the wave per unit of light that they take away.
+    vectorial : bool
+        Count in polarisation (Richards and Wolf 1959); for incoherent light only.
     """
 
     na: float = 0.75
@@ -40,6 +45,26 @@ class Optics:
     wavelengths_um: tuple[float, float, float] = (0.62, 0.54, 0.46)
     chromatic_shift_um: tuple[float, float, float] = (0.0, 0.0, 0.0)
     spherical_waves: float = 0.0
+    mount: Mount | None = None
+    condenser: float = 1.0
+    refraction: float = 0.0
+    vectorial: bool = False
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both sides of focus look the same."""
+        return not self.spherical_waves and self.mount is None and not self.refraction
+
+    def depths_um(self, z_um: npt.NDArray[np.floating]) -> FloatArray:
+        """Depth of slabs below the top of their section, um of tissue, from their places on the focus axis.
+
+        The last slab is the nearest to the coverslip. The focus axis counts the travel of the objective, on which
+        tissue looks thinner than it is by the ratio of the indices.
+        """
+        if self.mount is None:
+            return np.zeros(len(z_um), np.float32)
+        stretch = self.mount.section_index / self.refractive_index
+        return np.asarray((np.max(z_um) - z_um) * stretch, dtype=np.float32)
 
 
 def radial_otf(
@@ -51,7 +76,7 @@ def radial_otf(
     spherical_waves: float = 0.0,
     samples: int = 128,
 ) -> FloatArray:
-    """Incoherent optical transfer function at given spatial frequencies.
+    """Incoherent scalar transfer function at given spatial frequencies.
 
     The autocorrelation of the pupil ``exp(i k z sqrt(n^2 - (NA r)^2) + i 2 pi W rho40(r))`` (Goodman, Introduction
     to Fourier Optics, 6.4), by a two-dimensional quadrature over the overlap of the two shifted pupils.
@@ -68,76 +93,50 @@ def radial_otf(
     float32, shape of ``frequency``; 1 at zero frequency, 0 beyond ``2 NA / wavelength``. Real, because a
     rotationally symmetric pupil has a real transfer function. Negative values are contrast reversal.
     """
-    table = _otf_table(
-        round(float(z_um), 4),
+    pupil = Pupil(
         round(float(na), 4),
         round(float(wavelength_um), 4),
+        round(float(z_um), 4),
         round(float(refractive_index), 4),
         round(float(spherical_waves), 4),
-        samples,
     )
-    grid = 2 * na / wavelength_um * _nodes(table.size, _turns(z_um, na, wavelength_um, refractive_index))
+    grid, table = cached_table(pupil, False, 1.0, 0.0, samples)
     return np.asarray(np.interp(frequency, grid, table, right=0.0), dtype=np.float32)
 
 
-@lru_cache(maxsize=4096)
-def _otf_table(
-    z_um: float,
-    na: float,
-    wavelength_um: float,
-    refractive_index: float,
-    spherical_waves: float,
-    samples: int,
+def channel_otf(
+    frequency: npt.NDArray[np.floating], z_um: float, optics: Optics, channel: int, depth_um: float = 0.0
 ) -> FloatArray:
-    """OTF at the frequencies of :func:`_nodes`, as float32; ``samples`` or more of them."""
-    # Keep many points for each turn of the phase over the pupil.
-    turns = _turns(z_um, na, wavelength_um, refractive_index)
-    if turns > _FAR_TURNS:
-        samples = max(samples, _FAR_SAMPLES)
-    steps = int(np.clip(48 + 12 * turns, 48, 192))
-    # The overlap of two unit disks shifted by +-s along x. The phase difference is odd in x, so its cosine is even and
-    # a quarter of the overlap is enough.
-    shift = _nodes(samples, turns)[:, None, None]
-    unit = (np.arange(steps, dtype=np.float32) + 0.5) / np.float32(steps)
-    height = np.sqrt(np.maximum(0.0, 1.0 - shift**2))
-    y = unit[None, :, None] * height
-    half_width = np.sqrt(np.maximum(0.0, 1.0 - y**2)) - shift
-    x = unit[None, None, :] * half_width
-    area = height * half_width
-    phase = _pupil_phase((x + shift) ** 2 + y**2, z_um, na, wavelength_um, refractive_index, spherical_waves)
-    phase -= _pupil_phase((x - shift) ** 2 + y**2, z_um, na, wavelength_um, refractive_index, spherical_waves)
-    overlap = (np.cos(phase) * area).sum(axis=(1, 2), dtype=np.float64)
-    table: FloatArray = (overlap / overlap[0]).astype(np.float32)
-    table[-1] = 0.0
-    return table
+    """Transfer function of one colour of a system, with everything that the system has.
 
+    Parameters
+    ----------
+    frequency : float array, any shape
+        Spatial frequency in cycles per um, >= 0.
+    z_um : float
+        Distance of the focal plane from the point, on the focus axis, um.
+    channel : int
+        0, 1, 2 for red, green, blue.
+    depth_um : float
+        Of the point, below the top of the section (matters with a mount); taken to a quarter of a micron.
 
-def _turns(z_um: float, na: float, wavelength_um: float, refractive_index: float) -> float:
-    """How often the phase of the defocus turns between the pupil's centre and its edge."""
-    return float(abs(z_um) / wavelength_um * (refractive_index - np.sqrt(max(refractive_index**2 - na**2, 0.01))))
-
-
-def _nodes(samples: int, turns: float) -> FloatArray:
-    """Frequencies of a table, as parts of the cut-off: float32 (samples,).
-
-    Even steps, unless defocus is so large that all contrast is gone within a few of them: then most lie near zero.
+    Returns
+    -------
+    float32, shape of ``frequency``
     """
-    even = np.linspace(0.0, 1.0, samples, dtype=np.float32)
-    return even * even if turns > _FAR_TURNS else even
-
-
-def _pupil_phase(
-    rho2: npt.NDArray[np.floating],
-    z_um: float,
-    na: float,
-    wavelength_um: float,
-    index: float,
-    spherical: float,
-) -> npt.NDArray[np.floating]:
-    """Phase in radians over the pupil, as a function of the squared normalised radius."""
-    cosine = np.sqrt(np.maximum(index**2 - na**2 * rho2, 1e-6))
-    balanced = 6 * rho2**2 - 6 * rho2 + 1
-    return np.asarray(2 * np.pi * (z_um / wavelength_um * cosine + spherical * balanced), dtype=rho2.dtype)
+    z_um = round(float(z_um) - optics.chromatic_shift_um[channel], 4)
+    pupil = Pupil(
+        round(optics.na, 4),
+        round(optics.wavelengths_um[channel], 4),
+        # Without anything that tells them apart, the two sides of focus share a table.
+        abs(z_um) if optics.symmetric else z_um,
+        round(optics.refractive_index, 4),
+        round(optics.spherical_waves, 4),
+        optics.mount,
+        0.0 if optics.mount is None else round(4 * float(depth_um)) / 4,
+    )
+    grid, table = cached_table(pupil, optics.vectorial, optics.condenser, optics.refraction, 128)
+    return np.asarray(np.interp(frequency, grid, table, right=0.0), dtype=np.float32)
 
 
 def frequency_grid(shape: tuple[int, int], mpp: float) -> FloatArray:
@@ -147,7 +146,9 @@ def frequency_grid(shape: tuple[int, int], mpp: float) -> FloatArray:
     return np.asarray(np.hypot(fy, fx), dtype=np.float32)
 
 
-def otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None = None) -> FloatArray:
+def otf(
+    shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None = None, depth_um: float = 0.0
+) -> FloatArray:
     """Transfer function of each colour channel, ready to multiply ``scipy.fft.rfft2`` of an (H, W) channel.
 
     Parameters
@@ -158,6 +159,8 @@ def otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None =
         Pixel size, um.
     z_um : float
         Defocus, um.
+    depth_um : float
+        Depth of the point below the top of the section, um; matters with a mount.
 
     Returns
     -------
@@ -165,15 +168,10 @@ def otf(shape: tuple[int, int], mpp: float, z_um: float, optics: Optics | None =
     """
     optics = optics or Optics()
     grid = frequency_grid(shape, mpp)
-    return np.stack(
-        [
-            radial_otf(grid, z_um - shift, optics.na, wavelength, optics.refractive_index, optics.spherical_waves)
-            for wavelength, shift in zip(optics.wavelengths_um, optics.chromatic_shift_um, strict=True)
-        ]
-    )
+    return np.stack([channel_otf(grid, z_um, optics, channel, depth_um) for channel in range(3)])
 
 
-def psf(size_px: int, mpp: float, z_um: float, optics: Optics | None = None) -> FloatArray:
+def psf(size_px: int, mpp: float, z_um: float, optics: Optics | None = None, depth_um: float = 0.0) -> FloatArray:
     """Point spread function of each colour channel, centred.
 
     Returns
@@ -182,6 +180,6 @@ def psf(size_px: int, mpp: float, z_um: float, optics: Optics | None = None) -> 
     """
     import scipy.fft
 
-    transfer = otf((size_px, size_px), mpp, z_um, optics)
+    transfer = otf((size_px, size_px), mpp, z_um, optics, depth_um)
     image = scipy.fft.irfft2(transfer, s=(size_px, size_px), axes=(1, 2))
     return np.moveaxis(np.fft.fftshift(image, axes=(1, 2)), 0, -1).astype(np.float32)

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.optics.psf import Optics, radial_otf
+from focusviewer.optics.formation import FOCUS_FLOOR, Section, ideal_optics
+from focusviewer.optics.psf import Optics, channel_otf
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,15 +36,23 @@ class SlabImager:
         Pixel size, um.
     optics : Optics
         The microscope.
+    through_lens : bool
+        Whether the densities carry the lens's blur in focus already.
     """
 
     def __init__(
-        self, density: FloatArray, z_um: npt.NDArray[np.floating], mpp: float, optics: Optics | None = None
+        self,
+        density: FloatArray,
+        z_um: npt.NDArray[np.floating],
+        mpp: float,
+        optics: Optics | None = None,
+        through_lens: bool = False,
     ) -> None:
         import scipy.fft
 
         self._shape = (density.shape[2], density.shape[3])
-        self._z_um, self._mpp, self._optics = z_um, mpp, optics or Optics()
+        self._z_um, self._mpp, self._optics, self._through_lens = z_um, mpp, optics or Optics(), through_lens
+        self._depths_um = self._optics.depths_um(z_um)
         scale = np.float32(-np.log(10.0))
         above = np.ones(density.shape[1:], np.float32)
         losses = np.empty_like(density)
@@ -56,6 +65,12 @@ class SlabImager:
         self._spectra = scipy.fft.rfft2(losses, axes=(2, 3), overwrite_x=True)
         self._bins = _frequency_bins(self._shape)
 
+    @classmethod
+    def of(cls, section: Section, optics: Optics | None = None) -> SlabImager:
+        """The imager of a section (which is taken as periodic)."""
+        density = np.ascontiguousarray(np.moveaxis(section.density, -1, 1))
+        return cls(density, section.z_um, section.mpp, optics, section.through_lens)
+
     def image(self, z_um: float) -> FloatArray:
         """Transmitted light with the focal plane at ``z_um``: float32 (3, H, W), about 0..1."""
         import scipy.fft
@@ -63,44 +78,41 @@ class SlabImager:
         light = np.empty((3, *self._shape), np.float32)
         for channel in range(3):
             total: npt.NDArray[np.complex64] | None = None
-            for slab, depth in zip(self._spectra, self._z_um, strict=True):
-                transfer = self._transfer(z_um - float(depth), channel)
+            for slab, depth, below_um in zip(self._spectra, self._z_um, self._depths_um, strict=True):
+                transfer = self._transfer(z_um - float(depth), channel, float(below_um))
                 part = slab[channel] * transfer
                 total = part if total is None else np.add(total, part, out=total)
             lost = scipy.fft.irfft2(total, s=self._shape, overwrite_x=True)
             np.subtract(np.float32(1.0), lost, out=light[channel])
         return light
 
-    def _transfer(self, distance_um: float, channel: int) -> FloatArray:
-        o = self._optics
-        distance = round(distance_um - o.chromatic_shift_um[channel], 3)
-        table = _table(
-            distance if o.spherical_waves else abs(distance),  # without spherical aberration the sign does not matter
-            o.na,
-            o.wavelengths_um[channel],
-            o.refractive_index,
-            o.spherical_waves,
-            self._mpp,
-        )
+    def _transfer(self, distance_um: float, channel: int, depth_um: float) -> FloatArray:
+        distance = round(distance_um, 3)
+        table = _table(distance, channel, self._optics, depth_um, self._mpp, self._through_lens)
         return np.asarray(table.take(self._bins), dtype=np.float32)
 
 
 _table_lock = threading.Lock()
 
 
-def _table(z_um: float, na: float, wavelength_um: float, index: float, spherical: float, mpp: float) -> FloatArray:
+def _table(z_um: float, channel: int, optics: Optics, depth_um: float, mpp: float, through_lens: bool) -> FloatArray:
     # A lock, so that two threads do not both compute an entry that the cache is about to hold.
     with _table_lock:
-        return _cached_table(z_um, na, wavelength_um, index, spherical, mpp)
+        return _cached_table(z_um, channel, optics, depth_um, mpp, through_lens)
 
 
 @lru_cache(maxsize=1024)
 def _cached_table(
-    z_um: float, na: float, wavelength_um: float, index: float, spherical: float, mpp: float
+    z_um: float, channel: int, optics: Optics, depth_um: float, mpp: float, through_lens: bool
 ) -> FloatArray:
     """Transfer function on an even grid of frequencies up to the corner of the spectrum: float32 (_BINS,)."""
     frequency = np.linspace(0.0, np.sqrt(0.5) / mpp, _BINS)
-    return radial_otf(frequency, z_um, na, wavelength_um, index, spherical)
+    table = channel_otf(frequency, z_um, optics, channel, depth_um)
+    if through_lens:
+        table = np.clip(
+            table / np.maximum(channel_otf(frequency, 0.0, ideal_optics(optics), channel), FOCUS_FLOOR), -1, 1
+        )
+    return np.asarray(table, dtype=np.float32)
 
 
 @lru_cache(maxsize=4)
