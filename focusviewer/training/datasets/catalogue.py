@@ -62,7 +62,7 @@ CATALOGUE = (
     Entry(
         focuspath.ABOUT,
         focuspath.load,
-        ("focuspath", "focuspathfull"),
+        ("focuspath",),
         lambda path: _has(path, lambda entry: focuspath.NAME.fullmatch(entry.name) is not None),
     ),
     Entry(
@@ -110,11 +110,12 @@ def datasets_root(path: Path | None = None) -> Path | None:
 
 def recognise(path: Path) -> Entry | None:
     """Which published data set lies in a folder (or file): by its name, else by its layout."""
+    return _by_name(path) or next((entry for entry in CATALOGUE if entry.looks_like(path)), None)
+
+
+def _by_name(path: Path) -> Entry | None:
     plain = "".join(letter for letter in path.stem.lower() if letter.isalnum())
-    for entry in CATALOGUE:
-        if plain in entry.names and path.is_dir() and _has(path, lambda found: found.is_file() or found.is_dir()):
-            return entry
-    return next((entry for entry in CATALOGUE if entry.looks_like(path)), None)
+    return next((entry for entry in CATALOGUE if plain in entry.names and path.is_dir()), None)
 
 
 def open_dataset(path: Path, name: str | None = None, *, strict: bool = True) -> Dataset:
@@ -145,7 +146,7 @@ def open_dataset(path: Path, name: str | None = None, *, strict: bool = True) ->
         raise DatasetError(
             f"{dataset.about.title}: {first.path}", f"{first.text}{tail}", "See: focusviewer datasets PATH --check"
         )
-    if not dataset.records:
+    if not dataset.records and not dataset.errors:
         raise DatasetError(
             f"{path} holds nothing of {dataset.about.title}", "no file fits its published layout", "Check the path."
         )
@@ -160,10 +161,12 @@ def find_datasets(root: Path) -> list[tuple[Path, Entry | None]]:
     list of (path, entry)
         ``entry`` is None for folders that are no published data set; they may hold stacks.
     """
-    own = None if any(recognise(child) for child in _children(root)) else recognise(root)
-    if own is not None:
-        return [(root, own)]
-    return [(child, recognise(child)) for child in _children(root)] or [(root, None)]
+    children = [(child, recognise(child)) for child in _children(root)]
+    kinds = {entry.about.name for _, entry in children if entry is not None}
+    # The parts of one data set look like that data set, so that only names and variety tell a folder of several.
+    several = len(kinds) > 1 or any(_by_name(child) is not None for child, _ in children)
+    own = _by_name(root) or (None if several else recognise(root))
+    return [(root, own)] if own is not None else children or [(root, None)]
 
 
 def _children(root: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from focusviewer.errors import SlideError
 from focusviewer.slides import open_slide
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import RGB, Region, Slide, SlideInfo
 from focusviewer.slides.planes import image_files, plane_files
 from focusviewer.training.datasets.base import About, Dataset, by_group
 from focusviewer.training.datasets.decode import TIFF
@@ -102,12 +102,8 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
     """
     if path.is_dir():
         return _open_folder(path, reference, z_step_um)
-    _refuse_gaps_in_file(path)
-    with open_slide(path) as slide:
-        info = slide.info
+    info = _stack_info(path)
     count = len(info.planes_um)
-    if count < 2:
-        raise DatasetError(f"{path} is no focal stack", _one_plane_because(path), "")
 
     def read(index: int) -> RGB:
         with open_slide(path) as opened:
@@ -118,7 +114,7 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
         z, known = tuple(index * z_step_um for index in range(count)), True
     stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else None
     best = reference_plane(reference, stated, count, read, path.name)
-    return FocusStack(path.name, path.stem, _around(z, best), read, best, known, info.mpp)
+    return FocusStack(path.name, _stem(path), _around(z, best), read, best, known, info.mpp)
 
 
 def named_positions(paths: Sequence[Path]) -> list[float] | None:
@@ -165,13 +161,9 @@ def _candidates(root: Path) -> list[Path]:
 def _records(path: Path) -> list[ImageRecord]:
     """One record per plane of a stack."""
     if path.is_file():
-        _refuse_gaps_in_file(path)
-        with open_slide(path) as slide:
-            count, mpp = len(slide.planes_um), slide.mpp
-        if count < 2:
-            raise DatasetError(f"{path} is no focal stack", _one_plane_because(path), "")
-        stem = path.name.split(".")[0]
-        return [ImageRecord(path, stem, index=i, stack=path.name, plane=i, mpp=mpp) for i in range(count)]
+        info, stem = _stack_info(path), _stem(path)
+        planes = range(len(info.planes_um))
+        return [ImageRecord(path, stem, index=i, stack=path.name, plane=i, mpp=info.mpp) for i in planes]
     images = image_files(path)
     z = named_positions(images)
     if z is not None:
@@ -201,43 +193,50 @@ def _refuse_gaps(folder: Path, planes: Sequence[Path]) -> None:
             )
 
 
-def _refuse_gaps_in_file(path: Path) -> None:
-    """Raise when an OME-TIFF announces planes that it does not hold."""
+def _stack_info(path: Path) -> SlideInfo:
+    """What a stack in one file says of itself.
+
+    Raises
+    ------
+    DatasetError
+        If it lacks a plane it announces, its pages differ in size, or it holds one plane only.
+    """
+    announced, lacking, sizes = _pages_of(path)
+    if lacking is not None:
+        why = f"it announces {announced} planes, and plane {lacking} is not in it"
+        raise DatasetError(f"{path} lacks a plane", why, "Copy it again from its source.")
+    odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    if odd is not None:
+        (width, height), (usual_width, usual_height) = sizes[odd], sizes[0]
+        why = f"page {odd} is {width} x {height} pixels, page 0 is {usual_width} x {usual_height}"
+        raise DatasetError(f"{path} is no focal stack", why, "Crop the planes to one size.")
+    with open_slide(path) as slide:
+        info = slide.info
+    if len(info.planes_um) < 2:
+        raise DatasetError(f"{path} is no focal stack", "it holds one plane", "")
+    return info
+
+
+def _pages_of(path: Path) -> tuple[int, int | None, list[tuple[int, int]]]:
+    """Planes an OME-TIFF announces, the first one it lacks, and the sizes of the full-size pages of other TIFF."""
     if path.suffix.lower() not in TIFF:
-        return
+        return 0, None, []
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as tif:
-            pages = list(tif.series[0].pages) if tif.is_ome else []
-    except Exception:  # the reader that opens it says what is wrong with it
-        return
-    lacking = [index for index, page in enumerate(pages) if page is None]
-    if lacking:
-        raise DatasetError(
-            f"{path} lacks a plane",
-            f"it announces {len(pages)} planes, and plane {lacking[0]} is not in it",
-            "Copy it.",
-        )
+            if tif.is_ome:
+                planes = list(tif.series[0].pages)
+                return len(planes), next((i for i, page in enumerate(planes) if page is None), None), []
+            pages: list[Any] = [page.aspage() for page in tif.pages]
+            return 0, None, [(int(p.imagewidth), int(p.imagelength)) for p in pages if not p.is_reduced]
+    except Exception:  # the reader that opens it next says what is wrong with it
+        return 0, None, []
 
 
-def _one_plane_because(path: Path) -> str:
-    """Why a file shows a single plane: often its pages differ in size."""
-    try:
-        import tifffile
-
-        with tifffile.TiffFile(path) as tif:
-            sizes = [(int(page.imagewidth), int(page.imagelength)) for page in map(_as_page, tif.pages)]
-    except Exception:  # no TIFF: it is one picture
-        return "it holds one plane"
-    other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
-    if other is None:
-        return "it holds one plane"
-    return f"page {other} is {sizes[other][0]} x {sizes[other][1]} pixels, page 0 is {sizes[0][0]} x {sizes[0][1]}"
-
-
-def _as_page(page: Any) -> Any:
-    return page.aspage()
+def _stem(path: Path) -> str:
+    """File name without its endings (``case3`` of ``case3.ome.tif``)."""
+    return re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE)
 
 
 def _pages(path: Path) -> int:
