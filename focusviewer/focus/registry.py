@@ -8,7 +8,7 @@ from pathlib import Path
 
 from focusviewer.errors import UserError
 from focusviewer.files import resource_path
-from focusviewer.focus import networks
+from focusviewer.focus import knowledge, networks
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.focus.measures import MEASURES, Measure
 
@@ -18,7 +18,7 @@ DEFAULT_MODEL = "focuslitenn-10"
 def models() -> list[ModelEntry]:
     """Every focus model, the ones to prefer first."""
     learned = [_focuslitenn(kernels) for kernels in (10, 2, 1)] + networks.entries()
-    return learned + [_measure(measure) for measure in MEASURES]
+    return learned + knowledge.entries() + [_measure(measure) for measure in MEASURES]
 
 
 def get_model(name: str) -> FocusModel:

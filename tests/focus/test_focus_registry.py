@@ -24,6 +24,7 @@ def test_names_are_unique_and_include_the_contract() -> None:
     names = [entry.name for entry in _ENTRIES]
     assert len(set(names)) == len(names)
     assert {"focuslitenn-1", "focuslitenn-2", "focuslitenn-10", "mlv", "energy-ratio"} <= set(names)
+    assert {"fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "sparish"} <= set(names)
     assert DEFAULT_MODEL in names
     assert all(entry.kind == "focus" and entry.summary for entry in _ENTRIES)
 
@@ -52,18 +53,37 @@ def test_importing_the_room_is_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.fixture(scope="module")
+def field(picture: RGB) -> RGB:
+    """A few windows: some models take a second for a larger picture."""
+    return np.ascontiguousarray(picture[:520, :500])
+
+
 @pytest.mark.parametrize("entry", _ENTRIES, ids=lambda entry: entry.name)
-def test_every_model_builds_and_scores_windows(entry, picture: RGB) -> None:
+def test_every_model_builds_and_scores_windows(entry, field: RGB) -> None:
     model = get_model(_available(entry).name)
     assert model.name == entry.name and model.parameters() >= 0
-    grid = model.score_windows(picture, 0.25)
-    rows, cols = ((side - model.window_px) // model.stride_px + 1 for side in picture.shape[:2])
+    grid = model.score_windows(field, 0.25)
+    rows, cols = ((side - model.window_px) // model.stride_px + 1 for side in field.shape[:2])
     assert grid.scores.shape == (rows, cols) and grid.scores.dtype == np.float32
     assert np.isfinite(grid.scores).all()
-    assert np.isfinite(model.score(picture[:90, :70], 0.25))
+    assert np.isfinite(model.score(field[:90, :70], 0.25))
 
 
 @pytest.mark.parametrize("entry", _ENTRIES, ids=lambda entry: entry.name)
-def test_blurrier_input_scores_higher_on_average(entry, picture: RGB) -> None:
+def test_pieces_score_as_the_whole(entry, picture: RGB) -> None:
     model = get_model(_available(entry).name)
-    assert model.score(blur(picture, 2.5), 0.25) > model.score(picture, 0.25)
+    window, stride, margin = model.window_px, model.stride_px, 2 * model.halo_px
+    whole = model.score_with_halo(picture[: window + 2 * stride + margin, : window + 2 * stride + margin], 0.25)
+    assert whole.scores.shape == (3, 3)
+    for rows, cols in ((slice(0, 1), slice(1, 3)), (slice(1, 3), slice(2, 3))):
+        top, left = rows.start * stride, cols.start * stride
+        height, width = ((part.stop - part.start - 1) * stride + window + margin for part in (rows, cols))
+        piece = model.score_with_halo(picture[top : top + height, left : left + width], 0.25).scores
+        np.testing.assert_allclose(piece, whole.scores[rows, cols], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("entry", _ENTRIES, ids=lambda entry: entry.name)
+def test_blurrier_input_scores_higher_on_average(entry, field: RGB) -> None:
+    model = get_model(_available(entry).name)
+    assert model.score(blur(field, 2.5), 0.25) > model.score(field, 0.25)
