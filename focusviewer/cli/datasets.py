@@ -40,7 +40,7 @@ def datasets(
     root = datasets_root(path)
     if root is None and (check or manifest is not None):
         raise UserError("No folder of data sets was given", "", "Give PATH, or set FOCUSVIEWER_DATASETS.")
-    found = _found(root, check, json) if root is not None else []
+    found, strange = _found(root, check, json) if root is not None else ([], [])
     names = {document["name"] for document in found}
     missing = [
         {"name": entry.about.name, "title": entry.about.title, "url": entry.about.url, "content": entry.about.content}
@@ -48,7 +48,7 @@ def datasets(
         if entry.about.name not in names
     ]
     sums = _manifest(root, manifest, json) if root is not None and manifest is not None else None
-    document = {"root": root, "datasets": found, "missing": missing, "manifest": sums}
+    document = {"root": root, "datasets": found, "missing": missing, "unrecognised": strange, "manifest": sums}
     if json:
         print_json(document)
     else:
@@ -59,27 +59,28 @@ def datasets(
         raise UserError(f"{root} is not sound", f"{errors} error{'s' if errors > 1 else ''} found", "See the list.")
 
 
-def _found(root: Path, thorough: bool, quiet: bool) -> list[dict[str, Any]]:
+def _found(root: Path, thorough: bool, quiet: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """What is there, one document each, and the folders that hold nothing we know."""
     from focusviewer.training.datasets import Finding, find_datasets, open_dataset
     from focusviewer.training.datasets import check as check_dataset
 
-    documents = []
+    documents, strange = [], []
     for path, entry in find_datasets(root):
         try:
             dataset = open_dataset(path, entry.about.name if entry else "stacks", strict=False)
         except UserError as error:
-            if entry is not None or thorough:
-                title = entry.about.title if entry else "unknown"
-                name = entry.about.name if entry else None
-                findings = [Finding("error", path, str(error))]
-                documents.append({"name": name, "title": title, "path": str(path), **_told(findings)})
+            if entry is None:
+                strange.append(str(path))
+                continue
+            told = _told([Finding("error", path, str(error))])
+            documents.append({"name": entry.about.name, "title": entry.about.title, "path": str(path), **told})
             continue
         findings = list(dataset.findings)
         if thorough:
             with Progress(f"checking {dataset.about.title}", quiet) as progress:
                 findings = check_dataset(dataset, progress)
         documents.append({**dataset.summary(), **_told(findings)})
-    return documents
+    return documents, strange
 
 
 def _told(findings: list[Finding]) -> dict[str, Any]:
@@ -105,13 +106,13 @@ def _print(document: dict[str, Any]) -> None:
     found = document["datasets"]
     if document["root"] is None:
         note("No folder of data sets: give PATH, or set FOCUSVIEWER_DATASETS.")
-    elif not found:
-        note(f"{document['root']} holds no data set that is known here.")
     rows = [[one["title"], one.get("images"), one.get("stacks"), one.get("slides"), one["path"]] for one in found]
     if rows:
         typer.echo(table(["data set", "images", "stacks", "slides", "path"], rows))
     for one in found:
         _print_details(one)
+    for path in document["unrecognised"]:
+        typer.echo(f"{path} holds no data set that is known here.")
     sums = document["manifest"]
     if sums:
         verb = "written" if sums["written"] else "compared"

@@ -85,3 +85,12 @@ def test_findings_of_the_scan_are_shown(command: Command, root: Path) -> None:
     next((root / "FocusPath").rglob("*Slice03*")).unlink()
     outcome = command("datasets", root)
     assert outcome.code == 0 and "error" in outcome.out and "lacks plane 3 of 16" in outcome.out
+
+
+def test_folders_of_nothing_known_are_named(command: Command, root: Path) -> None:
+    (root / "holiday").mkdir()
+    (root / "holiday" / "film.mov").write_bytes(b"x")
+    assert command("datasets", root, "--json").document["unrecognised"] == [str(root / "holiday")]
+    assert "film" not in command("datasets", root).out and "holiday holds no data set" in command("datasets", root).out
+    (root / "empty").mkdir()
+    assert "empty holds no data set" in command("datasets", root / "empty").out

@@ -157,6 +157,14 @@ def test_a_folder_of_stacks_is_a_data_set(tmp_path: Path) -> None:
     assert len(list(focal_stacks(dataset, "train"))) == 1
 
 
+def test_stacks_of_the_same_name_in_two_folders_stay_apart(tmp_path: Path) -> None:
+    for patient in ("patient1", "patient2"):
+        write_folder(tmp_path / patient / "stack", [f"z{z:+.1f}.png" for z in Z])
+    stacks = list(focal_stacks(open_dataset(tmp_path)))
+    assert [stack.name for stack in stacks] == ["patient1/stack", "patient2/stack"]
+    assert all(len(stack) == 6 for stack in stacks) and stacks[0].slide != stacks[1].slide
+
+
 def test_real_stacks_open_with_the_best_plane_that_is_known_of_them(data_dir: Path) -> None:
     stack = open_stack(data_dir / "stacks" / "test" / "wbc-0054")
     assert len(stack) == 10 and stack.reference is not None and abs(stack.reference - 5) <= 1

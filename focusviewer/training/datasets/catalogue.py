@@ -154,7 +154,7 @@ def open_dataset(path: Path, name: str | None = None, *, strict: bool = True) ->
 
 
 def find_datasets(root: Path) -> list[tuple[Path, Entry | None]]:
-    """Data sets in a folder: the folder itself, else each of its sub-folders (and HDF5 files).
+    """Data sets in a folder: each of its sub-folders (and HDF5 files), or the folder itself as one.
 
     Returns
     -------
@@ -166,7 +166,9 @@ def find_datasets(root: Path) -> list[tuple[Path, Entry | None]]:
     # The parts of one data set look like that data set, so that only names and variety tell a folder of several.
     several = len(kinds) > 1 or any(_by_name(child) is not None for child, _ in children)
     own = _by_name(root) or (None if several else recognise(root))
-    return [(root, own)] if own is not None else children or [(root, None)]
+    if own is not None or not kinds:
+        return [(root, own)]
+    return children
 
 
 def _children(root: Path) -> list[Path]:

@@ -98,7 +98,7 @@ def load(root: Path) -> Dataset:
     """
     files = files_below(root)
     images = [path for path in files if _is_image(root, path)]
-    masks = [path for path in files if path not in set(images) and _is_mask(root, path)]
+    masks = [path for path in files if not _is_image(root, path) and _is_mask(root, path)]
     by_key = {_key(root, path): path for path in images}
     found = {_key(root, path): path for path in masks}
     records = [replace(_record(root, path), mask=found.get(key)) for key, path in by_key.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ class StackFolder(Dataset):
         if not planes:
             raise DatasetError(f"There is no stack {name!r} in {self.root}", "", "")
         path = planes[0].path if planes[0].index is not None else planes[0].path.parent
-        return open_stack(path, reference, self._z_step_um)
+        stack = open_stack(path, reference, self._z_step_um)
+        return replace(stack, name=name, slide=planes[0].slide)
 
     def read(self, record: ImageRecord) -> RGB:
         """See :meth:`Dataset.read`."""
@@ -71,7 +73,8 @@ def load(root: Path, z_step_um: float | None = None) -> Dataset:
     records, findings, claimed = [], [], []
     for path in _candidates(root):
         try:
-            planes = _records(path)
+            name = path.relative_to(root).as_posix() if path != root else path.name
+            planes = [replace(record, stack=name, slide=_stem(name)) for record in _records(path)]
         except (SlideError, DatasetError) as error:
             findings.append(Finding("error", path, error.why or error.what))
             claimed += files_below(path) if path.is_dir() else [path]
@@ -114,7 +117,7 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
         z, known = tuple(index * z_step_um for index in range(count)), True
     stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else None
     best = reference_plane(reference, stated, count, read, path.name)
-    return FocusStack(path.name, _stem(path), _around(z, best), read, best, known, info.mpp)
+    return FocusStack(path.name, _stem(path.name), _around(z, best), read, best, known, info.mpp)
 
 
 def named_positions(paths: Sequence[Path]) -> list[float] | None:
@@ -161,9 +164,9 @@ def _candidates(root: Path) -> list[Path]:
 def _records(path: Path) -> list[ImageRecord]:
     """One record per plane of a stack."""
     if path.is_file():
-        info, stem = _stack_info(path), _stem(path)
-        planes = range(len(info.planes_um))
-        return [ImageRecord(path, stem, index=i, stack=path.name, plane=i, mpp=info.mpp) for i in planes]
+        info, stem = _stack_info(path), _stem(path.name)
+        count = len(info.planes_um)
+        return [ImageRecord(path, stem, index=i, stack=path.name, plane=i, mpp=info.mpp) for i in range(count)]
     images = image_files(path)
     z = named_positions(images)
     if z is not None:
@@ -234,9 +237,9 @@ def _pages_of(path: Path) -> tuple[int, int | None, list[tuple[int, int]]]:
         return 0, None, []
 
 
-def _stem(path: Path) -> str:
-    """File name without its endings (``case3`` of ``case3.ome.tif``)."""
-    return re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE)
+def _stem(name: str) -> str:
+    """A stack's name without the endings of a file (``case3`` of ``case3.ome.tif``)."""
+    return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
 
 
 def _pages(path: Path) -> int:
