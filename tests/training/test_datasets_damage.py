@@ -68,7 +68,7 @@ def test_an_index_line_that_points_to_nothing_is_named(focuspath: Path) -> None:
     [
         ("Slide01_Strip00_Slice01_Position01.tif,1,0,1,1,87.9", "6 fields"),
         ("Slide01_Strip00_Slice01_Position01.tif,1,0,2,1,87.9,-7", "contradict the name"),
-        ("Slide01_Strip00_Slice01_Position01.tif,1,0,1,1,87.9,-5", "disagree"),
+        ("Slide01_Strip00_Slice01_Position01.tif,1,0,1,1,87.9,-5", "line 17 gives .* the level -5, line 1 -7"),
     ],
 )
 def test_a_wrong_index_line_is_told(focuspath: Path, line: str, text: str) -> None:
@@ -76,6 +76,16 @@ def test_a_wrong_index_line_is_told(focuspath: Path, line: str, text: str) -> No
         file.write(line + "\n")
     with pytest.raises(DatasetError, match=text):
         open_dataset(focuspath)
+
+
+def test_levels_that_disagree_within_a_stack_are_told_and_kept_as_they_are(focuspath: Path) -> None:
+    index = focuspath / "FocusPath_full_split1.txt"
+    lines = index.read_text().splitlines()
+    lines[0] = lines[0].removesuffix("-7") + "-6"
+    index.write_text("\n".join(lines))
+    dataset = open_dataset(focuspath)
+    assert [record.level for record in dataset.records[:3]] == [6, 6, 5]
+    assert "disagree" in dataset.findings[0].text and dataset.findings[0].severity == "warning"
 
 
 def test_planes_of_unequal_size_are_named(focuspath: Path) -> None:

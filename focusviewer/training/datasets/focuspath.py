@@ -140,13 +140,17 @@ def _line(path: Path, number: int, row: str) -> _Line:
 def _with_index(records: list[ImageRecord], lines: list[_Line]) -> tuple[list[ImageRecord], list[Finding]]:
     """Records with the scores and levels of the index; a stack takes its sharpest slice from any plane listed."""
     by_name = {record.path.stem: record for record in records}
-    findings, sharpest, scores = [], defaultdict(list), {}
+    findings, sharpest = [], defaultdict(list)
+    stated: dict[str, _Line] = {}
     for line in lines:
         record = by_name.get(line.name)
         if record is None:
             findings.append(Finding("error", line.index, f"{line.where} names {line.name}, and there is no such image"))
             continue
-        scores[line.name] = line.score
+        before = stated.setdefault(line.name, line)
+        if before.level != line.level:
+            text = f"{line.where} gives {line.name} the level {line.level:g}, {before.where} {before.level:g}"
+            findings.append(Finding("error", line.index, text))
         sharpest[str(record.stack)].append(int(record.plane or 0) - line.level)
     best: dict[str, float] = {}
     for stack, votes in sharpest.items():
@@ -154,10 +158,16 @@ def _with_index(records: list[ImageRecord], lines: list[_Line]) -> tuple[list[Im
         best[stack] = counted[0][0]
         if len(counted) > 1:
             text = f"the levels of stack {stack} disagree about its sharpest slice: {sorted(set(votes))}"
-            findings.append(Finding("error", lines[0].index, text))
-    full = []
-    for record in records:
-        slice_ = best.get(str(record.stack))
-        z = None if slice_ is None or record.plane is None else (record.plane - slice_) * LEVEL_UM
-        full.append(replace(record, z_um=z, score=scores.get(record.path.stem)))
-    return full, findings
+            findings.append(Finding("warning", lines[0].index, text))
+    return [
+        _completed(record, stated.get(record.path.stem), best.get(str(record.stack))) for record in records
+    ], findings
+
+
+def _completed(record: ImageRecord, line: _Line | None, sharpest: float | None) -> ImageRecord:
+    """The record with the level of its own line, else with the one its stack implies."""
+    if line is not None:
+        return replace(record, z_um=line.level * LEVEL_UM, score=line.score)
+    if sharpest is None or record.plane is None:
+        return record
+    return replace(record, z_um=(record.plane - sharpest) * LEVEL_UM)
