@@ -1,53 +1,116 @@
-"""``train``: thin wrappers of the trainers; the model card written beside the weights records the command."""
+"""``train``: any task of the laboratory; the model card written beside the weights records the command.
+
+Exit codes as everywhere: 0 trained, 2 bad settings or a loss that is not finite, 130 stopped by Ctrl+C after a
+checkpoint was written (``--resume`` goes on from there).
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from focusviewer.errors import UserError
 from focusviewer.files import output_folder
 
+if TYPE_CHECKING:
+    from focusviewer.training.lab import LabConfig
+    from focusviewer.training.lab.tasks import TaskEntry
+
+TaskName = Annotated[
+    str | None, typer.Argument(metavar="TASK", help="What to train, e.g. focus or refocus; without it: a list.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for weights, model cards, checkpoint, log and curve."),
+]
+ModelName = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Which model of the task.")]
 Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Training data; FOCUSVIEWER_DATA or ../shared/data when missing."),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for weights, model cards and the log.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML; the other options override it.")
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Length of the run in steps.")]
 Minutes = Annotated[
-    float | None, typer.Option("--minutes", min=0.01, help="Time budget; the trainer's own when missing.")
+    float | None,
+    typer.Option("--minutes", min=0.001, help="Length by the clock, data not counted; instead of --steps."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
-
-commands = typer.Typer(
-    help="Train the shipped models.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
-)
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help="float32 or bf16.")]
+Loss = Annotated[
+    str | None,
+    typer.Option("--loss", metavar="NAME", help="For focus networks that give levels: huber, mse, mae, plcc or ccc."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out, as if never stopped.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module to the program."""
-    app.add_typer(commands, name="train")
+    """Add the command of this module to the program."""
+    app.command("train")(train)
 
 
-@commands.command()
-def focus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
-    """FocusLiteNN with 1, 2 and 10 kernels, on simulated focal stacks of real sharp patches."""
+def train(
+    task: TaskName = None,
+    out: Out = None,
+    model: ModelName = None,
+    data: Data = None,
+    config: ConfigFile = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    seed: Seed = None,
+    device: Device = None,
+    precision: Precision = None,
+    loss: Loss = None,
+    resume: Resume = False,
+) -> None:
+    """Train a model. Without TASK: what can be trained.
+
+    A run that was killed or stopped goes on with the same command and --resume, and ends with the same weights.
+    """
+    if task is None:
+        return _list_tasks()
+    if out is None:
+        raise UserError("No folder for the weights", "", "Give one with --out DIR.")
+    if steps is not None and minutes is not None:
+        raise UserError("--steps and --minutes were both given", "", "Give one of them.")
     output_folder(out)  # before torch is loaded
-    from focusviewer.training.focus import FocusConfig, train_focus
+    from focusviewer.training.lab import train as run
+    from focusviewer.training.lab.tasks import build, find_entry
 
-    for name, path in train_focus(data, out, FocusConfig(**_given(minutes=minutes, seed=seed))).items():
-        typer.echo(f"{name}: {path}")
-
-
-@commands.command()
-def refocus(out: Out, data: Data = None, minutes: Minutes = None, seed: Seed = None) -> None:
-    """The fast refocusing engine, on simulated focal stacks of real sharp patches."""
-    output_folder(out)  # before torch is loaded
-    from focusviewer.training.refocus import RefocusConfig, train_refocus
-
-    typer.echo(f"fast: {train_refocus(data, out, RefocusConfig(**_given(minutes=minutes, seed=seed)))}")
+    entry = find_entry(task, model)
+    base, own = _settings(entry, config, out, resume)
+    if loss is not None:
+        own = _with_loss(entry, own, loss)
+    given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "precision": precision}
+    for path in run(build(entry, data, own), base.overridden(**given), out, resume=resume):
+        typer.echo(path)
 
 
-def _given(**options: float | int | None) -> dict[str, Any]:
-    """The options that were given; the rest keep the trainer's defaults."""
-    return {name: value for name, value in options.items() if value is not None}
+def _with_loss(entry: TaskEntry, own: Any, loss: str) -> Any:
+    if not hasattr(own, "loss"):
+        raise UserError(f"{entry.model} takes no other loss", "it has one of its own", "Leave --loss out.")
+    return replace(own, loss=loss)
+
+
+def _settings(entry: TaskEntry, config: Path | None, out: Path, resume: bool) -> tuple[LabConfig, Any]:
+    """Settings before the command line: of the file, of the run to resume, or of the task."""
+    from focusviewer.training.lab import read_config
+    from focusviewer.training.lab.trainer import resumed_settings
+
+    if resume:
+        defaults, own = resumed_settings(entry.build(None, entry.settings).name, out, entry.settings)
+    else:
+        defaults, own = entry.defaults, entry.settings
+    return read_config(config, defaults, own) if config else (defaults, own)
+
+
+def _list_tasks() -> None:
+    from focusviewer.cli.output import table
+    from focusviewer.training.lab.tasks import entries
+
+    typer.echo(table(["task", "model", "what"], [[entry.task, entry.model, entry.summary] for entry in entries()]))

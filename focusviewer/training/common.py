@@ -1,14 +1,11 @@
-"""What every trainer shares: the time budget, the log, the weights file and its model card."""
+"""What every trainer shares: data folder, schedule, augmentation, the weights file and its model card."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import platform
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ import torch
 from torch import Tensor
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write, output_folder
+from focusviewer.files import atomic_write
 
 
 def data_folder(path: Path | None) -> Path:
@@ -32,45 +29,6 @@ def data_folder(path: Path | None) -> Path:
     if not folder.is_dir():
         raise UserError(f"No training data at {folder}", "the folder does not exist", "Give it with --data DIR.")
     return folder
-
-
-@dataclass
-class Budget:
-    """A time budget; ``progress`` runs from 0 to 1 and drives the learning rate."""
-
-    minutes: float
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
-
-    @property
-    def progress(self) -> float:
-        """Spent share of the budget, 0..1."""
-        return min(1.0, self.seconds / max(self.minutes * 60.0, 1e-6))
-
-
-class TrainingLog:
-    """Rows of figures to a CSV file and a line to the terminal."""
-
-    def __init__(self, path: Path) -> None:
-        output_folder(path.parent)
-        self.path = path
-        self._columns: list[str] = []
-
-    def add(self, row: Mapping[str, float]) -> None:
-        """Append one row; the first row names the columns."""
-        first = not self._columns
-        if first:
-            self._columns = list(row)
-        with self.path.open("w" if first else "a", newline="") as file:
-            writer = csv.writer(file)
-            if first:
-                writer.writerow(self._columns)
-            writer.writerow([f"{row[name]:.6g}" for name in self._columns])
-        print("  ".join(f"{name} {row[name]:.4g}" for name in self._columns), flush=True)
 
 
 def cosine(progress: float, peak: float, warm_up: float = 0.03) -> float:

@@ -9,30 +9,28 @@ on blurred ones.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from focusviewer.files import atomic_write, cache_dir, output_folder
 from focusviewer.refocus.fast import FastRefocuser
 from focusviewer.refocus.filtering import filter_image
 from focusviewer.refocus.operators import HYPOTHESES, operator_bank
 from focusviewer.refocus.selector import CELL, Selector, features
-from focusviewer.training.common import (
-    Budget,
-    TrainingLog,
-    augment,
-    cosine,
-    data_folder,
-    file_digest,
-    hardware,
-    save_weights,
-    write_card,
-)
+from focusviewer.training.common import augment, data_folder, save_weights, write_card
 from focusviewer.training.evaluation import refocus_simulated_table
-from focusviewer.training.simulator import DefocusSimulator
+from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.task import RunFacts, Task
+from focusviewer.training.lab.tasks import TaskEntry
+from focusviewer.training.simulator import SIMULATOR_VERSION, DefocusSimulator
 from focusviewer.training.sources import load_sources, sharp_crops
 
 CROP_PX = 224
@@ -43,16 +41,14 @@ SCALES = ((0.25, (0.55, 0.8), 0.75), (0.5, (0.4, 0.75), 0.25))  # um per pixel, 
 MIN_JUDGED_UM = 0.75
 """The best checkpoint is the one with the highest gain from here on; nearer to focus the engine's guards decide."""
 
+_POOL_VERSION = 1  # raised when the same settings would give other numbers
+
 
 @dataclass(frozen=True)
-class RefocusConfig:
-    """Settings of one training. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing."""
+class RefocusSettings:
+    """What the selector learns. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing."""
 
-    minutes: float = 9.0
-    seed: int = 30
-    batch: int = 16
     pool: int = 2600
-    learning_rate: float = 2e-3
     width: int = 48
     max_z_um: float = 4.0
     temperature: float = 0.15
@@ -62,13 +58,22 @@ class RefocusConfig:
     judged_fields: int = 24
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pool:
     """Simulated crops reduced to what training needs: features, errors of each hypothesis, the true blur."""
 
-    features: Tensor  # float16 (N, FEATURES, h, w)
-    errors: Tensor  # float16 (N, K, h, w): log of the local squared error
-    z_um: Tensor  # (N,)
+    features: np.ndarray  # float16 (N, FEATURES, h, w)
+    errors: np.ndarray  # float16 (N, K, h, w): log of the local squared error
+    z_um: np.ndarray  # float32 (N,)
+
+    def __len__(self) -> int:
+        return len(self.z_um)
+
+    def batch(self, index: np.ndarray | slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Features and errors of some crops, float32."""
+        parts = (torch.from_numpy(np.array(array[index])) for array in (self.features, self.errors))
+        some_features, errors = (part.to(device).float() for part in parts)
+        return some_features, errors
 
 
 def blur_pairs(
@@ -101,46 +106,59 @@ def hypothesis_errors(sharp: Tensor, blurred: Tensor, filtered: Tensor, coeffici
 
 
 @torch.no_grad()
-def make_pool(crops: np.ndarray, config: RefocusConfig, count: int, seed: int) -> Pool:
+def make_pool(crops: np.ndarray, settings: RefocusSettings, count: int, seed: int) -> Pool:
     """Simulate ``count`` crops and compute what each hypothesis would make of them."""
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for index, (mpp, apertures, share) in enumerate(SCALES):
         simulator = DefocusSimulator(seed + 100 * index, na_range=apertures)
         bank = operator_bank(mpp)
         for _ in range(-(-round(count * share) // 8)):
-            sharp, blurred, z_um = blur_pairs(crops, simulator, 8, mpp, config.max_z_um)
+            sharp, blurred, z_um = blur_pairs(crops, simulator, 8, mpp, settings.max_z_um)
             filtered = torch.from_numpy(np.stack([filter_image(image, bank, PAD_PX) for image in blurred.numpy()]))
             errors = hypothesis_errors(sharp, blurred, filtered, bank.coefficients)
             parts.append((features(blurred, filtered, bank).half(), errors.half(), z_um))
-    return Pool(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    return Pool(*(torch.cat(column).numpy() for column in zip(*parts, strict=True)))
 
 
-def soft_labels(errors: Tensor, config: RefocusConfig) -> Tensor:
+def kept_pool(crops: np.ndarray, settings: RefocusSettings, count: int, seed: int) -> Pool:
+    """The pool from the cache folder, made first when it is not there: a resumed run must not wait for it again."""
+    key = hashlib.sha256(crops.tobytes())
+    key.update(json.dumps([_POOL_VERSION, SIMULATOR_VERSION, count, seed, settings.max_z_um]).encode())
+    folder = cache_dir() / "banks" / f"refocus-{key.hexdigest()[:12]}"
+    names = [field.name for field in dataclasses.fields(Pool)]
+    if not all((folder / f"{name}.npy").exists() for name in names):
+        output_folder(folder)
+        pool = make_pool(crops, settings, count, seed)
+        for name in names:
+            with atomic_write(folder / f"{name}.npy") as temporary:
+                np.save(temporary, getattr(pool, name))
+    return Pool(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names))
+
+
+def soft_labels(errors: Tensor, settings: RefocusSettings) -> Tensor:
     """Probability of each hypothesis by its error in decades: (B, K, h, w)."""
     decades = errors.float()
-    decades[:, 0] -= config.caution
-    return torch.softmax(-decades / config.temperature, 1)
+    decades[:, 0] -= settings.caution
+    return torch.softmax(-decades / settings.temperature, 1)
 
 
-def selection_loss(log_weights: Tensor, errors: Tensor, config: RefocusConfig, ramp: float) -> Tensor:
+def selection_loss(log_weights: Tensor, errors: Tensor, settings: RefocusSettings, ramp: float) -> Tensor:
     """Cross-entropy at ``ramp`` 0, mostly risk at 1."""
-    entropy = -(soft_labels(errors.clone(), config) * log_weights).sum(1).mean()
+    entropy = -(soft_labels(errors.clone(), settings) * log_weights).sum(1).mean()
     expected = (log_weights.exp() * 10**errors).sum(1).log10() - errors[:, 0]
-    return (1 - 0.8 * ramp) * entropy + ramp * config.risk_weight * expected.mean()
+    return (1 - 0.8 * ramp) * entropy + ramp * settings.risk_weight * expected.mean()
 
 
-@torch.no_grad()
-def validate(selector: Selector, pool: Pool, config: RefocusConfig) -> dict[str, float]:
+def judge(selector: Selector, pool: Pool, settings: RefocusSettings, device: torch.device) -> dict[str, float]:
     """Cross-entropy, and the mean error in dB of the expected choice against doing nothing (positive is better)."""
     losses, gains = [], []
-    for start in range(0, len(pool.z_um), 32):
-        piece = slice(start, start + 32)
-        log_weights = torch.log_softmax(selector(pool.features[piece].float()), 1)
-        errors = pool.errors[piece].float()
-        losses.append(-(soft_labels(errors.clone(), config) * log_weights).sum(1).mean())
+    for start in range(0, len(pool), 32):
+        some_features, errors = pool.batch(slice(start, start + 32), device)
+        log_weights = torch.log_softmax(selector(some_features), 1)
+        losses.append(-(soft_labels(errors.clone(), settings) * log_weights).sum(1).mean())
         expected = (log_weights.exp() * 10**errors).sum(1).mean((1, 2))
         gains.append(10 * torch.log10((10 ** errors[:, 0]).mean((1, 2)) / expected))
-    gain, z_um = torch.cat(gains), pool.z_um
+    gain, z_um = torch.cat(gains).cpu().numpy(), pool.z_um
     near, far = (z_um >= 1) & (z_um <= 2), z_um > 2
     return {
         "entropy": float(torch.stack(losses).mean()),
@@ -151,86 +169,118 @@ def validate(selector: Selector, pool: Pool, config: RefocusConfig) -> dict[str,
     }
 
 
-def train_refocus(data: Path | None, out: Path, config: RefocusConfig | None = None) -> Path:
-    """Train the selector and write ``fast.safetensors`` with its model card to ``out``.
+class SelectorTask(Task):
+    """The selector of the fast engine.
 
-    Returns
-    -------
-    Path of the weights file.
-
-    Raises
-    ------
-    UserError
-        If the data folder or the output folder cannot be used.
+    Parameters
+    ----------
+    data : Path or None
+        Folder of training data; see :func:`focusviewer.training.common.data_folder`.
     """
-    config = config or RefocusConfig()
-    folder = data_folder(data)
-    crops = sharp_crops(load_sources(folder, "train"), CROP_PX)
-    held_out = sharp_crops(load_sources(folder, "validation"), CROP_PX)
-    log = TrainingLog(out / "fast.csv")
-    pool = make_pool(crops, config, config.pool, config.seed)
-    checks = make_pool(held_out, config, config.validation, config.seed + 1)
-    torch.manual_seed(config.seed)
-    selector = Selector(config.width)
-    optimiser = torch.optim.AdamW(selector.parameters(), config.learning_rate, weight_decay=1e-3)
-    generator = torch.Generator().manual_seed(config.seed)
-    budget, step, next_check = Budget(config.minutes), 0, 0.1
-    best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
-    while budget.progress < 1.0:
-        for group in optimiser.param_groups:
-            group["lr"] = cosine(budget.progress, config.learning_rate)
-        pick = torch.randint(len(pool.z_um), (config.batch,), generator=generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = selector(pool.features[pick].float())
-        ramp = min(1.0, max(0.0, (budget.progress - 0.3) / 0.3))
-        loss = selection_loss(torch.log_softmax(logits.float(), 1), pool.errors[pick].float(), config, ramp)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(selector.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        if budget.progress >= min(next_check, 0.995):
-            next_check += 0.1
-            figures = validate(selector, checks, config)
-            log.add({"step": step, "seconds": budget.seconds, "loss": float(loss.detach())} | figures)
-            if best is None or figures["gain"] > best[0]:
-                state = {name: value.clone() for name, value in selector.state_dict().items()}
-                best = (figures["gain"], state, figures | {"step": step})
-    assert best is not None
-    path = out / "fast.safetensors"
-    metadata = {"model": "fast", "hypotheses": str(len(HYPOTHESES)), "width": str(config.width)}
-    save_weights(path, best[1], metadata)
-    write_engine_card(path, folder, config, len(crops))
-    return path
+
+    name = "fast"
+    best = "+gain"
+
+    def __init__(self, data: Path | None, settings: RefocusSettings | None = None) -> None:
+        self.settings: RefocusSettings = settings or RefocusSettings()
+        self._data = data
+        self._batch = self._crops = 0
+        self._selector: Selector | None = None
+        self._pool: Pool | None = None
+        self._checks: Pool | None = None
+
+    def prepare(self, config: LabConfig) -> None:
+        """Open the pools; they are made when they are not there yet, which takes a while."""
+        folder = data_folder(self._data)
+        self._batch = config.batch
+        crops = sharp_crops(load_sources(folder, "train"), CROP_PX)
+        held_out = sharp_crops(load_sources(folder, "validation"), CROP_PX)
+        self._crops = len(crops)
+        self._pool = kept_pool(crops, self.settings, self.settings.pool, config.seed)
+        self._checks = kept_pool(held_out, self.settings, self.settings.validation, config.seed + 1)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The selector."""
+        return {"selector": self.selector}
+
+    @property
+    def selector(self) -> Selector:
+        """The network."""
+        if self._selector is None:
+            self._selector = Selector(self.settings.width)
+        return self._selector
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Cross-entropy for 30 % of the run, then ever more risk, from 60 % on mostly risk."""
+        assert self._pool is not None
+        pick = torch.randint(len(self._pool), (self._batch,), generator=generator).numpy()
+        some_features, errors = self._pool.batch(pick, self.device)
+        log_weights = torch.log_softmax(self.selector(some_features).float(), 1)
+        ramp = min(1.0, max(0.0, (step / self.steps - 0.3) / 0.3))
+        return {"loss": selection_loss(log_weights, errors, self.settings, ramp)}
+
+    def validate(self) -> dict[str, float]:
+        """See :func:`judge`."""
+        assert self._checks is not None
+        return judge(self.selector, self._checks, self.settings, self.device)
+
+    def identity(self) -> dict[str, Any]:
+        """The simulated distances stand for the whole pool, which follows from the same generator."""
+        assert self._pool is not None
+        return {"pool": hashlib.sha256(self._pool.z_um.tobytes()).hexdigest()[:16], "crops": self._crops}
+
+    def export(self, out: Path, run: RunFacts) -> list[Path]:
+        """``fast.safetensors`` with its model card."""
+        path = out / "fast.safetensors"
+        metadata = {"model": "fast", "hypotheses": str(len(HYPOTHESES)), "width": str(self.settings.width)}
+        save_weights(path, self.selector.cpu().state_dict(), metadata)
+        self._write_card(path, run)
+        return [path, path.with_suffix(".md")]
+
+    def _write_card(self, path: Path, run: RunFacts) -> None:
+        """Judge the whole engine (selector, operators, guards) on held-out images and write its model card."""
+        settings = self.settings
+        facts = {
+            "Model": f"selector over {len(HYPOTHESES)} physical operators, {settings.width} channels, "
+            "quarter resolution",
+            "Output": "weights of the operators; never pixels",
+            "Data": f"{settings.pool} simulated defocused crops from {self._crops} sharp crops of real sections "
+            "(CC0, Apache-2.0, BSD-3, free use); 0-4 um, random optics, tone, noise, JPEG; 0.25 and 0.5 um/px",
+            "Split": f"by image; the figures are of {settings.judged_fields} fields of held-out images",
+        } | run.rows(path)
+        rows = refocus_simulated_table(FastRefocuser(path), data_folder(self._data), settings.judged_fields)
+        text = (
+            "Held-out images, simulated defocus at 0.25 um/px, one plane, refocused blind to all in focus; PSNR in "
+            "dB:\n\n| defocus | noise | before | after | worst field | SSIM before | SSIM after |\n"
+            "|---|---|---|---|---|---|---|\n"
+        ) + "\n".join(
+            f"| {row['z_um']:g} um | {row['noise']:g} | {row['psnr_before']:.2f} | {row['psnr_auto']:.2f} "
+            f"| {row['worst_gain_auto']:+.2f} | {row['ssim_before']:.3f} | {row['ssim_auto']:.3f} |"
+            for row in rows
+        )
+        write_card(path.with_suffix(".md"), "fast refocusing engine: operator selector", facts, text, LIMITS)
 
 
-def write_engine_card(path: Path, data_dir: Path, config: RefocusConfig, crops: int) -> None:
-    """Judge the whole engine (selector, operators, guards) on held-out images and write its model card."""
-    facts = {
-        "Model": f"selector over {len(HYPOTHESES)} physical operators, {config.width} channels, quarter resolution",
-        "Output": "weights of the operators; never pixels",
-        "Data": f"{config.pool} simulated defocused crops from {crops} sharp crops of real sections "
-        "(CC0, Apache-2.0, BSD-3, free use); 0-4 um, random optics, tone, noise, JPEG; 0.25 and 0.5 um/px",
-        "Split": f"by image; the figures are of {config.judged_fields} fields of held-out images",
-        "Command": f"focusviewer train refocus --minutes {config.minutes:g} --seed {config.seed}",
-        "Hardware, time": f"{hardware()}; {config.minutes:g} min plus making the crops",
-        "Weights": f"SHA-256 begins {file_digest(path)}",
-    }
-    rows = refocus_simulated_table(FastRefocuser(path), data_dir, config.judged_fields)
-    text = (
-        "Held-out images, simulated defocus at 0.25 um/px, one plane, refocused blind to all in focus; PSNR in dB:\n\n"
-        "| defocus | noise | before | after | worst field | SSIM before | SSIM after |\n|---|---|---|---|---|---|---|\n"
-    ) + "\n".join(
-        f"| {row['z_um']:g} um | {row['noise']:g} | {row['psnr_before']:.2f} | {row['psnr_auto']:.2f} "
-        f"| {row['worst_gain_auto']:+.2f} | {row['ssim_before']:.3f} | {row['ssim_auto']:.3f} |"
-        for row in rows
-    )
-    limits = (
-        "Bright-field sections at 0.2-0.6 um/px and |z| up to 4 um. One plane cannot tell its side of focus, nor bring "
-        "back what the lens did not pass. An image that is in focus but soft may be sharpened by the automatic target; "
-        "at z = 0 the scan is always returned as it is. Specimens that refract (smears) are not sharpened where rims "
-        "brighter than glass give them away; the thresholds of that guard were set with one blood-smear stack of the "
-        "evaluation data in view, so that stack is no independent evidence for it. Not for fluorescence. Research use "
-        "only; every pixel it makes is synthesised and marked so."
-    )
-    write_card(path.with_suffix(".md"), "fast refocusing engine: operator selector", facts, text, limits)
+LIMITS = (
+    "Bright-field sections at 0.2-0.6 um/px and |z| up to 4 um. One plane cannot tell its side of focus, nor bring "
+    "back what the lens did not pass. An image that is in focus but soft may be sharpened by the automatic target; "
+    "at z = 0 the scan is always returned as it is. Specimens that refract (smears) are not sharpened where rims "
+    "brighter than glass give them away; the thresholds of that guard were set with one blood-smear stack of the "
+    "evaluation data in view, so that stack is no independent evidence for it. Not for fluorescence. Research use "
+    "only; every pixel it makes is synthesised and marked so."
+)
+
+
+def entries() -> list[TaskEntry]:
+    """The selector of the fast engine."""
+    return [
+        TaskEntry(
+            "refocus",
+            SelectorTask.name,
+            "the fast engine's selector of physical operators",
+            SelectorTask,
+            RefocusSettings(),
+            # bfloat16 and the clipped gradient are as it was first trained.
+            LabConfig(minutes=9, seed=30, batch=16, learning_rate=2e-3, weight_decay=1e-3, clip=1.0, precision="bf16"),
+        )
+    ]

@@ -1,46 +1,120 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.fast import FastRefocuser
-from focusviewer.training.focus import FocusConfig, train_focus
-from focusviewer.training.refocus import RefocusConfig, train_refocus
+from focusviewer.training import focus, refocus
+from focusviewer.training.bank import BankConfig, FocusBank
+from focusviewer.training.focus import FocusLiteNNTask, FocusSettings
+from focusviewer.training.lab import LabConfig, train
+from focusviewer.training.lab.tasks import build, entries, find_entry
+from focusviewer.training.refocus import RefocusSettings, SelectorTask
 
-pytestmark = pytest.mark.usefixtures("_fast_bank")
+RUN = LabConfig(steps=6, seed=1, batch=4, learning_rate=1e-2, device="cpu", validations=2, clip=0.0)
+FOCUS = FocusSettings(kernels=(1, 2), crops=12, held_out=8, judged_seeds=())
 
 
-def test_training_focus_writes_weights_cards_and_a_log(tiny_data: Path, tmp_path: Path) -> None:
-    config = FocusConfig(
-        minutes=0.02, batch=4, pool=8, phantoms=4, kernels=(1, 2), validation_batches=2, judged_seeds=()
-    )
-    written = train_focus(tiny_data, tmp_path / "out", config)
-    assert set(written) == {"focuslitenn-1", "focuslitenn-2"}
-    tensors = load_file(written["focuslitenn-2"])
+def noise_bank(data: Path, split: str, config: BankConfig) -> FocusBank:
+    """Grain that gets weaker with the distance from focus: what a bank looks like, made at once."""
+    rng = np.random.default_rng([split == "train", int(config.mpp * 100)])
+    z_um = rng.uniform(0, 5, config.count).astype(np.float32)
+    grain = rng.standard_normal((config.count, 237, 237, 1), dtype=np.float32) * 60 / (1 + z_um[:, None, None, None])
+    images = np.repeat(np.clip(grain + 128, 0, 255), 3, axis=3).astype(np.uint8)
+    return FocusBank(images, z_um, np.arange(config.count, dtype=np.int32))
+
+
+@pytest.fixture
+def _noise_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(focus, "focus_bank", noise_bank)
+
+
+@pytest.mark.usefixtures("_noise_bank")
+def test_training_focus_writes_weights_cards_and_a_log(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    written = train(build(find_entry("focus"), tmp_path, FOCUS), RUN, out)
+    names = [f"focuslitenn-{n}.{end}" for n in (1, 2) for end in ("safetensors", "md")]
+    assert [path.name for path in written] == [*names, "focuslitenn.csv", "focuslitenn.png"]
+    tensors = load_file(out / "focuslitenn-2.safetensors")
     assert tensors["mpp0.25/conv.weight"].shape == (2, 3, 7, 7)
     assert tensors["mpp0.5/head.weight"].shape == (4,)
     assert all(np.isfinite(value).all() for value in tensors.values())
-    card = written["focuslitenn-2"].with_suffix(".md").read_text()
-    assert "SRCC" in card
-    assert "--seed" in card
-    assert (tmp_path / "out" / "focuslitenn.csv").read_text().startswith("mpp,step")
+    card = (out / "focuslitenn-2.md").read_text()
+    assert "focusviewer train focus --config focuslitenn.toml --steps 6 --seed 1" in card
+    assert "| 0.5 um/px |" in card
+    assert (out / "focuslitenn.csv").read_text().startswith("step,learning_rate,loss,loss_0.25,loss_0.5,mae_um_0.25_1")
 
 
-def test_training_refocus_writes_weights_the_engine_can_use(tiny_data: Path, tmp_path: Path) -> None:
-    config = RefocusConfig(minutes=0.03, batch=2, pool=8, width=8, validation=8, judged_fields=1)
-    path = train_refocus(tiny_data, tmp_path / "out", config)
-    engine = FastRefocuser(path)
-    image = np.full((64, 64, 3), 200, np.uint8)
-    assert engine.encode([image], 0.25).blur_um.shape == (64, 64)
-    card = path.with_suffix(".md").read_text()
-    assert "| 1.5 um | 0.002 |" in card
-    assert "Limits" in card
+@pytest.mark.usefixtures("_noise_bank")
+def test_networks_side_by_side_learn_as_each_would_alone(tmp_path: Path) -> None:
+    """Adam looks at each weight by itself, so that a sum of losses is as good as one run for each network."""
+    start = {}
+
+    class Fixed(FocusLiteNNTask):
+        def modules(self) -> dict[str, torch.nn.Module]:
+            for key, module in super().modules().items():
+                if key in start:
+                    module.load_state_dict(start[key])
+            return self._modules
+
+    def run(kernels: tuple[int, ...], name: str) -> dict[str, np.ndarray]:
+        task = Fixed(tmp_path, replace(FOCUS, kernels=kernels))
+        train(task, replace(RUN, validations=1), tmp_path / name)
+        return load_file(tmp_path / name / "focuslitenn-2.safetensors")
+
+    first = FocusLiteNNTask(tmp_path, FOCUS).modules()
+    start.update({key: {n: t.clone() for n, t in module.state_dict().items()} for key, module in first.items()})
+    together, alone = run((1, 2), "together"), run((2,), "alone")
+    for name in together:
+        np.testing.assert_allclose(together[name], alone[name], atol=1e-6)
+
+
+@pytest.mark.usefixtures("_noise_bank")
+def test_focuslitenn_learns_to_rank_the_blur(tmp_path: Path) -> None:
+    task = FocusLiteNNTask(tmp_path, replace(FOCUS, kernels=(10,), scales=(0.25,), crops=64, held_out=32))
+    train(task, replace(RUN, steps=60, batch=8), tmp_path / "out")
+    assert task.validate()["srcc_0.25_10"] > 0.8
 
 
 def test_a_missing_data_folder_is_a_clear_message(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No training data"):
-        train_focus(tmp_path / "nowhere", tmp_path / "out")
+    for task in (FocusLiteNNTask(tmp_path / "nowhere"), SelectorTask(tmp_path / "nowhere")):
+        with pytest.raises(UserError, match="No training data"):
+            train(task, RUN, tmp_path / task.name)
+
+
+@pytest.mark.usefixtures("_fast_bank")
+def test_training_refocus_writes_weights_the_engine_can_use(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOCUSVIEWER_CACHE", str(tmp_path / "cache"))
+    settings = RefocusSettings(pool=8, width=8, validation=16, judged_fields=1)
+    config = find_entry("refocus").defaults.overridden(steps=4, device="cpu")
+    train(SelectorTask(tiny_data, settings), replace(config, batch=2, validations=2), tmp_path / "out")
+    path = tmp_path / "out" / "fast.safetensors"
+    image = np.full((64, 64, 3), 200, np.uint8)
+    assert FastRefocuser(path).encode([image], 0.25).blur_um.shape == (64, 64)
+    card = path.with_suffix(".md").read_text()
+    assert "| 1.5 um | 0.002 |" in card
+    assert "Limits" in card
+    # A resumed run finds its crops again and need not simulate them.
+    monkeypatch.setattr(refocus, "make_pool", None)
+    path.unlink()
+    train(SelectorTask(tiny_data, settings), replace(config, batch=2, validations=2), tmp_path / "out", resume=True)
+    assert path.exists()
+
+
+def test_every_task_can_be_named_and_built(tmp_path: Path) -> None:
+    known = entries()
+    assert len({(entry.task, entry.model) for entry in known}) == len(known)
+    for entry in known:
+        task = build(entry, tmp_path, entry.settings)
+        assert task.settings == entry.settings
+        assert task.command.startswith(f"focusviewer train {entry.task}")
+        assert find_entry(entry.task, entry.model) == entry
+        assert (entry.defaults.steps is None) != (entry.defaults.minutes is None)

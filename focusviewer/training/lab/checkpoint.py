@@ -57,7 +57,7 @@ class Progress:
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return json.dumps(value)  # in the order of the rows, which is that of the columns
 
 
 def write_checkpoint(path: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:

@@ -47,7 +47,9 @@ class TaskEntry:
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    return []
+    from focusviewer.training import dictionary, focus, refocus
+
+    return [*focus.entries(), *refocus.entries(), *dictionary.entries()]
 
 
 def find_entry(task: str, model: str | None = None) -> TaskEntry:

@@ -34,7 +34,8 @@ from focusviewer.training.lab.log import row_text, write_csv
 from focusviewer.training.lab.pace import Pace
 from focusviewer.training.lab.plan import choose_device, planned_steps
 from focusviewer.training.lab.task import RunFacts, Task
-from focusviewer.training.lab.update import NotFiniteError, Updater, stream_seed
+from focusviewer.training.lab.typed_toml import checked
+from focusviewer.training.lab.update import NotFiniteError, Updater, seed_layers, stream_seed
 
 RUN_SUFFIXES = (".checkpoint", ".csv", ".png", ".toml")
 WEIGHT_SUFFIXES = (".safetensors", ".md")
@@ -74,6 +75,20 @@ def train(task: Task, config: LabConfig, out: Path, *, resume: bool = False) -> 
     with _Interrupt() as interrupt:
         run.learn(interrupt)
     return run.export()
+
+
+def resumed_settings(name: str, out: Path, own_defaults: Any) -> tuple[LabConfig, Any]:
+    """Configuration and own settings of the run in a folder.
+
+    Raises
+    ------
+    UserError
+        If there is no checkpoint, or it cannot be used.
+    """
+    path = out / f"{name}.checkpoint"
+    progress = checkpoint.read_progress(path)
+    given = {key: value for key, value in progress.settings.items() if value is not None}
+    return progress.config, checked(type(own_defaults), given, str(path))
 
 
 def _refuse_overwriting(task: Task, out: Path) -> None:
@@ -213,9 +228,8 @@ class _Run:
     def _judge(self) -> dict[str, float]:
         for module in self._modules.values():
             module.eval()
-        torch.manual_seed(stream_seed(self._config.seed, 0, "validation"))
-        with torch.autocast(self._task.device.type, torch.bfloat16, enabled=self._config.precision == "bf16"):
-            figures = {name: float(value) for name, value in self._task.validate().items()}
+        seed_layers(stream_seed(self._config.seed, 0, "validation"), self._task.device)
+        figures = {name: float(value) for name, value in self._task.validate().items()}  # float32, as it will be used
         self._train_mode()
         return figures
 

@@ -23,6 +23,16 @@ def stream_seed(seed: int, step: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
+def seed_layers(seed: int, device: torch.device) -> None:
+    """Seed the generators that layers such as dropout draw from.
+
+    ``torch.manual_seed`` does the same and takes a millisecond where there is no CUDA card.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 class Updater:
     """Makes the steps of a run; step n is a pure function of (weights, optimiser states, seed, n, steps).
 
@@ -70,7 +80,7 @@ class Updater:
 
     def _losses(self, number: int) -> dict[str, Tensor]:
         seed = self._config.seed
-        torch.manual_seed(stream_seed(seed, number, "layers"))  # dropout
+        seed_layers(stream_seed(seed, number, "layers"), self._task.device)
         generator = torch.Generator().manual_seed(stream_seed(seed, number, "batch"))
         with torch.autocast(self._device, torch.bfloat16, enabled=self._config.precision == "bf16"):
             losses = self._task.loss(number, generator)
