@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from focusviewer.files import cache_dir
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.networks import network_spec
-from focusviewer.focus.networks.base import FocusNetwork, channels_last
+from focusviewer.focus.networks.base import MIDDLE, FocusNetwork, channels_last
 from focusviewer.focus.networks.model import NetworkModel, for_inference
 from focusviewer.focus.networks.weights import parameter_count, save_networks
 from focusviewer.training.bank import BankConfig, FocusBank, focus_bank
@@ -212,7 +212,7 @@ class LevelTask(NetworkTask):
         last = [module for module in network.modules() if isinstance(module, (nn.Linear, nn.Conv2d))][-1]
         assert last.bias is not None
         last.weight.mul_(float(slope))
-        last.bias.mul_(float(slope)).add_(float(offset))
+        last.bias.mul_(float(slope)).add_(float(slope + offset / MIDDLE - 1))  # levels are MIDDLE * (1 + output)
 
 
 def jittered(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,13 +7,19 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
+MIDDLE = 10.0
+"""Middle of the levels that are learned (0..20): networks start from it, and need no large weights to span them."""
+
 
 class FocusNetwork(nn.Module):
     """A network that judges crops.
 
     ``forward`` takes float (B, 3, H, W) in [0, 1] and gives what the loss is computed on; :meth:`judge` turns that
-    into scores.
+    into scores. ``head`` is the last, small part: it stays in float32 when the rest is run in half precision, whose
+    eight bits would show as steps in the scores.
     """
+
+    head: nn.Module
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -27,9 +33,19 @@ class FocusNetwork(nn.Module):
         """
         return outputs.float(), None
 
+    def through_head(self, features: Tensor) -> Tensor:
+        """The head's answer, in its own precision."""
+        answer: Tensor = self.head(features.to(next(self.head.parameters()).dtype))
+        return answer
+
 
 class LevelRegressor(FocusNetwork):
     """A network with one output: the focus level, |z - z*| in steps of 0.25 um."""
+
+    @staticmethod
+    def levels(head: Tensor) -> Tensor:
+        """What the last layer gives, about -1 to 1, as levels."""
+        return MIDDLE * (1 + head.float())
 
 
 def normalised(images: Tensor) -> Tensor:

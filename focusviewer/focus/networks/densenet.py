@@ -64,8 +64,7 @@ class DenseNet(LevelRegressor):
     def forward(self, images: Tensor) -> Tensor:
         """Levels (B,)."""
         features = self.features(normalised(images))
-        levels: Tensor = self.head(features.mean(dim=(2, 3)))
-        return levels[:, 0]
+        return self.levels(self.through_head(features.mean(dim=(2, 3)))[:, 0])
 
 
 def _transition(channels: int) -> list[nn.Module]:

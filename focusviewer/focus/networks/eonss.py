@@ -49,8 +49,8 @@ class Eonss(LevelRegressor):
 
     def forward(self, images: Tensor) -> Tensor:
         """Levels (B,) of crops of at least 235 px."""
-        levels: Tensor = self.head(self.stages(normalised(images)))
-        return levels.mean(dim=(1, 2, 3))
+        cells = self.through_head(self.stages(normalised(images)))
+        return self.levels(cells.mean(dim=(1, 2, 3)))
 
 
 def _stage(conv: nn.Conv2d) -> list[nn.Module]:

@@ -135,8 +135,7 @@ class FourierClassifier(FocusNetwork):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B,) of 64 px crops."""
         hidden = self.layers(self.lift(normalised(images)))
-        logits: Tensor = self.head(self.project(hidden))
-        return logits[:, 0]
+        return self.through_head(self.project(hidden))[:, 0]
 
     def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Probability p of being blurred, and the standard deviation sqrt(p (1 - p)) of that answer."""

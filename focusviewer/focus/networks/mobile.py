@@ -43,8 +43,7 @@ class MobileClassifier(FocusNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, 10) of 84 px crops."""
-        logits: Tensor = self.head(self.features(normalised(images)))
-        return logits
+        return self.through_head(self.features(normalised(images)))
 
     def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Expected level of 0.25 um, and its uncertainty.

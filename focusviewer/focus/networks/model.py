@@ -72,7 +72,7 @@ class NetworkModel(FocusModel):
             places = range(first, min(first + self.spec.batch, rows * cols))
             for slot, place in enumerate(places):
                 window = windows[place // cols, place % cols].transpose(1, 2, 0)
-                buffer[slot] = torch.from_numpy(np.ascontiguousarray(window))
+                buffer[slot] = torch.from_numpy(np.array(window, order="C"))
             # The batch is always full: kernels are chosen by its size, and sums differ in the last bits between them.
             score, doubt = score_pixels(network, buffer.permute(0, 3, 1, 2) / 255)
             scores[first : places.stop] = score[: len(places)].numpy()
@@ -100,7 +100,9 @@ def for_inference(network: FocusNetwork) -> FocusNetwork:
         if isinstance(module, nn.Sequential):
             _fold(module)
     channels_last(fast)
-    return fast.to(torch.bfloat16) if _has_bfloat16() else fast
+    if _has_bfloat16():
+        fast.to(torch.bfloat16).head.float()
+    return fast
 
 
 @functools.cache
