@@ -49,6 +49,10 @@ Loss = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out, as if never stopped.")]
 
 
+DETECTOR = "detector"
+"""The task that is fitted, not trained."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command of this module to the program."""
     app.command("train")(train)
@@ -79,6 +83,10 @@ def train(
     if steps is not None and minutes is not None:
         raise UserError("--steps and --minutes were both given", "", "Give one of them.")
     output_folder(out)  # before torch is loaded
+    if task == DETECTOR:
+        unused = {"--model": model, "--config": config, "--steps": steps, "--minutes": minutes, "--loss": loss}
+        unused |= {"--device": device, "--precision": precision, "--resume": resume or None}
+        return _fit_detector(out, data, seed, [name for name, value in unused.items() if value is not None])
     from focusviewer.training.lab import train as run
     from focusviewer.training.lab.tasks import build, find_entry
 
@@ -88,6 +96,16 @@ def train(
         own = _with_loss(entry, own, loss)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "precision": precision}
     for path in run(build(entry, data, own), base.overridden(**given), out, resume=resume):
+        typer.echo(path)
+
+
+def _fit_detector(out: Path, data: Path | None, seed: int | None, unused: list[str]) -> None:
+    """The classical detector has no steps: its curve is found by counting."""
+    if unused:
+        raise UserError(f"{' and '.join(unused)} cannot be used here", "the detector is fitted in one go", "")
+    from focusviewer.training.detector import train_detector
+
+    for path in train_detector(data, out) if seed is None else train_detector(data, out, seed=seed):
         typer.echo(path)
 
 
@@ -113,4 +131,6 @@ def _list_tasks() -> None:
     from focusviewer.cli.output import table
     from focusviewer.training.lab.tasks import entries
 
-    typer.echo(table(["task", "model", "what"], [[entry.task, entry.model, entry.summary] for entry in entries()]))
+    rows = [[entry.task, entry.model, entry.summary] for entry in entries()]
+    rows.append([DETECTOR, "hifst", "curve of the classical detector of blurred windows"])
+    typer.echo(table(["task", "model", "what"], rows))

@@ -115,7 +115,7 @@ class DictionaryTask(Task):
     def validate(self) -> dict[str, float]:
         """The same on held-out images."""
         assert self._module is not None
-        return {"unexplained": float(self._module(self._held_out).mean())}
+        return {"unexplained": float(self._module(self._held_out).detach().mean())}
 
     def identity(self) -> dict[str, Any]:
         """How many blocks there are."""

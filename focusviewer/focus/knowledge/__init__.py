@@ -1,6 +1,6 @@
-"""Focus models made by thought: the MaxPol family, local and global phase coherence, sparse coding.
+"""Focus models made by thought: the MaxPol family, phase coherence, sparse coding, the classical detector's map.
 
-MLV, the eighth of them, is one of the measures (``focus/measures.py``).
+MLV, another of them, is one of the measures (``focus/measures.py``).
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ _SUMMARIES = {
     "lpc": "LPC-SI: agreement of local phases across scales",
     "gpc": "global phase coherence: total variation against that of random phases, in closed form",
     "sparish": "SPARISH: energy of sparse codes over a dictionary of sharp tissue",
+    "hifst": "HiFST: sorted high-frequency cosine coefficients, the blur map of the classical detector; 64 px windows",
 }
+_WEIGHTS = {"sparish": "sparish.safetensors", "hifst": "hifst.json"}
 
 
 def entries() -> list[ModelEntry]:
     """Registry lines of the knowledge-based models."""
-    weights = {"sparish": _weights("sparish")}
     return [
-        ModelEntry(name, "focus", _builder(name), summary, weights.get(name), trained=name in weights)
+        ModelEntry(name, "focus", _builder(name), summary, _weights(name), trained=name in _WEIGHTS)
         for name, summary in _SUMMARIES.items()
     ]
 
 
 def _builder(name: str) -> Callable[[], FocusModel]:
     def build() -> FocusModel:
+        from focusviewer.focus.detector import HiFST
         from focusviewer.focus.knowledge import maxpol_models
         from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence
         from focusviewer.focus.knowledge.lpc import LocalPhaseCoherence
@@ -45,7 +47,8 @@ def _builder(name: str) -> Callable[[], FocusModel]:
             "synthetic-maxpol": maxpol_models.SyntheticMaxPol,
             "lpc": LocalPhaseCoherence,
             "gpc": GlobalPhaseCoherence,
-            "sparish": lambda: Sparish(resource_path("weights", "sparish.safetensors")),
+            "hifst": HiFST,
+            "sparish": lambda: Sparish(resource_path("weights", _WEIGHTS["sparish"])),
         }
         return makers[name]()
 
@@ -54,6 +57,6 @@ def _builder(name: str) -> Callable[[], FocusModel]:
 
 def _weights(name: str) -> Path | None:
     try:
-        return resource_path("weights", f"{name}.safetensors")
-    except FileNotFoundError:
+        return resource_path("weights", _WEIGHTS[name])
+    except (FileNotFoundError, KeyError):
         return None
