@@ -28,6 +28,35 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Wave:
+    """One wave of an uneven surface: ``um * cos(kx x + ky y + phase)`` with x, y in px."""
+
+    kx: float
+    ky: float
+    phase: float
+    um: float
+
+
+def uneven_surface(rng: np.random.Generator, rms_um: float, mpp: float, count: int = 10) -> tuple[Wave, ...]:
+    """The relief of a section that does not lie flat: swells of 150 to 1500 um, long ones higher.
+
+    Parameters
+    ----------
+    rms_um : float
+        Root mean square of the height.
+    mpp : float
+        Pixel size, um.
+    """
+    lengths = np.exp(rng.uniform(np.log(150.0), np.log(1500.0), count)) / mpp
+    angles, phases = rng.uniform(0, np.pi, count), rng.uniform(0, 2 * np.pi, count)
+    heights = np.sqrt(lengths)
+    heights *= rms_um * np.sqrt(2 / np.square(heights).sum())
+    k = 2 * np.pi / lengths
+    columns = (k * np.cos(angles), k * np.sin(angles), phases, heights)
+    return tuple(Wave(*(float(value) for value in row)) for row in zip(*columns, strict=True))
+
+
+@dataclass(frozen=True)
 class BlurPattern:
     """Signed defocus over a slide, as a sum of simple causes.
 
@@ -47,6 +76,8 @@ class BlurPattern:
         Corner in px.
     tilt_reach_px : float
         Distance from the corner at which the tilt begins.
+    waves : tuple of Wave
+        An uneven surface.
     """
 
     offset_um: float = 0.0
@@ -56,6 +87,7 @@ class BlurPattern:
     tilt_um: float = 0.0
     tilt_corner: tuple[float, float] = (0.0, 0.0)
     tilt_reach_px: float = 1.0
+    waves: tuple[Wave, ...] = ()
 
     def z_um(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> FloatArray:
         """Signed defocus at positions in level-0 px (arrays that broadcast against each other)."""
@@ -68,6 +100,8 @@ class BlurPattern:
         if self.tilt_um:
             distance = np.hypot(x - self.tilt_corner[0], y - self.tilt_corner[1])
             z += self.tilt_um * np.clip(1 - distance / self.tilt_reach_px, 0, 1) ** 1.3
+        for wave in self.waves:
+            z += wave.um * np.cos(wave.kx * x + wave.ky * y + wave.phase)
         return np.asarray(z, dtype=np.float32)
 
 

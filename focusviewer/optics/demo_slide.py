@@ -10,39 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer import files
 from focusviewer.errors import UserError
 from focusviewer.optics.blur_pattern import BLURS, BlurPattern, Strip, make_pattern
-from focusviewer.optics.camera import Camera
 from focusviewer.optics.phantom import Bubble, TissuePhantom
-from focusviewer.optics.phantom_texture import upsample
-from focusviewer.optics.psf import Optics
-from focusviewer.optics.slab_imager import SlabImager, blend_depths
+from focusviewer.optics.slide_simulator import TRUTH_STEP, SlideSimulator
 from focusviewer.optics.slide_writer import write_pyramid, write_stack
 
-FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[float, str], None]
 
 VERSION = 2
 """Of simulated slides: raise it when they come out differently, and those kept in the cache are made anew."""
 
-TRUTH_STEP = 64
-"""Spacing of the truth grid, level-0 px."""
-
-MARGIN = 64
-"""Pixels drawn around a block, so that blur reaches in from its neighbours."""
-
 THICKNESS_UM = 2.25
 """Optical thickness: 3.5 um of mounted tissue (n = 1.5) looks this thick to an objective that is moved in air."""
 
 SLABS = 3
-GLASS = np.array([0.957, 0.955, 0.960], np.float32)
-"""Light that empty glass lets through, red, green and blue."""
-
-SCANNER = Optics(chromatic_shift_um=(0.12, 0.0, -0.12))
-CAMERA = Camera(noise=0.004)
 
 
 @dataclass(frozen=True)
@@ -62,80 +46,6 @@ class DemoSlide:
     slide: Path
     truth: Path
     stack: Path
-
-
-class SlideSimulator:
-    """A phantom seen through a scanner with the given focus errors; draws any block.
-
-    Parameters
-    ----------
-    phantom : TissuePhantom
-        The section.
-    pattern : BlurPattern
-        Its focus errors.
-    """
-
-    def __init__(self, phantom: TissuePhantom, pattern: BlurPattern) -> None:
-        self.phantom, self.pattern = phantom, pattern
-        step = 8
-        # Nodes from -16 px on, so that the spline has neighbours at every pixel.
-        x = (np.arange(-(-phantom.width // step) + 2 * 2 + 2) - 2) * float(step)
-        y = (np.arange(-(-phantom.height // step) + 2 * 2 + 2) - 2) * float(step)
-        self._z, self._step = pattern.z_um(x[None, :], y[:, None]), step
-
-    def z_um(self, x: int, y: int, width: int, height: int) -> FloatArray:
-        """Signed defocus at the pixels of a block whose corner is a multiple of 8 px: float32 (height, width)."""
-        rows, columns = -(-height // self._step), -(-width // self._step)
-        enlarged = upsample(self._z, y // self._step + 2, x // self._step + 2, rows, columns, self._step)
-        return enlarged[:height, :width]
-
-    def draw(self, x: int, y: int, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """Pixels of a block as the scanner stores them: uint8 (height, width, 3)."""
-        rng = np.random.default_rng((self.phantom.seed, 9, x, y))
-        if self.phantom.is_glass(x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN):
-            return CAMERA.capture(np.broadcast_to(GLASS, (height, width, 3)).astype(np.float32), rng)
-        z = np.pad(self.z_um(x, y, width, height), MARGIN, mode="edge")
-        z = np.pad(z, ((0, _even(z.shape[0])), (0, _even(z.shape[1]))), mode="edge")
-        imager = self._imager(x, y, z.shape[1], z.shape[0])
-        return self._expose(blend_depths(imager, z)[:, MARGIN : MARGIN + height, MARGIN : MARGIN + width], rng)
-
-    def stack(self, x: int, y: int, size: int, planes_um: tuple[float, ...]) -> npt.NDArray[np.uint8]:
-        """A focal stack of a square, without the slide's own focus errors: uint8 (planes, size, size, 3)."""
-        planes = np.empty((len(planes_um), size, size, 3), np.uint8)
-        block = 1024
-        for top in range(0, size, block):
-            for left in range(0, size, block):
-                h, w = min(block, size - top), min(block, size - left)
-                imager = self._imager(x + left, y + top, w + 2 * MARGIN, h + 2 * MARGIN)
-                for index, z in enumerate(planes_um):
-                    rng = np.random.default_rng((self.phantom.seed, 10, index, left, top))
-                    light = imager.image(z)[:, MARGIN : MARGIN + h, MARGIN : MARGIN + w]
-                    planes[index, top : top + h, left : left + w] = self._expose(light, rng)
-        return planes
-
-    def truth(self) -> dict[str, npt.NDArray[np.generic]]:
-        """The focus map of the slide: ``z_um``, ``x``, ``y``, ``tissue``, see :func:`write_simulated_slide`."""
-        step = TRUTH_STEP
-        x = np.minimum((np.arange(-(-self.phantom.width // step)) + 0.5) * step, self.phantom.width - 1)
-        y = np.minimum((np.arange(-(-self.phantom.height // step)) + 0.5) * step, self.phantom.height - 1)
-        z_um = np.abs(self.pattern.z_um(x[None, :], y[:, None])).astype(np.float32)
-        tissue = self.phantom.tissue_depth_um(step) > 0
-        return {"z_um": z_um, "x": x.astype(np.float32), "y": y.astype(np.float32), "tissue": tissue}
-
-    def _imager(self, x: int, y: int, width: int, height: int) -> SlabImager:
-        density = self.phantom.density(x - MARGIN, y - MARGIN, width, height)
-        return SlabImager(density, self.phantom.z_um, self.phantom.mpp, SCANNER)
-
-    @staticmethod
-    def _expose(light: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-        return CAMERA.capture(np.ascontiguousarray(np.moveaxis(light, 0, -1)) * GLASS, rng)
-
-
-def _even(side: int) -> int:
-    """Pixels to add so that a side suits the FFT."""
-    import scipy.fft
-
-    return int(scipy.fft.next_fast_len(side, real=True)) - side
 
 
 def truth_path(slide: Path) -> Path:

@@ -9,12 +9,18 @@ import numpy.typing as npt
 
 from focusviewer.optics.formation import Section
 from focusviewer.optics.phantom_cells import Cells, place_cells
+from focusviewer.optics.phantom_dust import Dust, dust_density
 from focusviewer.optics.phantom_fat import SPACING_UM
 from focusviewer.optics.phantom_layout import MARGIN, Frame, Layout, jittered_grid, make_layout
 from focusviewer.optics.phantom_paint import Painter
 from focusviewer.optics.phantom_stains import palette
 
 FloatArray = npt.NDArray[np.float32]
+
+FOLD_LIFT_UM = 3.0
+"""Height of the middle of a fold's layers above the flat section, um on the focus axis."""
+
+FOLD_RISE_UM = 14.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class TissuePhantom:
         What the section holds, see ``phantom_layout.KINDS``.
     bubbles : sequence of Bubble
         Mounting artefacts, drawn as refracting rings.
+    dust : sequence of Dust
+        Particles, in a slab of their own at the height of the first.
+    folds : int, optional
+        How many folds the tissue has; by default as many as its size suggests.
     """
 
     def __init__(
@@ -61,19 +71,25 @@ class TissuePhantom:
         slabs: int = 5,
         kind: str = "mixed",
         bubbles: tuple[Bubble, ...] = (),
+        dust: tuple[Dust, ...] = (),
+        folds: int | None = None,
     ) -> None:
         if min(width, height, slabs) < 1:
             raise ValueError("a phantom needs at least one pixel and one slab")
         rng = np.random.default_rng((seed, 5))
-        self.seed, self.width, self.height, self.mpp, self.bubbles = seed, width, height, mpp, bubbles
+        self.seed, self.width, self.height, self.mpp = seed, width, height, mpp
+        self.bubbles, self.dust, self.through_lens = bubbles, dust, False
+        self._lifted = folds is not None
         self.palette = palette(stain, rng)
-        self.layout: Layout = make_layout(rng, width, height, mpp, kind)
+        self.layout: Layout = make_layout(rng, width, height, mpp, kind, folds=folds)
         fat_x, fat_y = jittered_grid(rng, self.layout, SPACING_UM, 0.34)
         in_fat = self.layout.at("fat", fat_x, fat_y) > -10
         fat = (fat_x[in_fat], fat_y[in_fat])
         self.cells: list[Cells] = place_cells(self.layout, rng, thickness_um, fat)
         self.edges_um = np.linspace(-thickness_um / 2, thickness_um / 2, slabs + 1)
         self.z_um = ((self.edges_um[1:] + self.edges_um[:-1]) / 2).astype(np.float32)
+        if dust:
+            self.z_um = np.append(self.z_um, np.float32(dust[0].height_um))
         self._painter = Painter(self.layout, self.cells, fat, self.palette, self.edges_um, seed)
 
     def tissue_depth_um(self, step: int) -> FloatArray:
@@ -101,7 +117,22 @@ class TissuePhantom:
         if float(self.layout.fields["tissue"][rows, columns].max(initial=-1e3)) > -12:
             return False
         frame = Frame(x0, y0, width, height, self.mpp)
+        if any(_reaches(particle, frame) for particle in self.dust):
+            return False
         return all(_distance_px(bubble, frame) * self.mpp > 25 for bubble in self.bubbles)
+
+    def lift_um(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> FloatArray:
+        """How high folds lift the tissue at positions in px (that broadcast), um on the focus axis.
+
+        Only those that were asked for do.
+        """
+        if not self._lifted:
+            return np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
+        x, y = np.broadcast_arrays(x * self.mpp, y * self.mpp)
+        inside_um = self.layout.at("fold", x.ravel(), y.ravel()).reshape(x.shape)
+        # The tissue rises towards a fold over some distance, and lies in layers on itself there.
+        rise = np.clip(inside_um / FOLD_RISE_UM + 1.0, 0.0, 1.0)
+        return np.asarray(FOLD_LIFT_UM * rise * rise * (3 - 2 * rise), dtype=np.float32)
 
     def density(self, x0: int, y0: int, width: int, height: int) -> FloatArray:
         """Optical density of a window, which may reach up to 15 um beyond the section.
@@ -118,12 +149,24 @@ class TissuePhantom:
         for bubble in self.bubbles:
             if _distance_px(bubble, frame) * self.mpp < 25:
                 density[-1] += bubble_density(bubble, frame)[None]
-        return np.maximum(density, 0.0, out=density)
+        np.maximum(density, 0.0, out=density)
+        if self.dust:
+            specks = np.broadcast_to(dust_density(self.dust, frame), (1, 3, height, width))
+            density = np.concatenate((density, specks)).astype(np.float32, copy=False)
+        return density
 
     def section(self, x0: int = 0, y0: int = 0, width: int | None = None, height: int | None = None) -> Section:
         """A window (by default everything) as a :class:`~focusviewer.optics.formation.Section`."""
         density = self.density(x0, y0, width or self.width, height or self.height)
         return Section(np.ascontiguousarray(np.moveaxis(density, 1, -1)), self.z_um, self.mpp)
+
+
+def _reaches(particle: Dust, frame: Frame) -> bool:
+    far_px = 8 * particle.radius_um / frame.mpp
+    return bool(
+        -far_px < particle.x - frame.x0 < frame.width + far_px
+        and -far_px < particle.y - frame.y0 < frame.height + far_px
+    )
 
 
 def _distance_px(bubble: Bubble, frame: Frame) -> float:

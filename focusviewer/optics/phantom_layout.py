@@ -94,7 +94,13 @@ class Layout:
 
 
 def make_layout(
-    rng: np.random.Generator, width: int, height: int, mpp: float, kind: str, thickness_ramp: float = 0.12
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    mpp: float,
+    kind: str,
+    thickness_ramp: float = 0.12,
+    folds: int | None = None,
 ) -> Layout:
     """Plan a section.
 
@@ -104,6 +110,8 @@ def make_layout(
         One of ``KINDS``: ``mixed`` draws the proportions at random, ``slide`` puts islands of tissue on glass.
     thickness_ramp : float
         Change of the section's thickness from one side to the other, as a share.
+    folds : int, optional
+        How many folds the tissue has; by default as many as its size suggests.
 
     Raises
     ------
@@ -122,7 +130,7 @@ def make_layout(
     f["fat"] = np.minimum(zones["fat"], away).astype(np.float32)
     f["lymph"] = zones["lymph"]
     _fibres(layout, rng)
-    _strengths(layout, rng, thickness_ramp)
+    _strengths(layout, rng, thickness_ramp, folds)
     return layout
 
 
@@ -291,7 +299,7 @@ def _fibres(layout: Layout, rng: np.random.Generator) -> None:
     layout.fields["slack"] = np.asarray(layout.noise(rng, 260) + 0.35 * layout.noise(rng, 50), np.float32)
 
 
-def _strengths(layout: Layout, rng: np.random.Generator, ramp: float) -> None:
+def _strengths(layout: Layout, rng: np.random.Generator, ramp: float, folds: int | None) -> None:
     """Add ``nuclear``, ``counter`` (uneven staining and thickness) and ``fold``."""
     y, x = layout.axes_um()
     angle = rng.uniform(0, 2 * np.pi)
@@ -300,15 +308,15 @@ def _strengths(layout: Layout, rng: np.random.Generator, ramp: float) -> None:
     thick = 1 + ramp * (slope - slope.mean()) + 0.05 * layout.noise(rng, 1500)
     layout.fields["nuclear"] = np.asarray(thick * (1 + 0.05 * layout.noise(rng, 300)), np.float32)
     layout.fields["counter"] = np.asarray(thick * (1 + 0.08 * layout.noise(rng, 400)), np.float32)
-    layout.fields["fold"] = _folds(layout, rng)
+    layout.fields["fold"] = _folds(layout, rng, folds)
 
 
-def _folds(layout: Layout, rng: np.random.Generator) -> FloatArray:
+def _folds(layout: Layout, rng: np.random.Generator, count: int | None) -> FloatArray:
     """How many extra layers of tissue lie at each node, 0..1: narrow bands in large sections."""
     y, x = layout.axes_um()
     wide, high = layout.width * layout.mpp, layout.height * layout.mpp
     fold = np.full(layout.shape, -FAR, np.float32)
-    for _ in range(round(wide * high / 1.6e6)):
+    for _ in range(round(wide * high / 1.6e6) if count is None else count):
         cx, cy, angle = rng.uniform(0, wide), rng.uniform(0, high), rng.uniform(0, np.pi)
         length, breadth = rng.uniform(120, 420), rng.uniform(8, 26)
         u = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)

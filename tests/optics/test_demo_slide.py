@@ -13,8 +13,6 @@ from focusviewer.optics import image_section
 from focusviewer.optics.blur_pattern import BLURS, BlurPattern, Strip, make_pattern
 from focusviewer.optics.demo_slide import (
     DEMO_STACK_UM,
-    SCANNER,
-    SlideSimulator,
     demo_simulator,
     ensure_demo_slide,
     ensure_slide,
@@ -24,6 +22,7 @@ from focusviewer.optics.demo_slide import (
 )
 from focusviewer.optics.phantom import TissuePhantom
 from focusviewer.optics.slab_imager import SlabImager
+from focusviewer.optics.slide_simulator import SCANNER, SlideSimulator
 from focusviewer.optics.slide_writer import halve, pyramid_levels
 
 
