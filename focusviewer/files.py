@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +14,8 @@ from uuid import uuid4
 import platformdirs
 
 from focusviewer.errors import UserError
+
+_weights_folder: ContextVar[Path | None] = ContextVar("weights_folder", default=None)
 
 
 def cache_dir() -> Path:
@@ -40,6 +43,9 @@ def resource_path(*parts: str) -> Path:
     FileNotFoundError
         If the installation lacks it.
     """
+    folder = _weights_folder.get()
+    if folder is not None and parts[0] == "weights" and folder.joinpath(*parts[1:]).exists():
+        return folder.joinpath(*parts[1:])
     packaged = Path(str(resources.files("focusviewer"))) / "resources"
     source = packaged.parent.parent / "resources"
     for root in (packaged, source):
@@ -47,6 +53,16 @@ def resource_path(*parts: str) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"resource {'/'.join(parts)} is missing from this installation")
+
+
+@contextmanager
+def weights_from(folder: Path) -> Iterator[None]:
+    """Inside the block, models built by name take their weights from ``folder`` where it has them."""
+    token = _weights_folder.set(folder)
+    try:
+        yield
+    finally:
+        _weights_folder.reset(token)
 
 
 def output_folder(path: Path) -> Path:

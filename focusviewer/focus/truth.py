@@ -19,13 +19,18 @@ def correlation_with_truth(focus_map: FocusMap, truth: Mapping[str, FloatMap]) -
     """
     from scipy.stats import spearmanr
 
+    return float(spearmanr(focus_map.blur[np.nonzero(focus_map.tissue)], true_distances(focus_map, truth)).statistic)
+
+
+def true_distances(focus_map: FocusMap, truth: Mapping[str, FloatMap]) -> FloatMap:
+    """True |z| in um of each tissue window of a map, in the order of ``np.nonzero(map.tissue)``: float32 (N,)."""
     half = focus_map.window_px / 2
     rows, cols = np.nonzero(focus_map.tissue)
     true = [
         float(np.mean(_inside(truth, float(focus_map.x[col]), float(focus_map.y[row]), half)))
         for row, col in zip(rows, cols, strict=True)
     ]
-    return float(spearmanr(focus_map.blur[rows, cols], true).statistic)
+    return np.asarray(true, np.float32)
 
 
 def _inside(truth: Mapping[str, FloatMap], x: float, y: float, half: float) -> FloatMap:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.focus.base import LEVEL_UM, FocusModel
+from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.training.judging.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.training.metrics import bootstrap_interval, krcc, mae, plcc, plcc_logistic, pr_auc, roc_auc, srcc
 
@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 500
 TIMED_PX = 1024
+SQUARE_PX = 1000  # windows of one neighbourhood are not independent
 
 
 def evaluate_focus_fields(model: FocusModel, fields: FieldSet) -> dict[str, Any]:
@@ -121,10 +122,11 @@ def evaluate_focus_simulated(
 
     Returns
     -------
-    One row a slide and stain: tissue windows and the Spearman correlation with the true |z|.
+    One row a slide and stain: tissue windows, the Spearman correlation with the true |z| and how well blurred windows
+    are told from sharp ones, with intervals drawn by squares of SQUARE_PX.
     """
     from focusviewer.focus import map_slide
-    from focusviewer.focus.truth import correlation_with_truth
+    from focusviewer.focus.truth import true_distances
     from focusviewer.optics.demo_slide import VERSION, truth_path, write_simulated_slide
     from focusviewer.slides import open_slide
 
@@ -139,11 +141,17 @@ def evaluate_focus_simulated(
         with np.load(truth, allow_pickle=False) as file:
             known = dict(file)
         rows.append(
-            {
-                "slide": path.name,
-                "model": model.name,
-                "tissue_windows": int(focus_map.tissue.sum()),
-                "srcc": round(correlation_with_truth(focus_map, known), 4),
-            }
+            {"slide": path.name, "model": model.name, **_map_figures(focus_map, true_distances(focus_map, known))}
         )
     return rows
+
+
+def _map_figures(focus_map: FocusMap, true_um: npt.NDArray[np.float32]) -> dict[str, Any]:
+    row, col = np.nonzero(focus_map.tissue)
+    square = focus_map.y[row] // SQUARE_PX * 1000 + focus_map.x[col] // SQUARE_PX
+    statistics: dict[str, Callable[..., float]] = {
+        "srcc": srcc,
+        "roc_auc": lambda score, z_um: roc_auc(score, z_um >= BLURRY_LEVEL * LEVEL_UM),
+    }
+    figures = intervals(statistics, square, (focus_map.blur[row, col], true_um), RESAMPLES // 2)
+    return {"tissue_windows": row.size, **{name: round(value, 4) for name, value in figures.items()}}
