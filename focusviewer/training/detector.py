@@ -32,8 +32,9 @@ from focusviewer.focus.edge_sharpness import box_sums
 from focusviewer.focus.measures_base import to_gray
 from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.optics.blur_pattern import make_pattern
-from focusviewer.optics.demo_slide import SLABS, THICKNESS_UM, SlideSimulator
+from focusviewer.optics.demo_slide import SLABS, THICKNESS_UM
 from focusviewer.optics.phantom import TissuePhantom
+from focusviewer.optics.slide_simulator import SlideSimulator
 from focusviewer.training.common import data_folder, file_digest, write_card
 from focusviewer.training.sources import load_sources, sharp_crops
 
