@@ -25,6 +25,12 @@ Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
 MIN_TISSUE = 0.2
 """Part of a window that must be tissue for it to be scored."""
 
+SPOILT_SHARE = 0.01
+"""Part of a window from which pen, dust, a rim or a fold spoil it: models look for the extremes of a window."""
+
+LEAST_STAIN = 0.018
+"""Mean optical density of a window below which there is too little to judge: empty fat, a shred at its edge."""
+
 _PROGRESS_S = 0.1
 _SMALLEST_READ = 4  # windows along a block that is not cut further when it cannot be read
 
@@ -80,19 +86,42 @@ def map_slide(
     grid = WindowGrid.over(slide.dimensions, model, model.scale_for(slide_mpp))
     part = grid.within(region)
     if tissue is None:
-        tissue = tissue_mask(slide, plane=plane)
+        tissue = tissue_mask(slide, plane=plane, mpp=slide_mpp)
     _check(cancel)
     job = _Job(slide, model, grid, part, plane, slide_mpp, on_progress, cancel)
     job.started, job.threads = started, max(1, threads)
-    job.run(windows_with_tissue(grid, tissue)[part.slices])
+    cannot_tell = windows_that_cannot_tell(grid, tissue)
+    job.map = replace(job.map, cannot_tell=cannot_tell[part.slices])
+    job.run((windows_with_tissue(grid, tissue) & ~cannot_tell)[part.slices])
     return job.result()
 
 
 def windows_with_tissue(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.bool_]:
     """Windows at least MIN_TISSUE of which is tissue: bool (rows, cols)."""
-    half = grid.window_px * grid.scale / 2
+    return tissue.fraction(*_boxes(grid)) >= MIN_TISSUE
+
+
+def windows_that_cannot_tell(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.bool_]:
+    """Windows with something on them that no model may judge: bool (rows, cols).
+
+    Tissue with a pen mark, dust, a rim or a fold on it; such marks alone; tissue with next to no stain in it.
+    """
+    boxes = _boxes(grid)
+    share = tissue.fraction(*boxes)
+    result = np.zeros(share.shape, bool)
+    if tissue.spoilt_areas is not None:
+        spoilt = tissue.spoilt_areas.mean(*boxes)
+        result |= (spoilt >= SPOILT_SHARE) & (share + spoilt >= MIN_TISSUE)
+    if tissue.stain_areas is not None:
+        result |= (tissue.stain_areas.mean(*boxes) < LEAST_STAIN) & (share >= MIN_TISSUE)
+    return result
+
+
+def _boxes(grid: WindowGrid) -> tuple[FloatMap, FloatMap, FloatMap, FloatMap]:
+    """Left, top, right and bottom of all windows in level-0 pixels, ready to broadcast."""
+    half = np.float32(grid.window_px * grid.scale / 2)
     x, y = grid.x[None, :], grid.y[:, None]
-    return tissue.fraction(x - half, y - half, x + half, y + half) >= MIN_TISSUE
+    return x - half, y - half, x + half, y + half
 
 
 class _Job:

@@ -1,29 +1,36 @@
-"""Where there is tissue on a slide: told by colour and density from a low-resolution picture, pen marks left out.
+"""Where there is tissue on a slide, and what spoils it: told by colour and density from a low-resolution picture.
 
 Sharpness plays no part, so blurred tissue counts as tissue.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import SlideError
+from focusviewer.focus.artefacts import Floats, Mask, dilate, erode, find_artefacts, find_pen
 from focusviewer.focus.resample import read_scaled
 from focusviewer.slides import RGB, Slide
-
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
 
 _COARSEST_PX = 2048  # longest side of the picture the mask is made of
 _DOWNSAMPLE = 16.0  # for slides that fit
 _FINEST_PX = 64  # shortest side below which small images are looked at more closely
 _PIECE_PX = 4096  # level-0 pixels along a piece when a slide has no small levels
 
-_COLOURLESS = 10.0  # spread of the channels (gray levels) that a picture without colour does not reach
+_USUAL_MPP = 0.25  # for sizes of artefacts where the slide's scale is not known
+_FINEST_DOWNSAMPLE, _FINE_PX, _MOST_FINER = 2.0, 1024, 8  # artefacts are thin: small slides are looked at closely
+
+_FINE_READ_PX = 4_000_000
+
+_COLOURLESS = 2.0  # spread of the channels (gray levels) that a gray camera does not reach
+_COLOUR_POOR = 10.0  # the same for slides with hardly any stain
+_OFF_GRAY = 0.2  # of the density: difference of channels that tells such stain from dust and rims
 _TINT = 0.045  # difference of optical density between channels that stain has and glass has not
 _FAINT_TINT = 0.02  # enough where there is density or texture as well
 _DENSITY = 0.16
@@ -31,26 +38,20 @@ _GRAY_DENSITY = 0.06  # the same on slides without colour, where density is all 
 _TEXTURE = 5.0  # local spread in gray levels of 255
 _GRAY_TEXTURE = 3.0
 _DARK = 12.0  # gray level of what lies outside a round field of view (left out with its rim)
-_STAIN_SHARE = 0.75  # pen colours on more than this part of the tissue are the stain's, if they have texture
-_STAIN_TEXTURE = 8.0
 
 
-@dataclass(frozen=True)
-class TissueMask:
-    """Tissue on a coarse grid: pixel (r, c) of ``mask`` covers ``downsample`` level-0 pixels each way."""
+class Areas:
+    """Means of a picture over boxes: pixel (r, c) covers ``downsample`` level-0 pixels each way."""
 
-    mask: Mask
-    downsample: float
+    def __init__(self, picture: Mask | Floats, downsample: float) -> None:
+        self.downsample, self.shape = downsample, picture.shape
+        padded = np.pad(picture.astype(np.float64), ((1, 0), (1, 0)))
+        self._integral = padded.cumsum(axis=0).cumsum(axis=1)
 
-    @cached_property
-    def _integral(self) -> npt.NDArray[np.int64]:
-        padded = np.pad(self.mask.astype(np.int64), ((1, 0), (1, 0)))
-        return np.asarray(padded.cumsum(axis=0).cumsum(axis=1))
-
-    def fraction(
+    def mean(
         self, x0: npt.ArrayLike, y0: npt.ArrayLike, x1: npt.ArrayLike, y1: npt.ArrayLike
     ) -> npt.NDArray[np.float64]:
-        """Part of level-0 boxes that is tissue; what lies outside the slide does not count.
+        """Mean over level-0 boxes; what lies outside the slide does not count.
 
         Parameters
         ----------
@@ -61,10 +62,10 @@ class TissueMask:
         -------
         float64, of the broadcast shape
         """
-        rows, cols = self.mask.shape
+        rows, cols = self.shape
         left, right = (np.clip(np.rint(np.asarray(x) / self.downsample), 0, cols).astype(int) for x in (x0, x1))
         top, bottom = (np.clip(np.rint(np.asarray(y) / self.downsample), 0, rows).astype(int) for y in (y0, y1))
-        # Boxes smaller than a mask pixel still look at the one they lie in.
+        # Boxes smaller than a pixel still look at the one they lie in.
         left, top = np.minimum(left, cols - 1), np.minimum(top, rows - 1)
         right, bottom = np.maximum(right, left + 1), np.maximum(bottom, top + 1)
         total = self._integral
@@ -72,8 +73,60 @@ class TissueMask:
         return np.asarray(inside / ((right - left) * (bottom - top)))
 
 
-def tissue_mask(slide: Slide, *, plane: int = 0) -> TissueMask:
-    """Find the tissue of a slide.
+@dataclass(frozen=True)
+class TissueMask:
+    """Tissue on a coarse grid, and what lies on the slide that no focus model may judge.
+
+    Attributes
+    ----------
+    mask : bool (H, W)
+        Tissue; a pixel covers ``downsample`` level-0 pixels each way.
+    artefacts : mapping of kind to bool (h, w)
+        Pen, dust, rims and folds (see :mod:`focusviewer.focus.artefacts`), on a grid of their own: small slides are
+        looked at more closely.
+    stain : float32 (h, w) or None
+        Mean optical density above glass, on the grid of the artefacts; None on slides without colour.
+    fine_downsample : float
+        Level-0 pixels along a pixel of that grid.
+    """
+
+    mask: Mask
+    downsample: float
+    artefacts: Mapping[str, Mask] = field(default_factory=dict)
+    stain: Floats | None = None
+    fine_downsample: float = 1.0
+
+    @cached_property
+    def areas(self) -> Areas:
+        """For the part of boxes that is tissue."""
+        return Areas(self.mask, self.downsample)
+
+    @cached_property
+    def spoilt_areas(self) -> Areas | None:
+        """For the part of boxes that artefacts cover; None where nobody has looked for them."""
+        if not self.artefacts:
+            return None
+        return Areas(np.logical_or.reduce(list(self.artefacts.values())), self.fine_downsample)
+
+    @cached_property
+    def stain_areas(self) -> Areas | None:
+        """For the mean density of boxes."""
+        return None if self.stain is None else Areas(self.stain, self.fine_downsample)
+
+    def fraction(
+        self, x0: npt.ArrayLike, y0: npt.ArrayLike, x1: npt.ArrayLike, y1: npt.ArrayLike
+    ) -> npt.NDArray[np.float64]:
+        """Part of level-0 boxes that is tissue (see :meth:`Areas.mean`)."""
+        return self.areas.mean(x0, y0, x1, y1)
+
+
+def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> TissueMask:
+    """Find the tissue of a slide, and what spoils it.
+
+    Parameters
+    ----------
+    mpp : float, optional
+        Pixel size of level 0 in um, where the file does not say it.
 
     Raises
     ------
@@ -83,7 +136,44 @@ def tissue_mask(slide: Slide, *, plane: int = 0) -> TissueMask:
     width, height = slide.dimensions
     downsample = max(_DOWNSAMPLE, max(width, height) / _COARSEST_PX)
     downsample = max(1.0, min(downsample, min(width, height) / _FINEST_PX))
-    return TissueMask(find_tissue(_overview(slide, plane, downsample)), downsample)
+    finer = _finer(slide, downsample)
+    try:
+        fine = _overview(slide, plane, downsample / finer)
+    except SlideError:  # a finer level with a damaged part: do with the coarser one
+        finer = 1
+        fine = _overview(slide, plane, downsample)
+    picture = _averaged(fine, finer)
+    known = mpp if mpp is not None else slide.mpp
+    um_per_px = (known if known is not None else _USUAL_MPP) * downsample / finer
+    tissue = find_tissue(picture, um_per_px * finer)
+    look = Look.at(fine)
+    if look.colourless:
+        return TissueMask(tissue, downsample)
+    marked = _looks_like_tissue(look)
+    artefacts = find_artefacts(look.density, look.texture, marked, um_per_px)
+    stain = np.maximum(look.density.mean(axis=0), 0)
+    return TissueMask(tissue, downsample, artefacts, stain, downsample / finer)
+
+
+def _finer(slide: Slide, downsample: float) -> int:
+    """How many times finer than the tissue artefacts are looked for: where that costs little reading."""
+    longest = max(slide.dimensions)
+    finest = max(1.0, min(_FINEST_DOWNSAMPLE, longest / 256), longest / _FINE_PX)
+    level = slide.levels[slide.best_level(finest)]
+    if level.width * level.height > _FINE_READ_PX:
+        finest = max(finest, slide.levels[slide.best_level(downsample)].downsample)
+    return max(1, min(int(downsample / finest), _MOST_FINER))
+
+
+def _averaged(picture: RGB, factor: int) -> RGB:
+    """The picture ``factor`` times smaller, by averaging; what is left over at the far edges is averaged too."""
+    if factor == 1:
+        return picture
+    height, width = picture.shape[:2]
+    rows, cols = -(-height // factor), -(-width // factor)
+    padded = np.pad(picture, ((0, rows * factor - height), (0, cols * factor - width), (0, 0)), mode="edge")
+    means = padded.reshape(rows, factor, cols, factor, 3).mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(np.rint(means), np.uint8)
 
 
 def _overview(slide: Slide, plane: int, downsample: float) -> RGB:
@@ -99,36 +189,72 @@ def _overview(slide: Slide, plane: int, downsample: float) -> RGB:
     return picture
 
 
-def find_tissue(picture: RGB) -> Mask:
-    """Tissue in a low-resolution picture.
+@dataclass(frozen=True)
+class Look:
+    """What is read off a low-resolution picture.
+
+    Attributes
+    ----------
+    gray : float32 (H, W)
+        Mean of the channels, gray levels.
+    density : float32 (3, H, W)
+        Optical density above glass, slightly smoothed.
+    texture : float32 (H, W)
+        Local spread, gray levels.
+    colourless, colour_poor : bool
+        The picture is gray throughout; it has next to no colour.
+    """
+
+    gray: Floats
+    density: Floats
+    texture: Floats
+    colourless: bool
+    colour_poor: bool
+
+    @classmethod
+    def at(cls, picture: RGB) -> Look:
+        """Look at a picture: uint8 (H, W, 3), bright field."""
+        planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)  # channels apart: runs far faster
+        gray, chroma = planes.mean(axis=0), np.ptp(planes, axis=0)
+        density = np.log10((_glass(planes, gray, chroma)[:, None, None] + 1) / (_box(planes, 1) + 1))
+        # A colour camera's glass is never quite gray: what is, comes from a gray camera.
+        most = float(np.percentile(chroma, 99))
+        return cls(gray, density, _spread(gray), most < _COLOURLESS, most < _COLOUR_POOR)
+
+
+def find_tissue(picture: RGB, um_per_px: float = _USUAL_MPP * _DOWNSAMPLE) -> Mask:
+    """Tissue in a low-resolution picture, pen marks left out.
 
     Parameters
     ----------
     picture : uint8 (H, W, 3)
         Bright field, about 1 to 50 um per pixel.
+    um_per_px : float
+        Pixel size of the picture.
 
     Returns
     -------
     bool (H, W)
     """
-    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)  # reductions over channels run far faster
-    gray, chroma = planes.mean(axis=0), np.ptp(planes, axis=0)
-    smooth = _box(planes, 1)
-    colourless = float(np.percentile(chroma, 99)) < _COLOURLESS
-    density = np.log10((_glass(planes, gray, chroma)[:, None, None] + 1) / (smooth + 1))
-    average, tint = density.mean(axis=0), np.ptp(density, axis=0)
-    texture = _spread(gray)
-    if colourless:
-        tissue = (average > _GRAY_DENSITY) | (texture > _GRAY_TEXTURE)
-    else:
-        # Dust, bubbles and coverslip edges are dark or textured too, but gray.
-        tissue = (tint > _TINT) & (average > 0.01)
-        tissue |= (tint > _FAINT_TINT) & ((average > _DENSITY) | (texture > _TEXTURE))
-    tissue &= ~_dilate(_erode(gray < _DARK, 2), 5)
-    if not colourless:
-        tissue &= ~_pen(density, texture, tissue)
-    closed = _erode(_dilate(tissue, 2), 2)
-    return _dilate(_erode(closed, 1), 1)
+    look = Look.at(picture)
+    tissue = _looks_like_tissue(look)
+    tissue &= ~dilate(erode(look.gray < _DARK, 2), 5)
+    if not look.colourless:
+        tissue &= ~find_pen(look.density, look.texture, tissue, um_per_px)
+    closed = erode(dilate(tissue, 2), 2)
+    return dilate(erode(closed, 1), 1)
+
+
+def _looks_like_tissue(look: Look) -> Mask:
+    average, tint = look.density.mean(axis=0), np.ptp(look.density, axis=0)
+    if look.colourless:
+        return np.asarray((average > _GRAY_DENSITY) | (look.texture > _GRAY_TEXTURE))
+    # Dust, bubbles and coverslip edges are dark or textured too, but gray.
+    tissue = (tint > _TINT) & (average > 0.01)
+    tissue |= (tint > _FAINT_TINT) & ((average > _DENSITY) | (look.texture > _TEXTURE))
+    if look.colour_poor:
+        tissue |= (average > _GRAY_DENSITY) & (tint > _OFF_GRAY * average)
+    return np.asarray(tissue)
 
 
 def _glass(planes: Floats, gray: Floats, chroma: Floats) -> Floats:
@@ -144,36 +270,6 @@ def _glass(planes: Floats, gray: Floats, chroma: Floats) -> Floats:
     if not near.any():
         return near_white
     return np.array([np.median(plane[near]) for plane in planes], np.float32)
-
-
-def _pen(density: Floats, texture: Floats, tissue: Mask) -> Mask:
-    """Marker pen: colours no usual stain has, in areas, not specks.
-
-    Green and blue inks let less red than green through, by far; red ink lets red through and stops green and blue
-    almost alike (eosin stops green mainly, DAB stops some red too); black ink stops all alike.
-    """
-    red, green = density[0], density[1]
-    shade = np.ptp(density, axis=0)
-    inks = (  # ink, its faint edge and how far that reaches, size of specks that are no ink (blood is as red)
-        (red - green > 0.18, red - green > 0.03, 12, 1),
-        (_is_red(density, 0.25, 0.35, 0.72), _is_red(density, 0.04, 0.35, 0.68), 4, 2),
-        ((density.min(axis=0) > 0.65) & (shade < 0.22), (green > 0.05) & (shade < 0.1), 12, 1),
-    )
-    result = np.zeros_like(tissue)
-    for ink, faint, reach, speck in inks:
-        share = (faint & tissue).sum() / max(1, tissue.sum())
-        if share > _STAIN_SHARE and np.median(texture[ink | faint]) > _STAIN_TEXTURE:
-            continue  # a blue or red stain: ink neither covers whole slides nor has structure
-        area = _dilate(_erode(ink, speck), speck + 1)
-        for _ in range(reach):
-            area |= _dilate(area, 1) & faint
-        result |= _dilate(area, 1)
-    return result
-
-
-def _is_red(density: Floats, least: float, red_share: float, blue_share: float) -> Mask:
-    red, green, blue = density
-    return np.asarray((green > least) & (red < red_share * green) & (blue > blue_share * green))
 
 
 def _box(values: Floats, radius: int) -> Floats:
@@ -198,17 +294,3 @@ def _spread(gray: Floats) -> Floats:
     """Standard deviation over 5x5 pixels."""
     centred = gray - np.float32(gray.mean())
     return np.asarray(np.sqrt(np.maximum(_box(centred * centred, 2) - _box(centred, 2) ** 2, 0)))
-
-
-def _dilate(mask: Mask, radius: int) -> Mask:
-    for axis in (-2, -1):
-        padded = np.pad(mask, [(radius, radius) if a == axis else (0, 0) for a in (-2, -1)])
-        mask = mask.copy()
-        for shift in range(2 * radius + 1):
-            if shift != radius:
-                mask |= _shifted(padded, shift, mask.shape[axis], axis)
-    return mask
-
-
-def _erode(mask: Mask, radius: int) -> Mask:
-    return ~_dilate(~mask, radius)
