@@ -91,12 +91,12 @@ class FocusBank:
         spare = self.images.shape[1] - crop_px
         corners = torch.randint(spare + 1, (count, 2), generator=generator).tolist()
         turns, mirrored = (int(value) for value in torch.randint(4, (2,), generator=generator))
-        cut = np.empty((count, crop_px, crop_px, 3), np.uint8)
+        # Turned and sorted by colour as bytes: on floats the same takes three times as long.
+        cut = np.empty((count, 3, crop_px, crop_px), np.uint8)
         for row, (index, (y, x)) in enumerate(zip(pick, corners, strict=True)):
-            cut[row] = self.images[index, y : y + crop_px, x : x + crop_px]
-        batch = torch.rot90(torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255, turns, (2, 3))
-        levels = torch.from_numpy(self.z_um[pick] / LEVEL_UM)
-        return (batch.flip(3) if mirrored % 2 else batch).contiguous(), levels
+            crop = np.rot90(self.images[index, y : y + crop_px, x : x + crop_px], turns)
+            cut[row] = (crop[:, ::-1] if mirrored % 2 else crop).transpose(2, 0, 1)
+        return torch.from_numpy(cut).float().div_(255), torch.from_numpy(self.z_um[pick] / LEVEL_UM)
 
 
 def focus_bank(data: Path, split: str, config: BankConfig | None = None) -> FocusBank:

@@ -129,7 +129,7 @@ class FocusLiteNNTask(Task):
         middle = slice(spare, spare + CROP_PX)
         scores: dict[str, list[np.ndarray]] = {key: [] for key in keys}
         for start in range(0, len(bank), _JUDGED_AT_ONCE):
-            pixels = np.ascontiguousarray(bank.images[start : start + _JUDGED_AT_ONCE, middle, middle])
+            pixels = np.array(bank.images[start : start + _JUDGED_AT_ONCE, middle, middle])
             images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
             for key in keys:
                 scores[key].append(self._modules[key](images).cpu().numpy())

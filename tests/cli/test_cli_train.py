@@ -48,6 +48,7 @@ class Line(Task):
 
     def export(self, out: Path, run: RunFacts) -> list[Path]:
         save_weights(out / "line.safetensors", self.net.state_dict(), {})
+        (out / "line.md").write_text(run.command)
         return [out / "line.safetensors"]
 
 
@@ -74,6 +75,23 @@ def test_a_file_and_options_set_the_run(command: Command, tmp_path: Path) -> Non
     kept = (tmp_path / "out" / "line.toml").read_text()
     for line in ("steps = 120", "seed = 4", "slope = -3.0"):
         assert line in kept
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "command_line"),
+    [
+        ((), "", "focusviewer train toys --steps 30 --seed 20"),
+        (("--seed", 4, "--precision", "bf16"), "", "focusviewer train toys --steps 30 --seed 4 --precision bf16"),
+        (("--steps", 7), "batch = 3", "focusviewer train toys --config line.toml --steps 7 --seed 20"),
+        ((), "[task]\nslope = 1.0", "focusviewer train toys --config line.toml --steps 30 --seed 20"),
+    ],
+)
+def test_the_card_names_the_command_that_makes_the_weights_again(
+    command: Command, tmp_path: Path, options: tuple[object, ...], text: str, command_line: str
+) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    assert command("train", "toys", "--config", tmp_path / "run.toml", *options, "--out", tmp_path / "out").code == 0
+    assert (tmp_path / "out" / "line.md").read_text() == command_line
 
 
 def test_an_interrupted_run_goes_on_with_resume_alone(

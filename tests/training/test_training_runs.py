@@ -82,6 +82,26 @@ def test_focuslitenn_learns_to_rank_the_blur(tmp_path: Path) -> None:
     assert task.validate()["srcc_0.25_10"] > 0.8
 
 
+def test_batches_of_a_bank_follow_from_the_generator_alone(tmp_path: Path) -> None:
+    bank = noise_bank(tmp_path, "train", BankConfig(0.25, 20))
+    shots = [bank.batch(6, 64, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
+    assert all(torch.equal(*pair) for pair in zip(shots[0], shots[1], strict=True))
+    assert not torch.equal(shots[0][0], shots[2][0])
+
+
+def test_batches_of_a_bank_turn_and_mirror_the_crops(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), dtype=np.uint8)
+    bank = FocusBank(images, np.full(1, 2.0, np.float32), np.zeros(1, np.int32))
+    whole = images[0].transpose(2, 0, 1).astype(np.float32) / 255
+    ways = [np.rot90(image, turn, (1, 2)).tobytes() for image in (whole, whole[:, :, ::-1]) for turn in range(4)]
+    seen = set()
+    for seed in range(60):
+        batch, levels = bank.batch(1, 16, torch.Generator().manual_seed(seed))
+        assert float(levels[0]) == 8.0
+        seen.add(ways.index(batch[0].numpy().tobytes()))
+    assert seen == set(range(8))
+
+
 def test_a_missing_data_folder_is_a_clear_message(tmp_path: Path) -> None:
     for task in (FocusLiteNNTask(tmp_path / "nowhere"), SelectorTask(tmp_path / "nowhere")):
         with pytest.raises(UserError, match="No training data"):
@@ -116,5 +136,5 @@ def test_every_task_can_be_named_and_built(tmp_path: Path) -> None:
         task = build(entry, tmp_path, entry.settings)
         assert task.settings == entry.settings
         assert task.command.startswith(f"focusviewer train {entry.task}")
-        assert find_entry(entry.task, entry.model) == entry
+        assert find_entry(entry.task, entry.model).summary == entry.summary
         assert (entry.defaults.steps is None) != (entry.defaults.minutes is None)

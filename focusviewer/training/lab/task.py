@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.training.common import file_digest, hardware
-from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.config import FREE_TO_CHANGE, LabConfig
+from focusviewer.training.lab.typed_toml import toml_lines
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class RunFacts:
     best_steps : dict of module name to the step whose weights were kept
     figures : dict
         What :meth:`Task.validate` says of the weights that are exported.
+    settings : dataclass or None
+        Settings of the task itself.
     """
 
     name: str
@@ -64,6 +67,7 @@ class RunFacts:
     device: str
     best_steps: Mapping[str, int]
     figures: Mapping[str, float]
+    settings: Any = None
 
     def rows(self, weights: Path) -> dict[str, str]:
         """The rows of a card that are the same for every task."""
@@ -71,11 +75,18 @@ class RunFacts:
         steps = f"step {kept[0]}" if len(kept) == 1 else f"steps {kept[0]}-{kept[-1]}"
         return {
             "Command": self.command,
-            "Seed": str(self.config.seed),
+            "Settings": "; ".join(self._settings()),
             "Hardware, time": f"{hardware(self.device)}; {self.seconds / 60:.3g} min for {self.steps} steps "
             f"in {self.config.precision}, plus making the data; weights of {steps}, the best on held-out data",
             "Weights": f"SHA-256 begins {file_digest(weights)}",
         }
+
+    def _settings(self) -> list[str]:
+        """All that decides the weights, so that the card alone tells how to make them again."""
+        lines = toml_lines(replace(self.config, steps=self.steps, minutes=None))
+        if self.settings is not None:
+            lines += toml_lines(self.settings)
+        return [line for line in lines if not line.startswith(tuple(f"{name} =" for name in FREE_TO_CHANGE))]
 
 
 class Task(ABC):
@@ -103,6 +114,8 @@ class Task(ABC):
         True calls it again, with the same batch, for every optimiser, so that each sees the updates before it.
     command : str
         The command line that trains this, without the options of :class:`LabConfig`.
+    defaults : (LabConfig, settings) or None
+        What that command line does by itself; what differs from it needs the file of settings.
     settings : dataclass or None
         Settings of the task itself, kept beside the weights and compared when a run is resumed.
     device : torch.device
@@ -116,6 +129,7 @@ class Task(ABC):
     outputs: tuple[str, ...] = ()
     alternate: ClassVar[bool] = False
     command: str = ""
+    defaults: tuple[LabConfig, Any] | None = None
     settings: Any = None
     device: torch.device = torch.device("cpu")
     steps: int = 1

@@ -47,9 +47,9 @@ class TaskEntry:
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    from focusviewer.training import dictionary, focus, refocus
+    from focusviewer.training import dictionary, focus, focus_nets, refocus
 
-    return [*focus.entries(), *refocus.entries(), *dictionary.entries()]
+    return [*focus.entries(), *focus_nets.entries(), *refocus.entries(), *dictionary.entries()]
 
 
 def find_entry(task: str, model: str | None = None) -> TaskEntry:
@@ -78,6 +78,7 @@ def build(entry: TaskEntry, data: Path | None, settings: Any) -> Task:
     """Make the task of an entry; its settings and command line become known to the run."""
     task = entry.build(data, settings)
     task.settings = settings
+    task.defaults = (entry.defaults, entry.settings)
     first = find_entry(entry.task)
-    task.command = f"focusviewer train {entry.task}" + ("" if entry == first else f" --model {entry.model}")
+    task.command = f"focusviewer train {entry.task}" + ("" if entry.model == first.model else f" --model {entry.model}")
     return task

@@ -203,12 +203,23 @@ class _Run:
             str(self._task.device),
             {name: step for name, (_, step) in progress.best.items()},
             figures,
+            self._task.settings,
         )
         return [*self._task.export(self._out, facts), self._file(".csv"), self._file(".png")]
 
     def _command(self) -> str:
-        words = [self._task.command or f"focusviewer train {self._task.name}"]
-        words += [f"--config {self._task.name}.toml", f"--steps {self._progress.steps}", f"--seed {self._config.seed}"]
+        """The command line that makes these weights again; with the file of settings where options cannot say it."""
+        task, config = self._task, self._config
+        words = [task.command or f"focusviewer train {task.name}"]
+        usual, own = task.defaults or (LabConfig(), None)
+        said = {"steps": self._progress.steps, "seed": config.seed, "precision": config.precision}
+        plain = usual.overridden(**said, device=config.device)
+        same = dataclasses.replace(plain, checkpoint_s=config.checkpoint_s) == config.overridden(**said)
+        if task.defaults is None or not same or own != task.settings:
+            words.append(f"--config {task.name}.toml")
+        words += [f"--steps {self._progress.steps}", f"--seed {config.seed}"]
+        if config.precision != usual.precision:
+            words.append(f"--precision {config.precision}")
         return " ".join(words)
 
     def _file(self, suffix: str) -> Path:
@@ -248,7 +259,8 @@ class _Run:
                 state = self._modules[name].state_dict()
                 self._kept[name] = {key: tensor.detach().cpu().clone() for key, tensor in state.items()}
         self._write_log()
-        pace.say(row_text(progress.rows[-1]))
+        deciding = {figure for figure, _ in self._criteria.values()}
+        pace.say(row_text({k: v for k, v in progress.rows[-1].items() if k in {"step", "loss", *deciding}}))
 
     def _write_log(self) -> None:
         write_csv(self._file(".csv"), self._progress.rows)
