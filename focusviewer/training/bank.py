@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ from focusviewer.errors import UserError
 from focusviewer.files import cache_dir, output_folder
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.training.simulator import SIMULATOR_VERSION
-from focusviewer.training.sources import load_sources, sharp_crops
+from focusviewer.training.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.stacks import simulate_focus_crops
 
 SCALES: dict[float, tuple[float, float]] = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}
@@ -118,9 +120,13 @@ def focus_bank(data: Path, split: str, config: BankConfig | None = None) -> Focu
     if config.mpp not in SCALES:
         scales = " or ".join(f"{mpp:g}" for mpp in SCALES)
         raise UserError(f"No training data for {config.mpp:g} um per pixel", "its optics are unknown", f"Use {scales}.")
-    folder = bank_folder(split, config)
-    if not (folder / "bank.json").exists():
-        _make(data, split, config, folder)
+    folder = bank_folder(data, split, config)
+    if not folder.exists():
+        with TemporaryDirectory(prefix="making-", dir=output_folder(folder.parent)) as making:
+            _make(data, split, config, Path(making))
+            with suppress(OSError):  # another program may have been faster, with the same bytes
+                Path(making).rename(folder)
+            output_folder(Path(making))  # for the cleaner
     return FocusBank(
         np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
         np.load(folder / "z_um.npy", allow_pickle=False),
@@ -128,16 +134,32 @@ def focus_bank(data: Path, split: str, config: BankConfig | None = None) -> Focu
     )
 
 
-def bank_folder(split: str, config: BankConfig) -> Path:
-    """Where a bank lies: named by its configuration."""
-    key = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
+def banks_for(data: Path, split: str, scales: tuple[float, ...], counts: tuple[int, ...]) -> dict[float, FocusBank]:
+    """The banks of several scales: ``counts`` has the crops of each, or one number for all.
+
+    Raises
+    ------
+    UserError
+        If the numbers do not match, or as :func:`focus_bank` does.
+    """
+    if len(counts) not in (1, len(scales)):
+        raise UserError(
+            f"{len(scales)} scales and {len(counts)} numbers of crops", advice="Give one number, or one for each scale."
+        )
+    each = counts * len(scales) if len(counts) == 1 else counts
+    return {mpp: focus_bank(data, split, BankConfig(mpp, count)) for mpp, count in zip(scales, each, strict=True)}
+
+
+def bank_folder(data: Path, split: str, config: BankConfig) -> Path:
+    """Where a bank lies: named by its configuration and by the images it is made of."""
+    about = asdict(config) | {"sources": sources_digest(data)}
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
     return cache_dir() / "banks" / f"{split}-{config.mpp:g}-{key}"
 
 
 def _make(data: Path, split: str, config: BankConfig, folder: Path) -> None:
-    """Simulate every crop; ``bank.json`` is written last and says that the bank is whole."""
+    """Simulate every crop."""
     crops = sharp_crops(load_sources(data, split), _SOURCE_PX)
-    output_folder(folder)
     shape = (config.count, config.crop_px, config.crop_px, 3)
     images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     z_um, source = np.empty(config.count, np.float32), np.empty(config.count, np.int32)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from focusviewer.files import cache_dir
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
-from focusviewer.training.bank import BankConfig, FocusBank, focus_bank
+from focusviewer.training.bank import FocusBank, banks_for
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.evaluation import evaluate_focus_simulated
 from focusviewer.training.lab.config import LabConfig
@@ -39,16 +39,16 @@ class FocusSettings:
         Numbers of kernels; all learn from the same batches.
     scales : tuple of float
         Pixel sizes, um; each has weights of its own.
-    crops, held_out : int
-        Simulated crops of each scale to learn from and to choose the best weights by.
+    crops, held_out : tuple of int
+        Simulated crops to learn from and to choose the best weights by: a number for each scale, or one for all.
     judged_seeds : tuple of int
         Simulated slides for the model card.
     """
 
     kernels: tuple[int, ...] = (1, 2, 10)
     scales: tuple[float, ...] = (0.25, 0.5)
-    crops: int = 12_000
-    held_out: int = 1_500
+    crops: tuple[int, ...] = (9_000, 6_000)
+    held_out: tuple[int, ...] = (1_200, 800)
     judged_seeds: tuple[int, ...] = (901, 902)
 
 
@@ -93,9 +93,9 @@ class FocusLiteNNTask(Task):
         """Open the banks; they are made when they are not there yet, which takes a while."""
         folder = data_folder(self._data)
         self._batch = config.batch
-        for mpp in self.settings.scales:
-            self._banks[mpp] = focus_bank(folder, "train", BankConfig(mpp, self.settings.crops))
-            self._held_out[mpp] = focus_bank(folder, "validation", BankConfig(mpp, self.settings.held_out))
+        own = self.settings
+        self._banks |= banks_for(folder, "train", own.scales, own.crops)
+        self._held_out |= banks_for(folder, "validation", own.scales, own.held_out)
 
     def modules(self) -> dict[str, nn.Module]:
         """One network for each scale and kernel count."""
@@ -163,7 +163,7 @@ class FocusLiteNNTask(Task):
             "Data": " and ".join(f"{count} crops at {mpp:g} um/px" for mpp, count in counts.items())
             + " of real sharp sections (CC0, Apache-2.0, BSD-3, free use), flat and lifted to volumes, and of tissue "
             "phantoms, at simulated defocus of 0-5 um through random optics, tone, noise and JPEG",
-            "Split": f"by image and by phantom; {self.settings.held_out} held-out crops of each scale",
+            "Split": f"by image and by phantom; {sum(map(len, self._held_out.values()))} held-out crops",
         } | run.rows(path)
         rows = [
             f"| {mpp:g} um/px | {run.figures[f'srcc_{key}']:.3f} | {run.figures[f'mae_um_{key}']:.2f} um "

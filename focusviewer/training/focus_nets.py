@@ -17,7 +17,7 @@ from focusviewer.focus.networks import network_spec
 from focusviewer.focus.networks.base import MIDDLE, FocusNetwork, channels_last
 from focusviewer.focus.networks.model import NetworkModel, for_inference
 from focusviewer.focus.networks.weights import parameter_count, save_networks
-from focusviewer.training.bank import BankConfig, FocusBank, focus_bank
+from focusviewer.training.bank import FocusBank, banks_for
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.evaluation import evaluate_focus_simulated
 from focusviewer.training.focus import LIMITS, bank_identity, slide_table
@@ -41,8 +41,8 @@ class NetSettings:
         One of :data:`focusviewer.training.losses.REGRESSION_LOSSES`; classifiers have a loss of their own.
     scales : tuple of float
         Pixel sizes, um; each has weights of its own, and steps take turns.
-    crops, held_out : int
-        Simulated crops of each scale to learn from and to choose the best weights by.
+    crops, held_out : tuple of int
+        Simulated crops to learn from and to choose the best weights by: a number for each scale, or one for all.
     small_px : int
         Side of the smaller crops that most steps are made with (the networks pool over the whole crop, so they take
         any size); 0 for none.
@@ -54,8 +54,8 @@ class NetSettings:
 
     loss: str = "huber"
     scales: tuple[float, ...] = (0.25, 0.5)
-    crops: int = 12_000
-    held_out: int = 800
+    crops: tuple[int, ...] = (9_000, 6_000)
+    held_out: tuple[int, ...] = (1_200, 800)
     small_px: int = 0
     small_share: float = 0.75
     judged_seeds: tuple[int, ...] = (901, 902)
@@ -90,9 +90,9 @@ class NetworkTask(Task):
         """Open the banks; they are made when they are not there yet, which takes a while."""
         folder = data_folder(self._data)
         self._batch = config.batch
-        for mpp in self.settings.scales:
-            self.banks[mpp] = focus_bank(folder, "train", BankConfig(mpp, self.settings.crops))
-            self.held_out[mpp] = focus_bank(folder, "validation", BankConfig(mpp, self.settings.held_out))
+        own = self.settings
+        self.banks |= banks_for(folder, "train", own.scales, own.crops)
+        self.held_out |= banks_for(folder, "validation", own.scales, own.held_out)
 
     def modules(self) -> dict[str, nn.Module]:
         """One network for each scale."""
@@ -155,7 +155,7 @@ class NetworkTask(Task):
             "Method": self.method or f"loss {self.settings.loss}, Adam",
             "Data": f"{counts} of real sharp sections (CC0, Apache-2.0, BSD-3, free use), flat and lifted to volumes, "
             "and of tissue phantoms, at simulated defocus of 0-5 um through random optics, tone, noise and JPEG",
-            "Split": f"by image and by phantom; {self.settings.held_out} held-out crops of each scale",
+            "Split": f"by image and by phantom; {sum(map(len, self.held_out.values()))} held-out crops",
         } | run.rows(path)
         judged = evaluate_focus_simulated(NetworkModel(self.spec, path), cache_dir(), self.settings.judged_seeds)
         write_card(path.with_suffix(".md"), self.name, facts, self._table(run.figures) + slide_table(judged), LIMITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,15 @@ def load_sources(data_dir: Path, split: str) -> list[Source]:
             "Point --data (or FOCUSVIEWER_DATA) to the data folder.",
         )
     return sources
+
+
+def sources_digest(data_dir: Path) -> str:
+    """Twelve hex digits that change when an image that :func:`load_sources` reads is added, taken away or changed.
+
+    Looks at names and sizes of the files only.
+    """
+    lines = [f"{path.relative_to(data_dir).as_posix()} {path.stat().st_size}" for path in _candidates(data_dir)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def _candidates(data_dir: Path) -> list[Path]:

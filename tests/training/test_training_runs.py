@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.fast import FastRefocuser
-from focusviewer.training import focus, refocus
+from focusviewer.training import bank, refocus
 from focusviewer.training.bank import BankConfig, FocusBank
 from focusviewer.training.focus import FocusLiteNNTask, FocusSettings
 from focusviewer.training.lab import LabConfig, train
@@ -18,7 +18,7 @@ from focusviewer.training.lab.tasks import build, entries, find_entry
 from focusviewer.training.refocus import RefocusSettings, SelectorTask
 
 RUN = LabConfig(steps=6, seed=1, batch=4, learning_rate=1e-2, device="cpu", validations=2, clip=0.0)
-FOCUS = FocusSettings(kernels=(1, 2), crops=12, held_out=8, judged_seeds=())
+FOCUS = FocusSettings(kernels=(1, 2), crops=(12,), held_out=(8,), judged_seeds=())
 
 
 def noise_bank(data: Path, split: str, config: BankConfig) -> FocusBank:
@@ -32,7 +32,7 @@ def noise_bank(data: Path, split: str, config: BankConfig) -> FocusBank:
 
 @pytest.fixture
 def _noise_bank(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(focus, "focus_bank", noise_bank)
+    monkeypatch.setattr(bank, "focus_bank", noise_bank)
 
 
 @pytest.mark.usefixtures("_noise_bank")
@@ -77,7 +77,7 @@ def test_networks_side_by_side_learn_as_each_would_alone(tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("_noise_bank")
 def test_focuslitenn_learns_to_rank_the_blur(tmp_path: Path) -> None:
-    task = FocusLiteNNTask(tmp_path, replace(FOCUS, kernels=(10,), scales=(0.25,), crops=64, held_out=32))
+    task = FocusLiteNNTask(tmp_path, replace(FOCUS, kernels=(10,), scales=(0.25,), crops=(64,), held_out=(32,)))
     train(task, replace(RUN, steps=60, batch=8), tmp_path / "out")
     assert task.validate()["srcc_0.25_10"] > 0.8
 
