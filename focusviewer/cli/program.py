@@ -21,6 +21,7 @@ from focusviewer.cli import (
     evaluate,
     heatmap,
     info,
+    qc,
     refocus,
     registry,
     score,
@@ -58,7 +59,7 @@ def _program(
     pass
 
 
-for _group in (windows, info, score, heatmap, refocus, registry, simulate, train, datasets, evaluate, benchmarks):
+for _group in (windows, info, score, heatmap, qc, refocus, registry, simulate, train, datasets, evaluate, benchmarks):
     _group.register(app)
 
 

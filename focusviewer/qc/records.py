@@ -101,3 +101,26 @@ class Failure:
     reason: str
     attempt: int
     created_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file that a batch has met.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Of its content; empty while it could not be opened.
+    size, modified_ns : int
+        Bytes and time of change when it was met: one that has changed since is looked at again.
+    """
+
+    path: Path
+    fingerprint: str
+    size: int
+    modified_ns: int
+
+
+def parts_of_one(path: Path, other: Path) -> bool:
+    """Whether two files with the same fingerprint are parts of one slide: of a DICOM series each opens the whole."""
+    return path.parent == other.parent and path.suffix.lower() == other.suffix.lower() == ".dcm"

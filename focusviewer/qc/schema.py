@@ -68,6 +68,17 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 2: whether a person gave the verdict before seeing the program's
     "ALTER TABLE verdicts ADD COLUMN blinded INTEGER NOT NULL DEFAULT 0;",
+    # 3: every file that was met, so that a batch goes on where it stopped and duplicates are accounted for
+    """
+    CREATE TABLE files (
+        path        TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL DEFAULT '',
+        size        INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL
+    );
+    CREATE INDEX files_of_slide ON files(fingerprint);
+    CREATE INDEX changes_of_slide ON changes(fingerprint, revision);
+    """,
 )
 
 VERSION = len(MIGRATIONS)

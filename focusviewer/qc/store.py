@@ -16,7 +16,7 @@ from focusviewer.errors import UserError
 from focusviewer.qc.features import SlideFeatures
 from focusviewer.qc.judge import Judgement, Verdict
 from focusviewer.qc.network import on_network
-from focusviewer.qc.records import Failure, RegionRow, Result, SlideFacts, SlideRow, VerdictRow
+from focusviewer.qc.records import Failure, FileRow, RegionRow, Result, SlideFacts, SlideRow, VerdictRow, parts_of_one
 from focusviewer.qc.schema import migrate
 
 FILE_NAME = "worklist.sqlite"
@@ -138,6 +138,37 @@ class Worklist:
             )
             self._touch(db, str(path))
         return int(tried) + 1
+
+    def forget_failures(self, path: Path) -> None:
+        """Try a file anew: what failed before no longer counts."""
+        with self._writing() as db:
+            db.execute("DELETE FROM failures WHERE path = ?", (str(path),))
+            self._touch(db, str(path))
+
+    def note_file(self, file: FileRow) -> None:
+        """Note that a batch has met a file, and what is in it."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO files (path, fingerprint, size, modified_ns) VALUES (?,?,?,?)",
+                (str(file.path), file.fingerprint, file.size, file.modified_ns),
+            )
+
+    def files(self) -> dict[Path, FileRow]:
+        """Every file that batches have met."""
+        rows = self._all("SELECT * FROM files ORDER BY path")
+        return {
+            Path(row["path"]): FileRow(Path(row["path"]), row["fingerprint"], row["size"], row["modified_ns"])
+            for row in rows
+        }
+
+    def duplicates(self) -> dict[Path, Path]:
+        """Files whose content is in the worklist under another path: {file: that path}."""
+        rows = self._all(
+            "SELECT f.path, s.path AS listed FROM files f JOIN slides s ON s.fingerprint = f.fingerprint"
+            " WHERE f.path != s.path ORDER BY f.path"
+        )
+        pairs = ((Path(row["path"]), Path(row["listed"])) for row in rows)
+        return {path: listed for path, listed in pairs if not parts_of_one(path, listed)}
 
     # -- what people said
 

@@ -1,0 +1,207 @@
+"""Quality control of many slides from Python, and what the command line runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from focusviewer.errors import UserError
+from focusviewer.files import output_folder
+from focusviewer.focus.base import FocusModel
+from focusviewer.focus.registry import DEFAULT_MODEL, get_model
+from focusviewer.qc.batch import Batch, OnProgress
+from focusviewer.qc.discover import find_slides
+from focusviewer.qc.lock import batch_lock
+from focusviewer.qc.pool import Limits, LocalPool, Pool
+from focusviewer.qc.rules import Rules, load_rules
+from focusviewer.qc.slide_task import SLIDES_FOLDER
+from focusviewer.qc.store import FILE_NAME, Worklist
+from focusviewer.qc.summary import QcSummary
+from focusviewer.qc.tasks import output_error
+from focusviewer.qc.watcher import Watcher
+
+TIMEOUT_S = 3600.0
+MEMORY_MB = 8192.0
+WORKERS = 2
+
+
+def run(
+    paths: Iterable[Path | str],
+    out: Path | str,
+    *,
+    workers: int = WORKERS,
+    scheduler: str | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    retry_failed: bool = False,
+    rules: Rules | Path | None = None,
+    model: str | None = None,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+    timeout_s: float | None = TIMEOUT_S,
+    memory_mb: float | None = MEMORY_MB,
+) -> QcSummary:
+    """Judge slides: PASS, REVIEW or RESCAN, with reasons, maps, a worklist and a report.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        Slides, and folders that are searched for them, however deep.
+    out : Path or str
+        Folder for ``worklist.sqlite``, ``worklist.csv``, ``report.html`` and a folder for each slide.
+    workers : int
+        Worker programs on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler (``tcp://host:8786``), whose workers do the work instead.
+    cluster : str, optional
+        ``local:N``: a Dask cluster of N workers on this machine instead.
+    resume : bool
+        Go on with the worklist that ``out`` holds: what is done is not done again.
+    retry_failed : bool
+        Try files again that failed in an earlier run and have not changed since.
+    rules : Rules or Path, optional
+        The shipped rules when missing.
+    model : str, optional
+        Focus model by registry name.
+    on_progress : callable, optional
+        Called with a BatchProgress after every slide.
+    cancel : threading.Event, optional
+        Set it to stop; ``resume`` goes on from there.
+    timeout_s, memory_mb : float or None
+        What one slide may take; None: as much as it wants.
+
+    Returns
+    -------
+    QcSummary
+        What became of every file.
+
+    Raises
+    ------
+    UserError
+        If nothing is to be judged, ``out`` holds a worklist and ``resume`` is not set, or results cannot be written.
+    CancelledError
+        If ``cancel`` was set.
+    """
+    where, named, limits = Path(out).absolute(), [Path(path) for path in paths], Limits(timeout_s, memory_mb)
+    found = find_slides(named, _own(where, named))
+    if not found.slides and not found.failures:
+        shown = ", ".join(str(path) for path in named) or "nothing"
+        raise UserError(f"Found no slides in {shown}", "", "Name slides or folders with slides; pictures one by one.")
+    with _prepared(where, resume, rules, model) as (worklist, chosen, focus_model):
+        with _pool(workers, scheduler, cluster, limits, where) as pool:
+            summary = Batch(worklist, pool, chosen, focus_model, on_progress, cancel, retry_failed).run(found)
+        write_exports(worklist)
+    return summary
+
+
+def watch(
+    folders: Iterable[Path | str],
+    out: Path | str,
+    *,
+    cancel: threading.Event,
+    workers: int = WORKERS,
+    scheduler: str | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    rules: Rules | Path | None = None,
+    model: str | None = None,
+    on_progress: OnProgress | None = None,
+    on_summary: Callable[[QcSummary], None] | None = None,
+    timeout_s: float | None = TIMEOUT_S,
+    memory_mb: float | None = MEMORY_MB,
+    settle_s: float = 10.0,
+    poll_s: float = 2.0,
+) -> QcSummary:
+    """Judge slides as they arrive in folders, until ``cancel`` is set; parameters as in :func:`run`.
+
+    Parameters
+    ----------
+    on_summary : callable, optional
+        Called with a QcSummary of everything so far after each group of new slides.
+    settle_s : float
+        A file is complete once its size and time of change have stood still this long and it can be opened.
+    poll_s : float
+        Seconds between looks.
+
+    Returns
+    -------
+    QcSummary
+        Of everything that was met.
+    """
+    where, named = Path(out).absolute(), [Path(path) for path in folders]
+    started, limits = time.monotonic(), Limits(timeout_s, memory_mb)
+    with _prepared(where, resume, rules, model) as (worklist, chosen, focus_model):
+        watcher = Watcher(named, _own(where, named), settle_s)
+        with _pool(workers, scheduler, cluster, limits, where) as pool:
+            batch = Batch(worklist, pool, chosen, focus_model, on_progress, cancel)
+            summary = watcher.run(batch, poll_s, cancel, lambda news: _pass_on(worklist, news, on_summary))
+        write_exports(worklist)
+    return QcSummary(**{**vars(summary), "seconds": time.monotonic() - started})
+
+
+def _pass_on(worklist: Worklist, summary: QcSummary, on_summary: Callable[[QcSummary], None] | None) -> None:
+    write_exports(worklist)
+    if on_summary is not None:
+        on_summary(summary)
+
+
+def write_exports(worklist: Worklist) -> None:
+    """Write ``worklist.csv`` and ``report.html`` beside the worklist.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    try:
+        from focusviewer.qc.exports import write_csv
+        from focusviewer.qc.report import write_report
+    except ImportError:
+        return
+    try:
+        write_csv(worklist, worklist.folder / "worklist.csv")
+        write_report(worklist, worklist.folder / "report.html")
+    except (OSError, UserError) as error:
+        raise output_error(worklist.folder, error) from error
+
+
+@contextmanager
+def _prepared(
+    out: Path, resume: bool, rules: Rules | Path | None, model: str | None
+) -> Iterator[tuple[Worklist, Rules, FocusModel]]:
+    """Check everything that can be checked before the work begins; hold the folder."""
+    chosen = rules if isinstance(rules, Rules) else load_rules(rules)
+    focus_model = get_model(model or DEFAULT_MODEL)
+    path = output_folder(out) / FILE_NAME
+    if path.exists() and not resume:
+        advice = "Go on with it by --resume, or choose another folder with --out."
+        raise UserError(f"{out} holds a worklist already", "nothing of it is overwritten", advice)
+    with ExitStack() as stack:
+        stack.enter_context(batch_lock(out))
+        (out / SLIDES_FOLDER).mkdir(exist_ok=True)
+        yield stack.enter_context(Worklist(path)), chosen, focus_model
+
+
+@contextmanager
+def _pool(workers: int, scheduler: str | None, cluster: str | None, limits: Limits, out: Path) -> Iterator[Pool]:
+    if scheduler and cluster:
+        raise UserError("--scheduler and --cluster were both given", "", "Give one of them.")
+    pool: Pool
+    if scheduler or cluster:
+        from focusviewer.qc.dask_runner import DaskPool
+
+        pool = DaskPool(scheduler, cluster, limits, out)
+    else:
+        pool = LocalPool(workers, limits)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _own(out: Path, named: list[Path]) -> list[Path]:
+    """Our own results, where they lie inside what is searched (but not where slides lie inside them)."""
+    return [] if any(path.absolute().is_relative_to(out) for path in named) else [out]
