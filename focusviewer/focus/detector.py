@@ -36,7 +36,7 @@ COLOURED = 12
 GROUP = 10.0
 """Width of the groups of V that have a threshold of their own."""
 
-_MEAN, _SPREAD = 150.0, 40.0  # what the brightness of an image is brought to
+_MEAN, _SPREAD = 138.0, 40.0  # of the brightness of tissue; glass then begins at BACKGROUND_LEVEL (its darkest tenth)
 _LEAST_COLOURED = 0.02
 
 Labels = npt.NDArray[np.uint8]

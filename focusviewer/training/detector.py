@@ -102,7 +102,7 @@ def fields(data: Path, split: str, count: int, seed: int, *, everywhere: bool = 
 
 
 def _phantom_field(rng: np.random.Generator, blur_all: bool | None) -> Field:
-    """The middle of a simulated slide, with a scan stripe or bubble unless ``blur_all`` says all or nothing."""
+    """The middle of a simulated slide, with a stripe or a disk out of focus unless ``blur_all`` says all or nothing."""
     side, corner = FIELD_PX + 512, 256
     kind = str(rng.choice(("strip", "bubble"))) if blur_all is None else "whole" if blur_all else "none"
     pattern, stain = make_pattern(kind, rng, side, side), str(rng.choice(("he", "ihc")))
@@ -114,8 +114,7 @@ def _phantom_field(rng: np.random.Generator, blur_all: bool | None) -> Field:
         stain=stain,
         thickness_um=THICKNESS_UM,
         slabs=SLABS,
-        kind="slide",
-        bubbles=pattern.bubbles,
+        kind="slide",  # without the bubbles' rims: they are no question of focus
     )
     slide = SlideSimulator(phantom, pattern)
     image = slide.draw(corner, corner, FIELD_PX, FIELD_PX)
@@ -287,7 +286,7 @@ def _write_card(path: Path, curve: DetectorCurve, rows: list[str], count: int, s
         "Model": "classical blur detector: HiFST blur map V, edge sharpness SI, one threshold of SI for each group of "
         f"V (0-10, 10-20 .. 70-80): {groups}",
         "Output": f"sharp, blurred or background for windows of {WINDOW} px, {STRIDE} apart; a score for the registry",
-        "Data": f"{count} fields of {FIELD_PX} px: half simulated slides with a stripe or bubble out of focus, half "
+        "Data": f"{count} fields of {FIELD_PX} px: half simulated slides with a stripe or disk out of focus, half "
         "sharp crops of real sections (CC0, Apache-2.0, BSD-3, free use), continued by mirroring, parts of them out of "
         f"focus by {_BLURRED_UM[0]:g}-{_BLURRED_UM[1]:g} um (scalar diffraction), camera noise",
         "Split": "by image and by phantom",
