@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +10,14 @@ import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
 from focusviewer.cli.output import Progress, print_json, to_json_text
+from focusviewer.cli.simulated_options import DomainName, Na, Noise, Spoilt, check_na, domain_of, one_of, takes_spoilt
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from focusviewer.optics import Optics
-    from focusviewer.optics.formation import Domain
 
 MAX_PIXELS = 64_000_000
 MAX_SLIDE_PIXELS = 40 * MAX_PIXELS
@@ -25,9 +29,6 @@ SIMULATED = "simulated by FocusViewer"
 
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same pixels.")]
 Size = Annotated[str, typer.Option("--size", metavar="WxH", help="Size in pixels.")]
-Na = Annotated[float, typer.Option("--na", help="Numerical aperture of the objective.")]
-Noise = Annotated[float, typer.Option("--noise", min=0, max=1, help="Camera noise, of full scale.")]
-DomainName = Annotated[str, typer.Option("--domain", help="What the lens blurs: intensity or density.")]
 Stain = Annotated[str, typer.Option("--stain", help="he or ihc.")]
 PixelSize = Annotated[float, typer.Option("--mpp", metavar="UM", help="Pixel size in um.")]
 
@@ -64,7 +65,7 @@ def defocus(
 
     check_output_file(out, PICTURE_SUFFIXES, [image])
     optics = _optics(na)
-    acts_on = _domain(domain)
+    acts_on = domain_of(domain)
     if not abs(z) <= MAX_Z_UM:
         raise UserError(f"--z {z:g} is out of range", f"the model of the microscope reaches {MAX_Z_UM:g} um")
     with opened(image, mpp, magnification) as slide:
@@ -94,8 +95,10 @@ def defocus(
 
 
 @commands.command()
+@takes_spoilt
 def slide(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Slide to write: .ome.tif.")],
+    spoilt: Spoilt,
     seed: Seed = 0,
     size: Size = "4096x3072",
     blur: Annotated[str, typer.Option("--blur", help="none, whole, strip, bubble or mixed.")] = "mixed",
@@ -108,55 +111,141 @@ def slide(
     The truth holds z_um, the distance from focus in um (rows, cols), and x, y, the level-0 pixels it is for.
     """
     from focusviewer.optics.demo_slide import write_simulated_slide
+    from focusviewer.optics.slide_simulator import CAMERA, SCANNER
 
     width, height = _size(size)
-    _one_of(blur, BLURS, "--blur")
-    _one_of(stain, STAINS, "--stain")
+    one_of(blur, BLURS, "--blur")
+    one_of(stain, STAINS, "--stain")
     _scale(mpp)
     check_output_file(out, (".tif", ".tiff"))
+    scanner = spoilt.scanner(seed, width)
+    if scanner == Spoilt().scanner(seed, width):
+        scanner = replace(scanner, optics=SCANNER, camera=CAMERA)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         truth = write_simulated_slide(
-            out, seed=seed, width=width, height=height, blur=blur, mpp=mpp, stain=stain, on_progress=progress
+            out,
+            seed=seed,
+            width=width,
+            height=height,
+            blur=blur,
+            mpp=mpp,
+            stain=stain,
+            on_progress=progress,
+            artefacts=spoilt.artefacts(),
+            scanner=scanner,
         )
     facts = {"seed": seed, "size": [width, height], "blur": blur, "mpp": mpp, "truth": str(truth)}
-    _report(out, facts, json)
+    _report(out, facts | {"options": spoilt.facts()}, json)
 
 
 @commands.command()
+@takes_spoilt
 def stack(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Focal stack to write: .ome.tif.")],
+    spoilt: Spoilt,
     seed: Seed = 0,
-    size: Size = "1024x768",
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="WxH", help="Size in pixels; 1024x768 by default.")
+    ] = None,
     planes: Annotated[int, typer.Option("--planes", min=2, max=64, help="Number of planes.")] = 5,
     step: Annotated[float, typer.Option("--step", metavar="UM", help="Distance of the planes in um.")] = 1.0,
     stain: Stain = "he",
-    thickness: Annotated[float, typer.Option("--thickness", metavar="UM", help="Thickness of the section.")] = 4.0,
-    na: Na = 0.75,
-    domain: DomainName = "intensity",
-    noise: Noise = 0.004,
-    mpp: PixelSize = 0.25,
+    thickness: Annotated[
+        float, typer.Option("--thickness", metavar="UM", help="Thickness of the section on the focus axis.")
+    ] = 4.0,
+    patch: Annotated[
+        Path | None, typer.Option("--patch", metavar="IMAGE", help="A sharp image to lift, instead of a phantom.")
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option("--mpp", metavar="UM", help="Pixel size in um; 0.25 for phantoms.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """A focal stack of a phantom section; the truth goes to FILE's name + .truth.npz.
+    """A focal stack of a phantom section, or of a sharp image lifted to one; the truth goes to FILE + .truth.npz.
 
     The truth holds planes_um, best_z_um (the depth of the tissue, um per pixel) and best_plane.
     """
-    from focusviewer.cli.simulated_stack import StackRecipe, write_stack
+    from focusviewer.optics.stack_simulator import StackRecipe, simulate_stack, write_simulated_stack
 
-    width, height = _size(size, MAX_STACK_PIXELS)
-    acts_on = _domain(domain)
-    _one_of(stain, STAINS, "--stain")
-    _scale(mpp)
+    one_of(stain, STAINS, "--stain")
+    _scale(0.25 if mpp is None else mpp)
     if not 0.01 <= step <= 20:
         raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
     if not 0.1 <= thickness <= 50:
         raise UserError(f"--thickness {thickness:g} is no section", "", "Give microns, like --thickness 4.")
-    check_output_file(out, (".tif", ".tiff"))
-    recipe = StackRecipe(seed, width, height, planes, step, stain, thickness, _optics(na), acts_on, noise, mpp)
+    check_output_file(out, (".tif", ".tiff"), [patch] if patch else [])
+    picture, scale = _patch(patch, size, mpp) if patch else (None, mpp or 0.25)
+    if picture is None:
+        width, height = _size(size or "1024x768", MAX_STACK_PIXELS)
+    else:
+        height, width = picture.shape[:2]
+    scanner = spoilt.scanner(seed, width)
+    recipe = StackRecipe(
+        seed, width, height, planes, step, scale, stain, "mixed", thickness, scanner, spoilt.artefacts()
+    )
     with Progress(f"simulating {out.name}", quiet=json) as progress:
-        truth = write_stack(out, recipe, progress)
-    facts = {"seed": seed, "size": [width, height], "planes": planes, "step_um": step, "mpp": mpp, "truth": str(truth)}
-    _report(out, facts, json)
+        made = simulate_stack(recipe, picture, progress)
+        truth = write_simulated_stack(out, recipe, made, patch.name if patch else "")
+    facts = {"seed": seed, "size": [width, height], "planes": planes, "step_um": step, "mpp": scale}
+    _report(out, facts | {"truth": str(truth), "options": spoilt.facts()}, json)
+
+
+@commands.command()
+def dataset(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
+    seed: Seed = 0,
+    stacks: Annotated[int, typer.Option("--stacks", min=3, max=10000, help="How many focal stacks.")] = 24,
+    size: Size = "512x512",
+    planes: Annotated[int, typer.Option("--planes", min=2, max=64, help="Planes of a stack.")] = 9,
+    step: Annotated[float, typer.Option("--step", metavar="UM", help="Distance of the planes in um.")] = 0.75,
+    patches: Annotated[
+        Path | None, typer.Option("--patches", metavar="DIR", help="Sharp images to lift; phantoms alone without.")
+    ] = None,
+    phantoms: Annotated[
+        float, typer.Option("--phantoms", min=0, max=1, help="Share of phantoms, where there are images.")
+    ] = 0.5,
+    mpp: PixelSize = 0.25,
+    json: AsJson = False,
+) -> None:
+    """Many focal stacks with their truth, split by source into train, validation and test.
+
+    manifest.json names every file with its SHA-256, source and recipe. The same seed gives the same bytes.
+    """
+    from focusviewer.training.simulated_dataset import DatasetRecipe, write_dataset
+
+    width, height = _size(size, MAX_STACK_PIXELS)
+    _scale(mpp)
+    if not 0.01 <= step <= 20:
+        raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
+    recipe = DatasetRecipe(seed, stacks, width, height, planes, step, mpp, phantoms)
+    with Progress(f"simulating {out.name}", quiet=json) as progress:
+        manifest = write_dataset(out, recipe, patches, progress)
+    if json:
+        print_json({"out": str(out), "manifest": str(out / "manifest.json"), **manifest.summary()})
+    else:
+        counts = ", ".join(f"{count} {split}" for split, count in manifest.summary()["stacks"].items())
+        typer.echo(f"{out / 'manifest.json'} ({counts})")
+
+
+def _patch(path: Path, size: str | None, mpp: float | None) -> tuple[npt.NDArray[np.uint8], float]:
+    """The picture to lift (its middle, where a size is given), and its scale."""
+    from focusviewer.slides import Region
+
+    with opened(path, mpp) as picture:
+        width, height = picture.dimensions
+        if picture.mpp is None:
+            raise ScaleUnknownError(picture.name)
+        wide, high = _size(size, MAX_STACK_PIXELS) if size else (width, height)
+        if wide > width or high > height:
+            raise UserError(
+                f"{picture.name} is too small", f"it has {width} x {height} pixels", "Give a smaller --size."
+            )
+        if wide * high > MAX_STACK_PIXELS:
+            raise UserError(f"{picture.name} is too large", f"it has {width} x {height} pixels", "Give a --size.")
+        if min(wide, high) < 64:
+            raise UserError(f"{picture.name} is too small", f"it has {width} x {height} pixels", "Give 64 px or more.")
+        left, top = (width - wide) // 2, (height - high) // 2
+        return picture.read_region(Region(0, left, top, wide, high)), picture.mpp
 
 
 def _size(text: str, most: int = MAX_SLIDE_PIXELS) -> tuple[int, int]:
@@ -181,19 +270,8 @@ def _scale(mpp: float) -> None:
 def _optics(na: float) -> Optics:
     from focusviewer.optics import Optics
 
-    if not 0.02 <= na <= 0.98:
-        raise UserError(f"--na {na:g} is not a dry objective", "", "Give a value like 0.4 (10x) or 0.75 (40x).")
+    check_na(na)
     return Optics(na=na)
-
-
-def _domain(text: str) -> Domain:
-    _one_of(text, ("intensity", "density"), "--domain")
-    return "density" if text == "density" else "intensity"
-
-
-def _one_of(value: str, choices: tuple[str, ...], option: str) -> None:
-    if value not in choices:
-        raise UserError(f"{option} {value} is not known", "", f"Choose one of: {', '.join(choices)}.")
 
 
 def _finish(out: Path, truth: Path, facts: dict[str, Any], json: bool) -> None:

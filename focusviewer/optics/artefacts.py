@@ -8,7 +8,7 @@ import numpy as np
 
 from focusviewer.optics.blur_pattern import BlurPattern, uneven_surface
 from focusviewer.optics.phantom import Bubble, TissuePhantom
-from focusviewer.optics.phantom_dust import draw_dust
+from focusviewer.optics.phantom_dust import Dust, draw_dust
 
 REFRACTION = 1.5
 """Of the mounted section: by this factor it looks thinner to an objective that is moved in air."""
@@ -38,6 +38,10 @@ class Artefacts:
     dust: int = 0
     dust_height_um: float = 8.0
 
+    def particles(self, seed: int, width: int, height: int) -> tuple[Dust, ...]:
+        """The dust on a slide of the given size in px."""
+        return draw_dust(np.random.default_rng((seed, 14)), self.dust, width, height, self.dust_height_um)
+
 
 def spoilt_section(
     artefacts: Artefacts,
@@ -60,7 +64,6 @@ def spoilt_section(
         Of the section on the focus axis.
     """
     pattern = spoilt_pattern(artefacts, pattern, seed, width, height, mpp)
-    dust = draw_dust(np.random.default_rng((seed, 14)), artefacts.dust, width, height, artefacts.dust_height_um)
     phantom = TissuePhantom(
         seed,
         width,
@@ -71,7 +74,7 @@ def spoilt_section(
         slabs=slabs,
         kind=kind,
         bubbles=pattern.bubbles,
-        dust=dust,
+        dust=artefacts.particles(seed, width, height),
         folds=artefacts.folds,
     )
     return phantom, pattern

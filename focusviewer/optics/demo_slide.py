@@ -13,10 +13,12 @@ import numpy as np
 
 from focusviewer import files
 from focusviewer.errors import UserError
+from focusviewer.optics.artefacts import Artefacts, spoilt_pattern
 from focusviewer.optics.blur_pattern import BLURS, BlurPattern, Strip, make_pattern
 from focusviewer.optics.phantom import Bubble, TissuePhantom
-from focusviewer.optics.slide_simulator import TRUTH_STEP, SlideSimulator
-from focusviewer.optics.slide_writer import write_pyramid, write_stack
+from focusviewer.optics.scanner import Scanner
+from focusviewer.optics.slide_simulator import CAMERA, GLASS, SCANNER, TRUTH_STEP, SlideSimulator
+from focusviewer.optics.slide_writer import identity, truth_path, write_pyramid, write_stack
 
 Progress = Callable[[float, str], None]
 
@@ -48,15 +50,6 @@ class DemoSlide:
     stack: Path
 
 
-def truth_path(slide: Path) -> Path:
-    """Where the truth of a simulated slide lies: ``name.ome.tif`` has ``name.truth.npz`` beside it."""
-    name = slide.name
-    for ending in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
-        if name.lower().endswith(ending):
-            return slide.with_name(name[: -len(ending)] + ".truth.npz")
-    return slide.with_name(slide.stem + ".truth.npz")
-
-
 def write_simulated_slide(
     out: Path,
     *,
@@ -67,8 +60,10 @@ def write_simulated_slide(
     mpp: float = 0.25,
     stain: str = "he",
     on_progress: Progress | None = None,
+    artefacts: Artefacts | None = None,
+    scanner: Scanner | None = None,
 ) -> Path:
-    """Write a simulated slide and its truth.
+    """Write a simulated slide and its truth; equal arguments give equal bytes.
 
     Parameters
     ----------
@@ -86,6 +81,10 @@ def write_simulated_slide(
         Palette.
     on_progress : callable (fraction, text), optional
         Called from this thread; may raise to stop.
+    artefacts : Artefacts, optional
+        What is wrong with the section.
+    scanner : Scanner, optional
+        Optics, camera and fields of view; by default a good scanner without seams.
 
     Returns
     -------
@@ -103,11 +102,25 @@ def write_simulated_slide(
     if blur not in BLURS:
         raise UserError(f"Unknown blur {blur!r}", "", f"Use one of {', '.join(BLURS)}.")
     pattern = make_pattern(blur, np.random.default_rng((seed, 8)), width, height)
-    phantom = _phantom(seed, width, height, mpp, stain, pattern)
-    return _write(Path(out), SlideSimulator(phantom, pattern), on_progress)
+    pattern = spoilt_pattern(artefacts or Artefacts(), pattern, seed, width, height, mpp)
+    phantom = _phantom(seed, width, height, mpp, stain, pattern, artefacts)
+    scanner = scanner or Scanner(SCANNER, CAMERA)
+    simulator = SlideSimulator(
+        phantom, pattern, scanner.scan, scanner.optics, scanner.camera, GLASS, domain=scanner.domain
+    )
+    return _write(Path(out), simulator, on_progress)
 
 
-def _phantom(seed: int, width: int, height: int, mpp: float, stain: str, pattern: BlurPattern) -> TissuePhantom:
+def _phantom(
+    seed: int,
+    width: int,
+    height: int,
+    mpp: float,
+    stain: str,
+    pattern: BlurPattern,
+    artefacts: Artefacts | None = None,
+) -> TissuePhantom:
+    artefacts = artefacts or Artefacts()
     return TissuePhantom(
         seed,
         width,
@@ -118,6 +131,8 @@ def _phantom(seed: int, width: int, height: int, mpp: float, stain: str, pattern
         slabs=SLABS,
         kind="slide",
         bubbles=pattern.bubbles,
+        dust=artefacts.particles(seed, width, height),
+        folds=artefacts.folds,
     )
 
 
@@ -132,7 +147,15 @@ def _write(out: Path, simulator: SlideSimulator, on_progress: Progress | None) -
     truth = truth_path(out)
     with files.atomic_write(truth) as half_truth, files.atomic_write(out) as half_slide:
         np.savez_compressed(half_truth, **simulator.truth())  # type: ignore[arg-type]
-        write_pyramid(half_slide, phantom.width, phantom.height, phantom.mpp, simulator.draw, on_block=report)
+        write_pyramid(
+            half_slide,
+            phantom.width,
+            phantom.height,
+            phantom.mpp,
+            simulator.draw,
+            on_block=report,
+            identity=identity(simulator.recipe),
+        )
     return truth
 
 

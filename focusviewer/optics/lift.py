@@ -25,8 +25,10 @@ EOSIN = np.array([0.072, 0.990, 0.105], np.float32)
 _STAINED = 0.15  # optical density, summed over the colours, from which a pixel says something about stains
 _NUCLEUS_UM = 3.4  # radius, about: centres of two nuclei lie farther apart
 _SURROUNDINGS_UM = 20.0
+_REACH_UM = 1.8  # how far the flank of a structure may reach
+_FLANK = 0.25  # part of the way from the ground to the threshold at which a flank ends
 _MIN_ANGLE = 0.12  # radians between the stains of a picture, below which it has but one
-_BROWN = 0.6  # part of its density in blue, from which a second stain is not eosin
+_EOSIN_RED = 0.36  # part of its density in red, from which a second stain is not eosin
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,15 @@ def lift_density(
 def nuclear_amount(density: FloatArray) -> FloatArray:
     """How much nuclear stain there is at each pixel: float32 (H, W).
 
-    Stain separation after Macenko et al. 2009 (:func:`stain_vectors`). Where the second stain is brown (DAB), which
-    marks nuclei too, what absorbs red counts, as both do; a picture with a single stain is all nuclear.
+    Stain separation after Macenko et al. 2009 (:func:`stain_vectors`), where the second stain is eosin, which lets red
+    light through. Brown (DAB) and violet mark nuclei too: there, what absorbs red counts, as all nuclear stains do.
 
     Parameters
     ----------
     density : float32 (3, H, W)
     """
     vectors = stain_vectors(density)
-    if len(vectors) == 2 and vectors[1, 2] > _BROWN:
+    if len(vectors) == 1 or vectors[1, 0] > _EOSIN_RED:
         return np.asarray(density[0], dtype=np.float32)
     amounts = np.linalg.pinv(vectors.T).astype(np.float32)[0] @ density.reshape(3, -1)
     return np.asarray(np.maximum(amounts, 0.0).reshape(density.shape[1:]), dtype=np.float32)
@@ -184,23 +186,42 @@ def find_structures(amount: FloatArray, mpp: float) -> npt.NDArray[np.int32]:
     smooth = ndimage.gaussian_filter(amount, 0.35 / mpp)
     # Otsu's threshold fails where a few structures are black and the others pale; there the surroundings decide.
     around = np.maximum(1.15 * ndimage.uniform_filter(amount, int(_SURROUNDINGS_UM / mpp)), np.median(amount))
-    mask = smooth > np.minimum(otsu(smooth), around)
+    threshold = np.minimum(otsu(smooth), around)
+    mask = smooth > threshold
     inside = ndimage.distance_transform_edt(mask).astype(np.float32)
     rounded = ndimage.gaussian_filter(inside, 0.5 / mpp)
     size = max(3, int(_NUCLEUS_UM / mpp) // 2 * 2 + 1)
-    peaks = (ndimage.maximum_filter(rounded, size) == rounded) & (rounded > 0.5 / mpp)
-    numbers, count = ndimage.label(peaks, np.ones((3, 3), int))
-    if count == 0:
+    peaks = np.argwhere((ndimage.maximum_filter(rounded, size) == rounded) & (rounded > 0.5 / mpp))
+    if not len(peaks) or mask.all():
         return np.zeros(amount.shape, np.int32)
+    middles = _middles(peaks, rounded[peaks[:, 0], peaks[:, 1]])
+    numbers = np.zeros(amount.shape, np.int32)
+    numbers[middles[:, 0], middles[:, 1]] = np.arange(1, len(middles) + 1)
     nearest = ndimage.distance_transform_edt(numbers == 0, return_distances=False, return_indices=True)
-    labels = numbers[nearest[0], nearest[1]]
-    # The border of a structure goes with it: it lies at the same depth as the inside.
-    reach = ndimage.binary_dilation(mask, iterations=max(1, round(0.6 / mpp)))
-    return np.where(reach, labels, 0).astype(np.int32)
+    # The flank of a structure goes with it, down to what lies around: a border halfway would show as an edge.
+    ground = float(np.median(amount[~mask]))
+    flank = smooth > ground + _FLANK * np.maximum(threshold - ground, 0.0)
+    reach = ndimage.distance_transform_edt(~mask) <= _REACH_UM / mpp
+    belongs = mask | (flank & reach) | ndimage.binary_dilation(mask, iterations=max(1, round(0.5 / mpp)))
+    return np.where(belongs, numbers[nearest[0], nearest[1]], 0).astype(np.int32)
+
+
+def _middles(peaks: npt.NDArray[np.int64], radius: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """The peaks (n, 2) that are middles of structures of their own: none lies within the disk that fits in another."""
+    order = np.argsort(-radius, kind="stable")
+    peaks, radius = peaks[order], radius[order]
+    kept: list[int] = []
+    for index, peak in enumerate(peaks):
+        distance = np.hypot(*(peaks[kept] - peak).T) if kept else np.empty(0)
+        if not (distance < 1.15 * radius[kept]).any():
+            kept.append(index)
+    return peaks[kept]
 
 
 def otsu(values: FloatArray) -> float:
     """Otsu's threshold (1979), which parts values into the two classes that differ most."""
+    if float(np.ptp(values)) == 0:
+        return float(values.flat[0])
     counts, edges = np.histogram(values, 128)
     middles = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts).astype(np.float64)

@@ -80,6 +80,7 @@ class TissuePhantom:
         self.seed, self.width, self.height, self.mpp = seed, width, height, mpp
         self.bubbles, self.dust, self.through_lens = bubbles, dust, False
         self._lifted = folds is not None
+        self.recipe = (seed, width, height, mpp, stain, thickness_um, slabs, kind, bubbles, dust, folds)
         self.palette = palette(stain, rng)
         self.layout: Layout = make_layout(rng, width, height, mpp, kind, folds=folds)
         fat_x, fat_y = jittered_grid(rng, self.layout, SPACING_UM, 0.34)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from focusviewer.optics.camera import Camera
+from focusviewer.optics.formation import Domain
+from focusviewer.optics.psf import Optics
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -123,3 +127,13 @@ def _pieces(start: int, length: int, step: int) -> list[tuple[int, int, int]]:
     for number in range(start // step, (start + length - 1) // step + 1):
         pieces.append((max(number * step - start, 0), min((number + 1) * step - start, length), number))
     return pieces
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Optics, camera, and the fields of view that a scan is put together from."""
+
+    optics: Optics = field(default_factory=Optics)
+    camera: Camera = field(default_factory=Camera)
+    scan: Scan | None = None
+    domain: Domain = "intensity"

@@ -8,13 +8,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.optics.formation import FOCUS_FLOOR, Section, ideal_optics
+from focusviewer.optics.formation import FOCUS_FLOOR, Domain, Section, ideal_optics
 from focusviewer.optics.psf import Optics, channel_otf
 
 FloatArray = npt.NDArray[np.float32]
 
 _BINS = 1536
 """Entries of a transfer function over the frequencies of a block."""
+
+
+_SCALE = np.float32(-np.log(10.0))
 
 
 class SlabImager:
@@ -38,6 +41,8 @@ class SlabImager:
         The microscope.
     through_lens : bool
         Whether the densities carry the lens's blur in focus already.
+    domain : "intensity" or "density"
+        What the lens blurs; in "density" the blurred densities of the slabs add instead of the losses.
     """
 
     def __init__(
@@ -47,22 +52,15 @@ class SlabImager:
         mpp: float,
         optics: Optics | None = None,
         through_lens: bool = False,
+        domain: Domain = "intensity",
     ) -> None:
         import scipy.fft
 
         self._shape = (density.shape[2], density.shape[3])
         self._z_um, self._mpp, self._optics, self._through_lens = z_um, mpp, optics or Optics(), through_lens
-        self._depths_um = self._optics.depths_um(z_um)
-        scale = np.float32(-np.log(10.0))
-        above = np.ones(density.shape[1:], np.float32)
-        losses = np.empty_like(density)
-        column = np.zeros(density.shape[1:], np.float32)
-        for k, slab in enumerate(density):
-            column += slab
-            below = np.exp(column * scale)
-            np.subtract(above, below, out=losses[k])
-            above = below
-        self._spectra = scipy.fft.rfft2(losses, axes=(2, 3), overwrite_x=True)
+        self._depths_um, self._domain = self._optics.depths_um(z_um), domain
+        layers = density.copy() if domain == "density" else _losses(density)
+        self._spectra = scipy.fft.rfft2(layers, axes=(2, 3), overwrite_x=True)
         self._bins = _frequency_bins(self._shape)
 
     @classmethod
@@ -83,13 +81,29 @@ class SlabImager:
                 part = slab[channel] * transfer
                 total = part if total is None else np.add(total, part, out=total)
             lost = scipy.fft.irfft2(total, s=self._shape, overwrite_x=True)
-            np.subtract(np.float32(1.0), lost, out=light[channel])
+            if self._domain == "density":
+                np.exp(_SCALE * lost, out=light[channel])
+            else:
+                np.subtract(np.float32(1.0), lost, out=light[channel])
         return light
 
     def _transfer(self, distance_um: float, channel: int, depth_um: float) -> FloatArray:
         distance = round(distance_um, 3)
         table = _table(distance, channel, self._optics, depth_um, self._mpp, self._through_lens)
         return np.asarray(table.take(self._bins), dtype=np.float32)
+
+
+def _losses(density: FloatArray) -> FloatArray:
+    """Light that each slab takes away from what reaches it: float32 (D, 3, H, W)."""
+    above = np.ones(density.shape[1:], np.float32)
+    losses = np.empty_like(density)
+    column = np.zeros(density.shape[1:], np.float32)
+    for k, slab in enumerate(density):
+        column += slab
+        below = np.exp(column * _SCALE)
+        np.subtract(above, below, out=losses[k])
+        above = below
+    return losses
 
 
 _table_lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from focusviewer.optics.blur_pattern import BlurPattern
 from focusviewer.optics.camera import Camera
-from focusviewer.optics.formation import Section
+from focusviewer.optics.formation import Domain, Section
 from focusviewer.optics.phantom_texture import upsample
 from focusviewer.optics.psf import Optics
 from focusviewer.optics.scanner import Scan
@@ -46,6 +47,10 @@ class Scene(Protocol):
     z_um: FloatArray
 
     @property
+    def recipe(self) -> tuple[object, ...]:
+        """What the scene follows from."""
+
+    @property
     def through_lens(self) -> bool:
         """Whether densities carry the lens's blur in focus already."""
 
@@ -74,7 +79,7 @@ class PatchScene:
     """
 
     def __init__(self, section: Section, seed: int) -> None:
-        self.seed, self.mpp, self.z_um = seed, section.mpp, section.z_um
+        self.seed, self.mpp, self.z_um, self.recipe = seed, section.mpp, section.z_um, (seed,)
         self.height, self.width = section.density.shape[1:3]
         self.through_lens = section.through_lens
         self._density = np.ascontiguousarray(np.moveaxis(section.density, -1, 1))
@@ -122,6 +127,8 @@ class SlideSimulator:
         The scanner.
     glass : float32 (3,)
         Light that empty glass lets through.
+    domain : "intensity" or "density"
+        What the lens blurs.
     """
 
     def __init__(
@@ -132,14 +139,28 @@ class SlideSimulator:
         optics: Optics = SCANNER,
         camera: Camera = CAMERA,
         glass: FloatArray = GLASS,
+        domain: Domain = "intensity",
     ) -> None:
-        self.phantom, self.pattern, self.scan = phantom, pattern, scan
+        self.phantom, self.pattern, self.scan, self.domain = phantom, pattern, scan, domain
         self.optics, self.camera, self.glass = optics, camera, glass
         step = 8
         # Nodes from -16 px on, so that the spline has neighbours at every pixel.
         x = (np.arange(-(-phantom.width // step) + 2 * 2 + 2) - 2) * float(step)
         y = (np.arange(-(-phantom.height // step) + 2 * 2 + 2) - 2) * float(step)
         self._z, self._step = pattern.z_um(x[None, :], y[:, None]) - phantom.lift_um(x[None, :], y[:, None]), step
+
+    @property
+    def recipe(self) -> tuple[object, ...]:
+        """What the pictures follow from."""
+        return (
+            self.phantom.recipe,
+            self.pattern,
+            self.scan,
+            self.optics,
+            self.camera,
+            tuple(self.glass.tolist()),
+            self.domain,
+        )
 
     def z_um(self, x: int, y: int, width: int, height: int) -> FloatArray:
         """Signed defocus at the pixels of a block whose corner is a multiple of 8 px: float32 (height, width)."""
@@ -173,7 +194,9 @@ class SlideSimulator:
                     planes[index, top : top + h, left : left + w] = self._expose(light, rng)
         return planes
 
-    def focal_series(self, planes_um: npt.NDArray[np.floating], margin: int) -> Pixels:
+    def focal_series(
+        self, planes_um: npt.NDArray[np.floating], margin: int, on_progress: Callable[[float], None] | None = None
+    ) -> Pixels:
         """A focal stack of all of it, each plane with the focus errors: uint8 (planes, height, width, 3).
 
         Parameters
@@ -182,8 +205,11 @@ class SlideSimulator:
             Positions of the planes; 0 is the middle of the flat section.
         margin : int
             Pixels drawn around each block; what the widest blur needs.
+        on_progress : callable (fraction), optional
+            May raise to stop.
         """
         width, height = self.phantom.width, self.phantom.height
+        shots, done = len(planes_um) * -(-height // BLOCK) * -(-width // BLOCK), 0
         planes = np.empty((len(planes_um), height, width, 3), np.uint8)
         for top in range(0, height, BLOCK):
             for left in range(0, width, BLOCK):
@@ -194,6 +220,9 @@ class SlideSimulator:
                     rng = np.random.default_rng((self.phantom.seed, 11, index, left, top))
                     light = self._light(imager, errors + np.float32(z_um), left, top, margin)
                     planes[index, top : top + h, left : left + w] = self._expose(light, rng)
+                    done += 1
+                    if on_progress:
+                        on_progress(done / shots)
         return planes
 
     def truth(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -212,7 +241,7 @@ class SlideSimulator:
         sides = (width + 2 * margin, height + 2 * margin)
         density = self.phantom.density(x - margin, y - margin, *(side + _even(side) for side in sides))
         through_lens = self.phantom.through_lens
-        return SlabImager(density, self.phantom.z_um, self.phantom.mpp, self.optics, through_lens)
+        return SlabImager(density, self.phantom.z_um, self.phantom.mpp, self.optics, through_lens, self.domain)
 
     def _light(self, imager: SlabImager, z_um: FloatArray, x: int, y: int, margin: int) -> FloatArray:
         """A block's light with the focal plane at ``z_um`` (H, W), its fields put in place: float32 (3, H, W)."""

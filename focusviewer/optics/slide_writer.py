@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,20 @@ BLOCK = 1024
 """Pixels drawn at once; two tiles."""
 
 QUALITY = 88
+
+
+def truth_path(slide: Path) -> Path:
+    """Where the truth of a simulated slide lies: ``name.ome.tif`` has ``name.truth.npz`` beside it."""
+    name = slide.name
+    for ending in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
+        if name.lower().endswith(ending):
+            return slide.with_name(name[: -len(ending)] + ".truth.npz")
+    return slide.with_name(slide.stem + ".truth.npz")
+
+
+def identity(*recipe: object) -> UUID:
+    """The UUID of a simulated file: it follows from the recipe, where OME would have a random one."""
+    return uuid5(NAMESPACE_OID, repr(recipe))
 
 
 def encode_tile(pixels: Pixels) -> bytes:
@@ -65,6 +80,7 @@ def write_pyramid(
     *,
     threads: int = 2,
     on_block: Callable[[int, int], None] | None = None,
+    identity: UUID | None = None,
 ) -> None:
     """Write a pyramidal OME-TIFF whose finest level is drawn block by block.
 
@@ -80,6 +96,8 @@ def write_pyramid(
         Called from worker threads.
     on_block : callable (done, total), optional
         Called from this thread; may raise to stop.
+    identity : UUID, optional
+        Of the image; by default a random one, as OME has it.
 
     Raises
     ------
@@ -103,6 +121,7 @@ def write_pyramid(
         "PhysicalSizeXUnit": "µm",
         "PhysicalSizeY": mpp,
         "PhysicalSizeYUnit": "µm",
+        **({"UUID": f"urn:uuid:{identity}"} if identity else {}),
     }
     resolution = (1e4 / mpp, 1e4 / mpp)
     with tifffile.TiffWriter(path, ome=True, bigtiff=width * height > 2**31) as tiff:

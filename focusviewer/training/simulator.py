@@ -19,7 +19,7 @@ from focusviewer.files import atomic_write, cache_dir
 from focusviewer.optics.camera import jpeg_round_trip
 from focusviewer.optics.psf import radial_otf
 
-SIMULATOR_VERSION = "2"
+SIMULATOR_VERSION = "3"
 """Of simulated training data: raise it when the same seed gives other pixels, so that nothing older is mistaken."""
 
 WAVELENGTHS_UM = (0.62, 0.54, 0.46)
