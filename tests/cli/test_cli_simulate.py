@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,3 +114,100 @@ def test_impossible_recipes_are_refused(
     assert outcome.code == 2
     assert word in outcome.err
     assert len(outcome.err.strip().splitlines()) == 1
+
+
+def test_a_sharp_image_is_lifted_to_a_stack(command: Command, picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "lifted.ome.tif"
+    options = ["--patch", picture, "--size", "160x128", "--planes", 3, "--step", 2, "--thickness", 2, "--noise", 0]
+    assert command("simulate", "stack", *options, "--out", out).code == 2  # the picture does not say its scale
+    document = command("simulate", "stack", *options, "--mpp", 0.25, "--out", out, "--json").document
+    assert document["size"] == [160, 128]
+    sharp = pixels(picture)[176:304, 240:400]
+    with open_slide(out) as slide:
+        planes = [slide.read_region(Region(0, 0, 0, 160, 128, plane)).astype(float) for plane in range(3)]
+    errors = [np.abs(plane - sharp).mean() for plane in planes]
+    assert int(np.argmin(errors)) == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    options = "simulate stack --seed 5 --size 96x80 --planes 2 --relief 0.4 --dust 3 --fields 64 --jump 0.5 --bayer"
+    files = []
+    for name, hash_seed in (("a", "1"), ("b", "2")):
+        out = tmp_path / f"{name}.ome.tif"
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        call = [sys.executable, "-m", "focusviewer", *options.split(), "--out", str(out)]
+        subprocess.run(call, check=True, env=environment, capture_output=True)
+        files.append((out.read_bytes(), out.with_name(f"{name}.truth.npz").read_bytes()))
+    assert files[0] == files[1]
+
+
+def test_options_of_the_scanner_change_the_picture_and_are_reported(command: Command, tmp_path: Path) -> None:
+    small = ["--seed", 2, "--size", "128x96", "--planes", 2]
+    seen = {}
+    for name, options in {
+        "plain": [],
+        "coverslip": ["--coverslip", 190],
+        "condenser": ["--condenser", 0.5, "--refraction", 0.2],
+        "camera": ["--gamma", 1.8, "--sharpening", 0.5, "--jpeg", 70],
+    }.items():
+        out = tmp_path / f"{name}.ome.tif"
+        document = command("simulate", "stack", *small, *options, "--out", out, "--json").document
+        assert len(document["options"]) == len(options) // 2
+        with open_slide(out) as slide:
+            seen[name] = slide.read_region(Region(0, 0, 0, 128, 96, 0)).astype(float)
+    for name in ("coverslip", "condenser", "camera"):
+        assert np.abs(seen[name] - seen["plain"]).mean() > 0.5
+
+
+def test_a_data_set_is_split_by_source_and_has_a_manifest(command: Command, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(1)
+    for index in range(4):
+        Image.fromarray(rng.integers(60, 255, (96, 96, 3), dtype=np.uint8)).save(images / f"{index}.png")
+    (images / "copy.png").write_bytes((images / "0.png").read_bytes())
+    (images / "broken.png").write_bytes(b"no picture")
+    Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(images / "small.png")
+    options = ["--stacks", 9, "--size", "80x64", "--planes", 2, "--patches", images, "--phantoms", 0.4]
+    out = tmp_path / "set"
+    document = command("simulate", "dataset", "--seed", 6, *options, "--out", out, "--json").document
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert document["stacks"] == {"train": 5, "validation": 2, "test": 2}
+    assert manifest["skipped"]["copy.png"] == "the same as 0.png"
+    assert {"broken.png", "small.png"} < set(manifest["skipped"])
+    sides: dict[str, set[str]] = {}
+    for entry in manifest["stacks"]:
+        sides.setdefault(entry["source"], set()).add(entry["split"])
+        with open_slide(out / entry["path"]) as slide:
+            assert slide.dimensions == (80, 64)
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert any(name.startswith("phantom-") for name in sides)
+    for name, facts in manifest["files"].items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == facts["sha256"]
+    again = tmp_path / "again"
+    assert command("simulate", "dataset", "--seed", 6, *options, "--out", again).code == 0
+    assert (again / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
+    assert command("simulate", "dataset", "--seed", 6, *options, "--out", out).code == 2  # it is there already
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("stack", "--jump", "1"), "--fields"),
+        (("stack", "--fields", "12"), "--fields"),
+        (("stack", "--fields", "wide"), "--fields"),
+        (("stack", "--vectorial", "--condenser", "0.5"), "--vectorial"),
+        (("stack", "--condenser", "0"), "--condenser"),
+        (("stack", "--section-index", "3"), "--section-index"),
+        (("stack", "--gamma", "0"), "--gamma"),
+        (("slide", "--jpeg", "5"), "jpeg"),
+        (("dataset", "--patches", "nowhere"), "nowhere"),
+        (("dataset", "--size", "10x10"), "--size"),
+    ],
+)
+def test_impossible_scanners_and_data_sets_are_refused(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], word: str
+) -> None:
+    outcome = command("simulate", *arguments, "--out", tmp_path / "a.ome.tif")
+    assert outcome.code == 2
+    assert word in outcome.err
