@@ -57,9 +57,7 @@ def field_scores(model: FocusModel, fields: FieldSet) -> Floats:
     return scores
 
 
-def agreement(
-    scores: npt.ArrayLike, levels: npt.ArrayLike, groups: npt.ArrayLike, absolute: bool, resamples: int = RESAMPLES
-) -> dict[str, Any]:
+def agreement(scores: npt.ArrayLike, levels: npt.ArrayLike, groups: npt.ArrayLike, absolute: bool) -> dict[str, Any]:
     """Every figure of scores against |z - z*| in levels, with bootstrap intervals by group.
 
     ``mae_um`` is there only for models whose scores are levels. Blurred means 3 levels or more.
@@ -73,7 +71,7 @@ def agreement(
     }
     if absolute:
         statistics["mae_um"] = lambda score, level: mae(score, level, LEVEL_UM)
-    figures = intervals(statistics, groups, (np.asarray(scores), np.asarray(levels)), resamples)
+    figures = intervals(statistics, groups, (np.asarray(scores), np.asarray(levels)))
     figures["plcc_fitted"] = plcc_logistic(scores, levels)
     return figures
 
@@ -82,13 +80,13 @@ def intervals(
     statistics: Mapping[str, Callable[..., float]],
     groups: npt.ArrayLike,
     columns: Sequence[npt.NDArray[Any]],
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
 ) -> dict[str, Any]:
     """Each statistic of the columns, and its interval at ``_low`` and ``_high`` where one can be told."""
     figures: dict[str, Any] = {}
     for name, statistic in statistics.items():
         figures[name] = statistic(*columns)
-        low, high = bootstrap_interval(statistic, groups, *columns, n=resamples)
+        low, high = bootstrap_interval(statistic, groups, *columns, n=resamples or RESAMPLES)
         if np.isfinite(low):
             figures |= {f"{name}_low": low, f"{name}_high": high}
     return figures
@@ -127,7 +125,8 @@ def evaluate_focus_simulated(
     """
     from focusviewer.focus import map_slide
     from focusviewer.focus.truth import true_distances
-    from focusviewer.optics.demo_slide import VERSION, truth_path, write_simulated_slide
+    from focusviewer.optics.demo_slide import VERSION, write_simulated_slide
+    from focusviewer.optics.slide_writer import truth_path
     from focusviewer.slides import open_slide
 
     rows = []

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_tools import Outcome, tissue_like
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from focusviewer.focus.base import ModelEntry
+from focusviewer.focus.registry import models
+from focusviewer.training.judging import fields as fields_module
+from focusviewer.training.judging import focus as focus_module
+from focusviewer.training.judging.fields import FieldSet
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one real stack, and small test stacks in place of the simulated ones."""
+    folder = tmp_path / "data/stacks/test/wbc-0054"
+    folder.mkdir(parents=True)
+    for plane in range(10):
+        soft = gaussian_filter(tissue_like(240, 240), (abs(plane - 5) * 0.7, abs(plane - 5) * 0.7, 0))
+        Image.fromarray(soft).save(folder / f"z{plane}.png")
+    images = np.stack([[_soft(seed, level) for level in range(6)] for seed in range(4)])
+    levels = np.tile(np.arange(6, dtype=np.float32), (4, 1))
+    small = FieldSet(images, levels, ("a", "b", "c", "d"), np.ones(4, bool), 0.25, "small")
+    monkeypatch.setattr(fields_module, "field_set", lambda *args, **options: small)
+    monkeypatch.setattr(focus_module, "RESAMPLES", 20)
+    monkeypatch.setenv("FOCUSVIEWER_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("FOCUSVIEWER_DATASETS", raising=False)
+    return tmp_path
+
+
+def _soft(seed: int, level: int) -> np.ndarray:
+    return gaussian_filter(tissue_like(240, 240, seed), (level * 0.5, level * 0.5, 0))
+
+
+def test_focus_tables_keep_their_keys_and_gain_new_ones(bench: Path, command: Command) -> None:
+    done = command("evaluate", "focus", "--model", "mlv", "--quick", "--json", "--out", bench / "out")
+    assert done.code == 0
+    document = done.document
+    assert {"simulated", "real", "stacks", "datasets", "failed"} <= set(document)
+    (row,) = document["real"]
+    assert row["stack"] == "wbc-0054"
+    assert (row["lowest"], row["planes_off"], row["reference"]) == (5, 0, [5, 5])
+    assert row["srcc_below"] == row["srcc_above"] == pytest.approx(1.0)
+    assert document["stacks"][0]["srcc"] > 0.9
+    assert {path.name for path in (bench / "out").iterdir()} == {
+        "tables.md",
+        "tables.json",
+        "focus-stacks.csv",
+        "focus-real.csv",
+    }
+
+
+def test_people_get_tables_with_intervals(bench: Path, command: Command) -> None:
+    done = command("evaluate", "focus", "--model", "mlv", "--quick")
+    assert done.code == 0
+    assert "Simulated test stacks" in done.out
+    assert "wbc-0054" in done.out
+
+
+def test_missing_weights_are_listed_beside_the_others(
+    bench: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained = ModelEntry("untrained", "focus", lambda: None, "", None, trained=True)
+    known = [entry for entry in models() if entry.name == "mlv"]
+    monkeypatch.setattr("focusviewer.focus.models", lambda: [*known, untrained])
+    done = command("evaluate", "focus", "--all", "--quick", "--json")
+    assert done.code == 0
+    assert {row["model"] for row in done.document["stacks"]} == {"mlv", "untrained"}
+    assert {row["why"] for row in done.document["failed"]} == {"its weights are missing"}
+    alone = command("evaluate", "focus", "--model", "untrained", "--quick")
+    assert alone.code == 2
+    assert "weights are missing" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["focus", "--model", "nobody"], "no focus model 'nobody'"),
+        (["refocus", "--engine", "nobody"], "no refocusing engine 'nobody'"),
+        (["focus", "--weights", "nowhere"], "No weights in nowhere"),
+        (["focus", "--data", "nowhere"], "No training data at nowhere"),
+        (["focus", "--datasets", "nowhere"], "Cannot read nowhere"),
+    ],
+)
+def test_wrong_names_and_folders_are_told_in_one_line(
+    bench: Path, command: Command, arguments: list[str], text: str
+) -> None:
+    done = command("evaluate", *arguments, "--quick")
+    assert done.code == 2
+    assert text in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_shuffled_models_are_judged_and_measures_have_nothing_to_shuffle(bench: Path, command: Command) -> None:
+    done = command(
+        "evaluate", "focus", "--shuffled", "3", "--model", "focuslitenn-1", "--model", "mlv", "--quick", "--json"
+    )
+    assert done.code == 0
+    trained, measure = done.document["shuffled"]
+    assert trained["shuffles"] == 3
+    assert -1 <= trained["srcc"] <= 1
+    assert "no weights to shuffle" in measure["why"]
+
+
+def test_a_study_is_written_and_resumed(bench: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [entry for entry in models() if entry.name in ("mlv", "variance")]
+    monkeypatch.setattr("focusviewer.focus.models", lambda: known)
+    monkeypatch.setattr("focusviewer.cli.registry.entries", lambda: known)
+    report = bench / "report"
+    first = command("evaluate", "all", "--report", report, "--quick", "--json")
+    assert first.code == 0
+    assert (report / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert {table["name"] for table in first.document["tables"]} >= {"focus-stacks", "focus-real"}
+
+    def refuse(*arguments: object) -> object:
+        raise AssertionError("judged again")
+
+    monkeypatch.setattr("focusviewer.training.judging.parts.evaluate_focus_fields", refuse)
+    monkeypatch.setattr("focusviewer.training.judging.parts.evaluate_focus", refuse)
+    second = command("evaluate", "all", "--report", report, "--quick", "--json")
+    assert second.document["tables"] == first.document["tables"]
+    assert second.document["failed"] == []
