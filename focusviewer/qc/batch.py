@@ -88,20 +88,19 @@ class Batch:
         known, unknown = {}, []
         seen = self.worklist.files()
         failures = {failure.path: failure for failure in self.worklist.failures()}
+        there = {row.facts.fingerprint for row in self.worklist.slides() if row.facts.path.exists()}
         for path in paths:
             row, now = seen.get(path), _state(path)
             unchanged = row is not None and (row.size, row.modified_ns) == (now.size, now.modified_ns)
             if path in failures and (self.retry_failed or not unchanged):
                 self.worklist.forget_failures(path)
                 del failures[path]
-            if row is not None and unchanged and row.fingerprint:
+            if row is not None and unchanged and row.fingerprint in there:
                 known[path] = row.fingerprint
             elif path not in failures or failures[path].attempt < TRIES:
                 self.worklist.note_file(now)
                 unknown.append(path)
-        answers = dict(self._answers([IdentifyTask(path) for path in unknown]))
-        for path in unknown:  # in order, so that of equal files always the same is the one listed
-            facts = answers[path]
+        for path, facts in self._answers([IdentifyTask(path) for path in unknown]):
             if isinstance(facts, SlideFacts):
                 self._enter(facts)
                 known[path] = facts.fingerprint
@@ -109,11 +108,19 @@ class Batch:
 
     def _enter(self, facts: SlideFacts) -> None:
         before = self.worklist.slide(facts.fingerprint)
-        # A copy does not take the place of the file that is listed; a file that has moved does.
-        if before is None or before.facts.path == facts.path or not before.facts.path.exists():
+        if before is None or self._takes_over(facts, before):
             self.worklist.add_slide(facts)
         self.worklist.forget_failures(facts.path)
         self.worklist.note_file(replace(_state(facts.path), fingerprint=facts.fingerprint))
+
+    @staticmethod
+    def _takes_over(facts: SlideFacts, before: SlideRow) -> bool:
+        """Whether a file is listed in place of an equal one: when that has moved, or comes later by name and waits.
+
+        The second makes no difference to people, but the list does not depend on which was opened first.
+        """
+        listed = before.facts.path
+        return facts.path == listed or not listed.exists() or (before.result is None and facts.path < listed)
 
     def _first_of_each(self, known: dict[Path, str]) -> dict[Path, str]:
         """One file for each content: the first by name, or the one that is listed."""

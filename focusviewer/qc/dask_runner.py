@@ -49,7 +49,7 @@ class DaskPool:
         except ImportError as error:
             raise UserError("Cannot work on a cluster", "Dask is not installed", _NO_DASK) from error
         self._limits = limits
-        self._tasks: dict[Any, Task] = {}
+        self._tasks: dict[str, tuple[Task, Any]] = {}  # futures are forgotten when nobody holds them
         self._done: queue.Queue[Any] = queue.Queue()
         self._cluster: Any = None
         if cluster is not None:
@@ -72,7 +72,7 @@ class DaskPool:
         """Queue a task."""
         # Impure: a task that is tried again must run again.
         future = self._client.submit(perform_apart, task, self._limits, pure=False)
-        self._tasks[future.key] = task
+        self._tasks[future.key] = task, future
         future.add_done_callback(self._done.put)
 
     def next(self, timeout_s: float) -> tuple[Task, Answer] | None:
@@ -89,7 +89,7 @@ class DaskPool:
             if self._client.status not in ("running", "connecting"):
                 raise _lost(self._client.status) from None
             return None
-        task = self._tasks.pop(future.key)
+        task, _ = self._tasks.pop(future.key)
         if future.status in ("cancelled", "lost"):
             raise _lost("the scheduler has forgotten the work")
         try:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import focusviewer
 from focusviewer.qc.memory import memory_mb_of
 from focusviewer.qc.tasks import Answer, Task
-from focusviewer.qc.worker import READY, receive, send
+from focusviewer.qc.worker import BEGUN, READY, receive, send
 
 HIDDEN_COMMAND = "qc-worker"
 """How a packed program, which has no Python to call, is asked to be a worker."""
@@ -129,6 +129,9 @@ class LocalPool:
         if message == READY:
             worker.ready, self._failed_starts = True, 0
             return None
+        if message == BEGUN:
+            worker.since = time.monotonic()
+            return None
         task = worker.task
         worker.task = None
         if message is not None:
@@ -149,7 +152,7 @@ class LocalPool:
     def _enforce(self) -> None:
         now, limits = time.monotonic(), self.limits
         for worker in self._workers:
-            if worker.task is None or worker.verdict:
+            if worker.task is None or worker.since is None or worker.verdict:
                 continue
             if limits.timeout_s is not None and now - worker.since > limits.timeout_s:
                 worker.verdict = f"it took longer than {limits.timeout_s:g} s (--timeout)"
@@ -167,7 +170,7 @@ class _Worker:
 
     inbox: queue.Queue[tuple[_Worker, Any]]
     task: Task | None = None
-    since: float = 0.0
+    since: float | None = None  # when the work on the task began
     ready: bool = False
     verdict: str = ""  # why we ended it
     process: subprocess.Popen[bytes] = field(init=False)
@@ -178,7 +181,7 @@ class _Worker:
         self.listener.start()
 
     def give(self, task: Task) -> None:
-        self.task, self.since = task, time.monotonic()
+        self.task, self.since = task, None
         assert self.process.stdin is not None
         with suppress(OSError):  # it may just have died: the listener will say so
             send(self.process.stdin, task)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -42,6 +43,9 @@ class IdentifyTask:
 
     path: Path
 
+    def prepare(self) -> None:
+        """Nothing: opening a file needs little."""
+
     def run(self) -> SlideFacts:
         """See the class.
 
@@ -74,6 +78,10 @@ class JudgeTask:
     rules: Rules
     model: str
 
+    def prepare(self) -> None:
+        """Load the model, and torch with it."""
+        _model(self.model)
+
     def run(self) -> Result:
         """See the class. The same slide, rules and model give the same files, byte for byte, wherever it runs.
 
@@ -86,10 +94,10 @@ class JudgeTask:
         """
         with open_slide(self.path) as slide:
             facts = facts_of(slide)
+            model = _model(self.model)
+            if model.mpps and slide.mpp is None:
+                model = _model(RELATIVE_MODEL)
             with one_thread():
-                model = _model(self.model)
-                if model.mpps and slide.mpp is None:
-                    model = _model(RELATIVE_MODEL)
                 focus_map = map_of(slide, model)
             limits = self.rules.for_slide(facts.scanner, facts.stain)
             features = slide_features(focus_map, limits.blurred_um)
@@ -153,9 +161,11 @@ def _model(name: str) -> FocusModel:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: sums come out the same everywhere, and workers share the machine fairly."""
-    import torch
-
+    """Keep torch, where it is in use, to one thread: sums come out the same everywhere, and workers share fairly."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -18,6 +18,9 @@ class Task(Protocol):
     def path(self) -> Path:
         """The file."""
 
+    def prepare(self) -> None:
+        """Load what takes long and is no work on this file: its clock does not run yet."""
+
     def run(self) -> Any:
         """Do it; a UserError says why the file cannot be done, an OutputError why nothing can."""
 

@@ -11,11 +11,12 @@ import queue
 import signal
 import struct
 import threading
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from focusviewer.qc.tasks import perform
 
-READY = "ready"
+READY, BEGUN = "ready", "begun"
 _LENGTH = struct.Struct("<Q")
 
 
@@ -55,10 +56,13 @@ def main() -> None:
     os.dup2(2, 1)
     tasks: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=_listen, args=(inbox, tasks), daemon=True).start()
-    _load()
     send(outbox, READY)
     while True:
-        send(outbox, perform(tasks.get()))
+        task = tasks.get()
+        with suppress(Exception):  # what is missing will be missed in the run, which says so
+            task.prepare()
+        send(outbox, BEGUN)
+        send(outbox, perform(task))
 
 
 def _listen(inbox: BinaryIO, tasks: queue.Queue[Any]) -> None:
@@ -68,14 +72,6 @@ def _listen(inbox: BinaryIO, tasks: queue.Queue[Any]) -> None:
             tasks.put(receive(inbox))
         except (EOFError, OSError):
             os._exit(0)
-
-
-def _load() -> None:
-    """Import what takes long before the first task's clock runs."""
-    import torch  # noqa: F401
-
-    import focusviewer.focus.engine
-    import focusviewer.qc.slide_task  # noqa: F401
 
 
 if __name__ == "__main__":
