@@ -8,7 +8,7 @@ from pathlib import Path
 
 from focusviewer.errors import UserError
 from focusviewer.files import resource_path
-from focusviewer.focus import knowledge, networks
+from focusviewer.focus import fusion, knowledge, networks
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.focus.measures import MEASURES, Measure
 
@@ -17,7 +17,7 @@ DEFAULT_MODEL = "focuslitenn-10"
 
 def models() -> list[ModelEntry]:
     """Every focus model, the ones to prefer first."""
-    learned = [_focuslitenn(kernels) for kernels in (10, 2, 1)] + networks.entries()
+    learned = [_focuslitenn(kernels) for kernels in (10, 2, 1)] + networks.entries() + fusion.entries()
     return learned + knowledge.entries() + [_measure(measure) for measure in MEASURES]
 
 

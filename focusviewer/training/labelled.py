@@ -12,11 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from focusviewer.files import atomic_write, cache_dir
 from focusviewer.slides import RGB
-from focusviewer.training.sources import load_sources
+from focusviewer.training.sources import load_sources, sources_digest
 
 SIDE_PX = 96
 """Side of the stored windows: the detector's 64 px and what a blur needs around them."""
+
+FORMAT = "1"
+"""Changes with what is stored."""
 
 Labels = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]
 """Top left corners (y, x) of 64 px windows, int (N, 2), and which of them are blurred, bool (N,)."""
@@ -26,6 +30,7 @@ Labeller = Callable[[RGB], Labels]
 
 _LABELLED_PX = 64
 _FIELD_PX = 200  # least side of an image in which the detector, which compares windows, can be trusted
+_MOST_OF_ONE = 64  # windows of one image, so that no large one rules
 _GAUSSIAN_PX = (1.5, 5.0)  # spread of the synthetic blur
 
 
@@ -81,9 +86,22 @@ def labelled_windows(data: Path, labeller: Labeller | None = None) -> LabelledWi
     data : Path
         Folder of training data.
     labeller : callable, optional
-        The classical detector when missing.
+        The classical detector when missing; what it says is kept in the cache folder.
     """
-    label = labeller or detector_labels
+    if labeller is not None:
+        return _label(data, labeller)
+    from focusviewer.focus.detector import load_curve
+
+    path = cache_dir() / f"labelled-windows-{FORMAT}-{sources_digest(data)[:12]}-{load_curve().version}.npz"
+    if not path.exists():
+        made = _label(data, detector_labels)
+        with atomic_write(path) as temporary:
+            np.savez(temporary, images=made.images, blurred=made.blurred)
+    with np.load(path, allow_pickle=False) as stored:
+        return LabelledWindows(stored["images"], stored["blurred"])
+
+
+def _label(data: Path, label: Labeller) -> LabelledWindows:
     images: list[RGB] = []
     blurred: list[npt.NDArray[np.bool_]] = []
     large = (source for source in load_sources(data, "train") if min(source.image.shape[:2]) >= _FIELD_PX)
@@ -91,9 +109,10 @@ def labelled_windows(data: Path, labeller: Labeller | None = None) -> LabelledWi
         versions = [source.image] if index % 2 else [source.image, half_blurred(source.image, index)]
         for image in versions:
             corners, labels = label(image)
-            cut, kept = _cut(image, corners)
+            pick = np.random.default_rng(index).permutation(len(labels))[:_MOST_OF_ONE]
+            cut, kept = _cut(image, corners[pick])
             images.append(cut)
-            blurred.append(labels[kept])
+            blurred.append(labels[pick][kept])
     return LabelledWindows(np.concatenate(images), np.concatenate(blurred))
 
 

@@ -93,7 +93,7 @@ def test_the_registry_lists_them_all_and_says_which_have_weights() -> None:
 
 def test_a_file_of_another_network_is_refused_in_one_line(built) -> None:
     _, path = built["eonss"]
-    with pytest.raises(UserError, match="eonss.*do not fit"):
+    with pytest.raises(UserError, match=r"eonss.*do not fit"):
         NetworkModel(network_spec("densenet-13"), path)
 
 

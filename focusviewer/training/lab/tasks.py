@@ -47,9 +47,9 @@ class TaskEntry:
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    from focusviewer.training import dictionary, focus, focus_nets, refocus
+    from focusviewer.training import dictionary, focus, focus_nets, fusion, refocus
 
-    return [*focus.entries(), *focus_nets.entries(), *refocus.entries(), *dictionary.entries()]
+    return [*focus.entries(), *focus_nets.entries(), *fusion.entries(), *refocus.entries(), *dictionary.entries()]
 
 
 def find_entry(task: str, model: str | None = None) -> TaskEntry:

@@ -1,0 +1,73 @@
+"""The four kinds of fusion by name. Light: nothing is loaded until one is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from focusviewer.errors import UserError
+from focusviewer.files import resource_path
+from focusviewer.focus.base import FocusModel, ModelEntry
+
+FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "mlv")
+"""The knowledge-based models whose scores are fused."""
+
+
+@dataclass(frozen=True)
+class FusionVariant:
+    """One kind of fusion.
+
+    Attributes
+    ----------
+    ranks : bool
+        Fuse normalised ranks instead of scores.
+    score_level : bool
+        Let each model's noise depend on the score (besides that of the model as a whole).
+    """
+
+    name: str
+    summary: str
+    ranks: bool
+    score_level: bool
+
+
+VARIANTS: tuple[FusionVariant, ...] = (
+    FusionVariant("fusion-rf-ms", "fused ranks of seven models, noise of scores and models; 0..1", True, True),
+    FusionVariant("fusion-sf-ms", "fused scores of seven models, noise of scores and models; 0..1", False, True),
+    FusionVariant("fusion-rf-m", "fused ranks of seven models, noise of models; 0..1", True, False),
+    FusionVariant("fusion-sf-m", "fused scores of seven models, noise of models; 0..1", False, False),
+)
+
+
+def fusion_variant(name: str) -> FusionVariant:
+    """The kind of fusion of that name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    for variant in VARIANTS:
+        if variant.name == name:
+            return variant
+    known = ", ".join(variant.name for variant in VARIANTS)
+    raise UserError(f"There is no fusion {name!r}", advice=f"Choose one of: {known}.")
+
+
+def entries() -> list[ModelEntry]:
+    """The lines of the model registry for fused models."""
+    return [_entry(variant) for variant in VARIANTS]
+
+
+def _entry(variant: FusionVariant) -> ModelEntry:
+    try:
+        weights = resource_path("weights", f"{variant.name}.safetensors")
+    except FileNotFoundError:
+        weights = None
+
+    def build() -> FocusModel:
+        from focusviewer.focus.fusion.model import FusionModel
+
+        assert weights is not None
+        return FusionModel(variant.name, weights)
+
+    return ModelEntry(variant.name, "focus", build, variant.summary, weights, trained=True)
