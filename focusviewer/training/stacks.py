@@ -37,8 +37,8 @@ PLANES = {"thin": 2, "lifted": 4, "phantom": 4}
 WINDOWS = 8
 """Fields cut out of one phantom section."""
 
-STEPS_PER_SECTION = 16
-"""Batches whose phantom fields come from one section."""
+STEPS_PER_SLOT, SLOTS = 16, 32
+"""Drawing or lifting a volume costs more than looking at it: so many batches share so many of each kind."""
 
 SECTION_PX = 1024
 IN_FOCUS = 0.12
@@ -294,6 +294,8 @@ class PlaneGenerator:
         self.patches, self.config, self.seed = patches, config or PlaneConfig(), seed
         _check_patches(patches, self.config.crop_px)
         self._usable = _structured(patches)
+        self._side = frame_px(self.config.crop_px, self.config.max_z_um, self.config.mpp)
+        self._slot = lru_cache(maxsize=3 * SLOTS)(self._make_slot)
 
     def batch(self, step: int, count: int) -> PlaneBatch:
         """The batch of a step: ``count`` fields in the shares of :data:`SHARES`."""
@@ -304,23 +306,38 @@ class PlaneGenerator:
         source = np.empty(count, np.int32)
         for row, kind in enumerate(kinds):
             rng = np.random.default_rng((self.seed, 35, step, row))
-            recipe = self._recipe(str(kind), step, row, rng)
-            field = _open_field(
-                recipe, self.patches, config.crop_px, config.mpp, config.na_range, config.max_z_um, self.seed, rng
-            )
-            source[row], z_um[row] = recipe.source, _distances(rng, config.planes, config.max_z_um)
-            glass, camera = _glass(recipe.kind, rng), field.system.camera
+            field, source[row] = self._field(str(kind), step, rng)
+            z_um[row] = _distances(rng, config.planes, config.max_z_um)
+            glass, camera = _glass(str(kind), rng), field.system.camera
             clean = replace(camera, noise=0.0, jpeg_quality=None) if config.clean_targets else camera
             for plane, z in enumerate(z_um[row]):
                 images[row, plane] = (clean if plane else camera).capture(glass * field.light(float(z)), rng)
         return PlaneBatch(images, z_um, source)
 
-    def _recipe(self, kind: str, step: int, row: int, rng: np.random.Generator) -> FieldRecipe:
+    def _field(self, kind: str, step: int, rng: np.random.Generator) -> tuple[Field, int]:
+        config = self.config
+        system = draw_system(rng, config.na_range)
+        if kind == "thin":
+            source = int(self._usable[rng.integers(len(self._usable))])
+            light = cut_patch(self.patches[source], self._side, config.crop_px, system.camera.gamma, rng)
+            volume = thin_volume(light)
+        else:
+            volume, source, gamma = self._slot(kind, step // STEPS_PER_SLOT, int(rng.integers(SLOTS)))
+            system = replace(system, camera=replace(system.camera, gamma=gamma or system.camera.gamma))
+        margin = (self._side - config.crop_px) // 2
+        return Field(system, VolumeImager(volume, system, config.mpp), volume.focus_um, margin, config.crop_px), source
+
+    def _make_slot(self, kind: str, group: int, slot: int) -> tuple[Volume, int, float]:
+        """A volume that some steps share, its source, and the tone curve it was lifted with (0: any will do)."""
+        config = self.config
         if kind == "phantom":
-            # Some steps share a section, which costs more than all that is cut out of it.
-            section = step // STEPS_PER_SECTION
-            return FieldRecipe(kind, section, len(self.patches) + section, int(rng.integers(1 << 20)))
-        return FieldRecipe(kind, row, int(self._usable[rng.integers(len(self._usable))]))
+            volume = _tissue_window(self.seed, group, slot * WINDOWS, config.mpp, self._side, config.crop_px)
+            return volume, len(self.patches) + group, 0.0
+        rng = np.random.default_rng((self.seed, 36, group, slot))
+        source = int(self._usable[rng.integers(len(self._usable))])
+        gamma = draw_system(rng, config.na_range).camera.gamma
+        light = cut_patch(self.patches[source], self._side, config.crop_px, gamma, rng)
+        return lifted_volume(light, config.mpp, config.crop_px, rng), source, gamma
 
 
 def _check_patches(patches: RGB, crop_px: int) -> None:
