@@ -1,5 +1,7 @@
 """Judging models on what they never saw, by the names that other modules use; the work is in ``judging``."""
 
+from __future__ import annotations
+
 from focusviewer.training.judging.focus import evaluate_focus_simulated
 from focusviewer.training.judging.refocus import (
     evaluate_refocus_real,

@@ -54,7 +54,7 @@ class Column:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return "–"
         if isinstance(value, (list, tuple)):
-            return "–".join(str(item) for item in value)
+            return "–".join(str(item) for item in dict.fromkeys(value))  # a range of one is one
         if is_number(value) and self.digits is not None:
             return f"{value:.{self.digits}f}"
         return str(value)

@@ -77,7 +77,7 @@ def _judged(table: Table) -> list[Row]:
 
 
 def _curves(table: Table, order: Sequence[str]) -> str:
-    rows = _judged(table)
+    rows = [row for row in _judged(table) if row["reference"]]  # others have nothing to be held to
     parts = []
     for stack in dict.fromkeys(str(row["stack"]) for row in rows):
         svg = plots.stack_curves([row for row in rows if row["stack"] == stack], order)

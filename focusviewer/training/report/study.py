@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from focusviewer import __version__
-from focusviewer.files import atomic_write
+from focusviewer.files import atomic_write, output_folder
 from focusviewer.training.common import hardware
 from focusviewer.training.judging.parts import Bench
 from focusviewer.training.judging.study import Outcome
@@ -25,7 +25,7 @@ def write_report(folder: Path, tables: Sequence[Table], outcomes: Sequence[Outco
     The files, the page first.
     """
     shown = [table for table in tables if table.rows]
-    path = folder / "report.html"
+    path = output_folder(folder) / "report.html"
     with atomic_write(path) as temporary:
         temporary.write_text(page(TITLE, facts(outcomes, bench), shown), encoding="utf-8")
     return [path, *write_tables(shown, folder)]
