@@ -47,25 +47,22 @@ def heatmap(
         float | None, typer.Option("--threshold", help="Windows at or above this score count as blurred.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Worker threads.")] = 2,
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own scores, whatever calibration there is.")] = False,
     mpp: Mpp = None,
     magnification: Magnification = None,
     json: AsJson = False,
 ) -> None:
     """Whole-slide focus map: DIR/map.npz, map.png, map.geojson and summary.json.
 
-    The threshold is in the unit of the model: levels of 0.25 um for the trained ones (3 when missing). Relative
-    measures have none, so they call nothing blurred unless it is given.
+    The threshold is in the unit of the map: levels of 0.25 um for trained models and wherever a calibration holds (3
+    when missing). Other scores have none, so they call nothing blurred unless it is given.
     """
     from focusviewer.files import output_folder
-    from focusviewer.focus import DEFAULT_MODEL, get_model, map_slide, summary
-    from focusviewer.focus.regions import BLURRED_LEVELS
+    from focusviewer.focus import DEFAULT_MODEL, calibrated, get_model, map_slide, scanner_key, summary
 
     focus_model = get_model(model or DEFAULT_MODEL)
     if threshold is not None and not math.isfinite(threshold):
         raise UserError(f"--threshold {threshold} is no score", "", "Give a number, like --threshold 3.")
-    limit = threshold
-    if limit is None:
-        limit = BLURRED_LEVELS if focus_model.absolute else math.inf
     with opened(path, mpp, magnification) as slide:
         check_planes([plane], slide)
         box = parse_region(region, slide)
@@ -77,13 +74,16 @@ def heatmap(
             focus_map = map_slide(
                 slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
             )
+        if not raw:
+            focus_map = calibrated(focus_map, slide, focus_model)
         document = {
             **summary(focus_map, threshold),
             "path": str(path),
             "fingerprint": slide.fingerprint,
+            "scanner": scanner_key(slide),
         }
     if out is not None:
-        write_map(out, focus_map, document, limit)
+        write_map(out, focus_map, document, document["threshold"])
     if json:
         print_json(document)
     else:
@@ -104,7 +104,7 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float) -> None:
+def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float | None) -> None:
     """Write the four files of a map; each appears whole or not at all.
 
     Raises
@@ -123,7 +123,8 @@ def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], thres
     zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
     with atomic_write(folder / "map.png") as temporary:
         Image.fromarray(np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))).save(temporary)
-    for name, content in (("map.geojson", to_geojson(focus_map, threshold)), ("summary.json", document)):
+    regions = to_geojson(focus_map, math.inf if threshold is None else threshold)
+    for name, content in (("map.geojson", regions), ("summary.json", document)):
         with atomic_write(folder / name) as temporary:
             temporary.write_text(to_json_text(content) + "\n", encoding="utf-8")
 
@@ -140,10 +141,15 @@ def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) ->
         if document["blurred_fraction"] is not None:
             share = f"{document['blurred_fraction']:.1%} of tissue windows"
             lines.append(f"blurred:      {share} at or above {document['threshold']:g}")
+    if document["calibration"]:
+        lines.append(f"calibration:  {document['calibration']}")
     lines += [
         f"windows:      {document['tissue_windows']} with tissue of {document['windows']}",
         f"time:         {document['seconds']:.1f} s, of which decoding {document['decode_seconds']:.1f} s",
     ]
+    if document["cannot_tell_windows"]:
+        count = document["cannot_tell_windows"]
+        lines.append(f"cannot tell:  {count} windows: pen, dust, a rim, a fold, or next to no stain")
     if document["unreadable_windows"]:
         lines.append(f"unreadable:   {document['unreadable_windows']} windows with tissue could not be decoded")
     if out is not None:

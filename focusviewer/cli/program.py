@@ -17,6 +17,7 @@ import typer
 from focusviewer import __version__
 from focusviewer.cli import (
     benchmarks,
+    calibrate,
     datasets,
     evaluate,
     heatmap,
@@ -24,6 +25,7 @@ from focusviewer.cli import (
     qc,
     refocus,
     registry,
+    report,
     score,
     simulate,
     train,
@@ -59,7 +61,22 @@ def _program(
     pass
 
 
-for _group in (windows, info, score, heatmap, qc, refocus, registry, simulate, train, datasets, evaluate, benchmarks):
+for _group in (
+    windows,
+    info,
+    score,
+    heatmap,
+    calibrate,
+    qc,
+    report,
+    refocus,
+    registry,
+    simulate,
+    train,
+    datasets,
+    evaluate,
+    benchmarks,
+):
     _group.register(app)
 
 

@@ -84,6 +84,7 @@ def score_slide(slide: Slide, path: Path, models: list[FocusModel], plane: int |
 
 
 def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dict[str, Any]:
+    from focusviewer.focus.calibration_store import find_calibration
     from focusviewer.focus.resample import read_scaled
 
     assumed = bool(model.mpps) and slide.mpp is None
@@ -92,10 +93,14 @@ def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dic
     width, height = slide.dimensions
     pixels = read_scaled(slide, plane, scale, (0, 0, max(1, round(width / scale)), max(1, round(height / scale))))
     working_mpp = None if slide_mpp is None else slide_mpp * scale
+    score = model.score(pixels, working_mpp)
+    known = None if assumed else find_calibration(model, slide, slide_mpp)
     return {
         "path": str(path),
         "model": model.name,
-        "score": model.score(pixels, working_mpp),
+        "score": score,
+        "um": float(known.curve.read(score)) if known is not None else None,
+        "calibration": known.source if known is not None else None,
         "unit": "levels of 0.25 um" if model.absolute else "relative",
         "plane": plane,
         "planes": len(slide.planes_um),

@@ -4,6 +4,7 @@ Importing this room is light; torch, scikit-image and scipy come only with the m
 """
 
 from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, ModelEntry, ScoreGrid
+from focusviewer.focus.calibration_store import calibrated, scanner_key
 from focusviewer.focus.colour import LUTS, colorize, lut_colours
 from focusviewer.focus.engine import map_slide
 from focusviewer.focus.regions import summary, to_geojson, worst_regions
@@ -22,6 +23,7 @@ __all__ = [
     "ModelEntry",
     "ScoreGrid",
     "TissueMask",
+    "calibrated",
     "colorize",
     "get_model",
     "load_map",
@@ -29,6 +31,7 @@ __all__ = [
     "map_slide",
     "models",
     "save_map",
+    "scanner_key",
     "summary",
     "tissue_mask",
     "to_geojson",

@@ -40,6 +40,7 @@ def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, An
         "threshold": threshold,
         "plane": focus_map.plane,
         "unreadable_windows": focus_map.unreadable,
+        "calibration": focus_map.calibration or None,
         "cannot_tell_windows": 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum()),
     }
 
