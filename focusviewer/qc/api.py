@@ -17,7 +17,7 @@ from focusviewer.qc.discover import find_slides
 from focusviewer.qc.lock import batch_lock
 from focusviewer.qc.pool import Limits, LocalPool, Pool
 from focusviewer.qc.rules import Rules, load_rules
-from focusviewer.qc.slide_task import SLIDES_FOLDER
+from focusviewer.qc.slide_task import SLIDES_FOLDER, sweep
 from focusviewer.qc.store import FILE_NAME, Worklist
 from focusviewer.qc.summary import QcSummary
 from focusviewer.qc.tasks import output_error
@@ -93,7 +93,7 @@ def run(
     with _prepared(where, resume, rules, model) as (worklist, chosen, focus_model):
         with _pool(workers, scheduler, cluster, limits, where) as pool:
             summary = Batch(worklist, pool, chosen, focus_model, on_progress, cancel, retry_failed).run(found)
-        write_exports(worklist)
+        write_exports(worklist, chosen)
     return summary
 
 
@@ -137,18 +137,20 @@ def watch(
         watcher = Watcher(named, _own(where, named), settle_s)
         with _pool(workers, scheduler, cluster, limits, where) as pool:
             batch = Batch(worklist, pool, chosen, focus_model, on_progress, cancel)
-            summary = watcher.run(batch, poll_s, cancel, lambda news: _pass_on(worklist, news, on_summary))
-        write_exports(worklist)
+            summary = watcher.run(batch, poll_s, cancel, lambda news: _pass_on(worklist, chosen, news, on_summary))
+        write_exports(worklist, chosen)
     return QcSummary(**{**vars(summary), "seconds": time.monotonic() - started})
 
 
-def _pass_on(worklist: Worklist, summary: QcSummary, on_summary: Callable[[QcSummary], None] | None) -> None:
-    write_exports(worklist)
+def _pass_on(
+    worklist: Worklist, rules: Rules, summary: QcSummary, on_summary: Callable[[QcSummary], None] | None
+) -> None:
+    write_exports(worklist, rules)
     if on_summary is not None:
         on_summary(summary)
 
 
-def write_exports(worklist: Worklist) -> None:
+def write_exports(worklist: Worklist, rules: Rules | None = None) -> None:
     """Write ``worklist.csv`` and ``report.html`` beside the worklist.
 
     Raises
@@ -156,14 +158,12 @@ def write_exports(worklist: Worklist) -> None:
     OutputError
         If they cannot be written.
     """
-    try:
-        from focusviewer.qc.exports import write_csv
-        from focusviewer.qc.report import write_report
-    except ImportError:
-        return
+    from focusviewer.qc.exports import write_csv
+    from focusviewer.qc.report import write_report
+
     try:
         write_csv(worklist, worklist.folder / "worklist.csv")
-        write_report(worklist, worklist.folder / "report.html")
+        write_report(worklist, worklist.folder / "report.html", rules)
     except (OSError, UserError) as error:
         raise output_error(worklist.folder, error) from error
 
@@ -190,6 +190,7 @@ def _pool(workers: int, scheduler: str | None, cluster: str | None, limits: Limi
     if scheduler and cluster:
         raise UserError("--scheduler and --cluster were both given", "", "Give one of them.")
     pool: Pool
+    sweep(out)
     if scheduler or cluster:
         from focusviewer.qc.dask_runner import DaskPool
 
@@ -200,6 +201,7 @@ def _pool(workers: int, scheduler: str | None, cluster: str | None, limits: Limi
         yield pool
     finally:
         pool.close()
+        sweep(out)
 
 
 def _own(out: Path, named: list[Path]) -> list[Path]:

@@ -222,6 +222,13 @@ def _replace(half: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def sweep(out: Path) -> None:
+    """Remove what workers that were killed have left half written."""
+    for path in (out / SLIDES_FOLDER).glob(".*"):
+        if path.suffix in (".tmp", ".old"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _document(focus_map: FocusMap, result: Result, threshold: float) -> dict[str, Any]:
     described = summary(focus_map, threshold if focus_map.absolute else None)
     for name in ("seconds", "decode_seconds"):  # tell how busy the machine was, not what the slide is like

@@ -1,0 +1,179 @@
+"""How well verdicts agree with the truth on a made-up night, and which thresholds would agree best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.errors import UserError
+from focusviewer.focus.base import LEVEL_UM, FocusMap
+from focusviewer.focus.store import load_map
+from focusviewer.qc.features import slide_features
+from focusviewer.qc.judge import Verdict, judge
+from focusviewer.qc.records import SlideRow
+from focusviewer.qc.report import write_report
+from focusviewer.qc.roc import roc
+from focusviewer.qc.rules import Rules, Thresholds
+from focusviewer.qc.store import Worklist
+from focusviewer.qc.summary import QcSummary
+from focusviewer.qc.trial_slides import KINDS, Trial
+
+BLURRED_UM = tuple(np.round(np.arange(0.5, 2.55, 0.1), 2).tolist())
+FRACTIONS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Verdicts against the truth of a night.
+
+    Attributes
+    ----------
+    files, judged, failed, unaccounted : int
+        Files made; slides with a verdict; failures with a reason; files that are neither (must be 0).
+    recall, precision : float
+        Of RESCAN; NaN where there is nothing to find, or nothing was found.
+    auc : float
+        Area under the ROC of the score that ranks the worklist.
+    kinds : mapping of kind to mapping of verdict to int
+        What became of each kind of slide.
+    wrong : list of str
+        Slides called wrongly.
+    """
+
+    files: int
+    judged: int
+    failed: int
+    unaccounted: int
+    recall: float
+    precision: float
+    auc: float
+    slides_per_hour: float
+    rules: str
+    kinds: dict[str, dict[str, int]]
+    wrong: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return asdict(self)
+
+
+def agreement(trials: Sequence[Trial], summary: QcSummary, rows: Iterable[SlideRow]) -> Agreement:
+    """Compare a finished batch with the truth; slides that failed count as not found."""
+    verdicts, scores = {}, {}
+    for row in rows:
+        if row.result is not None:
+            verdicts[row.facts.path.name] = row.result.judgement.verdict
+            scores[row.facts.path.name] = row.result.judgement.score
+    failed = {failure.path.name for failure in summary.failures}
+    kinds: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+    for trial in trials:
+        became = verdicts[trial.name].value if trial.name in verdicts else "failed"
+        kinds[trial.kind][became] = kinds[trial.kind].get(became, 0) + 1
+    called = np.array([verdicts.get(trial.name) == Verdict.RESCAN for trial in trials])
+    wanted = np.array([trial.rescan for trial in trials])
+    readable = [trial for trial in trials if trial.name in scores]
+    recall, precision = recall_precision(called, wanted)
+    return Agreement(
+        len(trials),
+        len(verdicts),
+        len(failed),
+        sum(trial.name not in verdicts and trial.name not in failed for trial in trials),
+        recall,
+        precision,
+        roc([scores[trial.name] for trial in readable], [trial.rescan for trial in readable]).auc,
+        summary.slides_per_hour,
+        next((row.result.judgement.rules for row in rows if row.result is not None), ""),
+        kinds,
+        [trial.name for trial, one, other in zip(trials, called, wanted, strict=True) if one != other],
+    )
+
+
+def recall_precision(called: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Part of the wanted that was called, and part of the called that was wanted."""
+    right = int((called & wanted).sum())
+    recall = right / int(wanted.sum()) if wanted.any() else float("nan")
+    return recall, right / int(called.sum()) if called.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One choice of thresholds, and how it does."""
+
+    blurred_um: float
+    rescan_blurred_fraction: float
+    recall: float
+    precision: float
+    margin: float
+
+
+def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Setting]:
+    """Every choice of distance and part from which a slide goes back, the best first; judged on the maps as they lie.
+
+    The best finds most with least false alarms; of equals, the one whose part lies farthest between the least
+    blurred slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than
+    those they are judged on.
+    """
+    maps = {row.facts.path.name: load_map(worklist.folder / row.result.folder / "map.npz")
+            for row in worklist.slides() if row.result is not None}  # fmt: skip
+    readable = [trial for trial in trials if trial.name in maps]
+    wanted = np.array([trial.rescan for trial in readable])
+    found = []
+    for blurred_um in BLURRED_UM:
+        parts = np.array([_blurred_part(maps[trial.name], blurred_um) for trial in readable])
+        for fraction in FRACTIONS:
+            limits = replace(rules.thresholds, **_scaled(rules.thresholds, blurred_um, fraction))
+            called = np.array([_rescan(maps[trial.name], limits) for trial in readable])
+            recall, precision = recall_precision(called, wanted)
+            low, high = parts[~wanted].max(initial=0.0), parts[wanted].min(initial=1.0)
+            margin = float(min(high - fraction, fraction - low))
+            found.append(Setting(blurred_um, fraction, recall, precision, margin))
+    return sorted(found, key=lambda s: (-np.nan_to_num(s.recall + s.precision), -s.margin))
+
+
+def _scaled(limits: Thresholds, blurred_um: float, fraction: float) -> dict[str, float]:
+    """The other thresholds of the same rules, in step: a review stays below a rescan."""
+    return {
+        "blurred_um": blurred_um,
+        "rescan_blurred_fraction": fraction,
+        "review_blurred_fraction": min(limits.review_blurred_fraction, fraction / 2),
+    }
+
+
+def _blurred_part(focus_map: FocusMap, blurred_um: float) -> float:
+    judged = focus_map.blur[focus_map.tissue]
+    return float((judged >= blurred_um / LEVEL_UM).mean()) if judged.size and focus_map.absolute else 0.0
+
+
+def _rescan(focus_map: FocusMap, limits: Thresholds) -> bool:
+    features = slide_features(focus_map, limits.blurred_um)
+    return judge(features, Rules(thresholds=limits)).verdict == Verdict.RESCAN
+
+
+def run_trial(
+    folder: Path,
+    trials: Sequence[Trial],
+    judge_all: Callable[[], QcSummary],
+    rules: Rules,
+    *,
+    tuning: bool = False,
+) -> tuple[Agreement, list[Setting]]:
+    """Judge the slides, and compare; writes ``report.html`` again, with the ROC.
+
+    Raises
+    ------
+    UserError
+        If a batch cannot run.
+    """
+    summary = judge_all()
+    with Worklist(summary.worklist) as worklist:
+        rows = worklist.slides()
+        if not rows:
+            raise UserError(f"No slide of {folder} could be judged")
+        truth = {str((folder / trial.name).absolute()): trial.rescan for trial in trials if trial.kind != "broken"}
+        write_report(worklist, worklist.folder / "report.html", rules, truth)
+        return agreement(trials, summary, rows), tune(trials, worklist, rules) if tuning else []
