@@ -8,8 +8,13 @@ from time import perf_counter
 from typing import Any
 
 
-def run_view(paths: Sequence[Path]) -> int:
+def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:
     """Open the window with these slides; returns the exit code when it is closed.
+
+    Parameters
+    ----------
+    at : (x, y), optional
+        Level-0 pixel to show at full resolution, instead of the whole slide.
 
     Raises
     ------
@@ -18,7 +23,7 @@ def run_view(paths: Sequence[Path]) -> int:
     """
     from focusviewer.app.program import run_view as run
 
-    return run(paths)
+    return run(paths, at)
 
 
 def run_demo(snapshot: Path | None = None) -> dict[str, Any]:

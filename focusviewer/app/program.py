@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from focusviewer import __version__
+from focusviewer.app.models.document import Document
 from focusviewer.app.settings import load_settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
@@ -80,7 +81,7 @@ def make_window(app: QApplication, *, remember: bool = True) -> MainWindow:
     return window
 
 
-def run_view(paths: Sequence[Path]) -> int:
+def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:
     """See :func:`focusviewer.app.run_view`."""
     if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
         raise UserError(
@@ -91,11 +92,24 @@ def run_view(paths: Sequence[Path]) -> int:
     app = make_application()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends the program
     window = make_window(app)
+    if at is not None:
+        look_at(window, at)
     window.open_paths(list(paths))
     window.show()
     # the lists of models can wait until there is something to look at
     QTimer.singleShot(600 if paths else 0, window.load_registries)
     return app.exec()
+
+
+def look_at(window: MainWindow, at: tuple[float, float]) -> None:
+    """Let the first slide that opens show a level-0 pixel at full resolution, instead of the whole slide."""
+
+    def look(document: Document) -> None:
+        window.slides.opened.disconnect(look)
+        document.fresh = False  # it would fit the window otherwise
+        document.view.go_to(*at, 1.0)
+
+    window.slides.opened.connect(look)
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from focusviewer.cli.arguments import parse_ints
 from focusviewer.cli.output import note, print_json
 from focusviewer.errors import UserError
 
@@ -32,14 +33,35 @@ def has_display() -> bool:
 
 
 def view(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Slides to open.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Slides to open, or a focusviewer:// link.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="X,Y", help="Show this level-0 pixel at full resolution.")
+    ] = None,
 ) -> int:
     """Open the window."""
-    missing = [path for path in paths or [] if not path.exists()]
+    wanted, place = _linked(paths or [])
+    if at is not None:
+        x, y = parse_ints(at, "--at", "20000,14000", 2)
+        place = float(x), float(y)
+    missing = [path for path in wanted if not path.exists()]
     if missing:
         raise UserError(f"Cannot open {missing[0]}", "there is no such file or folder", "Check the path.")
-    code: int = _app().run_view(paths or [])
+    code: int = _app().run_view(wanted, place)
     return code
+
+
+def _linked(texts: list[str]) -> tuple[list[Path], tuple[float, float] | None]:
+    """Paths, and the place that a link among them names."""
+    from focusviewer.qc.links import parse_link
+
+    paths, place = [], None
+    for text in texts:
+        link = parse_link(text)
+        paths.append(Path(text) if link is None else link[0])
+        place = place if link is None or link[1] is None else link[1]
+    return paths, place
 
 
 def demo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -153,14 +154,15 @@ def ndpi_tags(path: Path) -> dict[int, Any]:
     """Values of the NDPI tags used here, from the file's first page; those it lacks, or cannot give, are left out."""
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its complaints would reach the terminal
     found: dict[int, Any] = {}
     try:
         with tifffile.TiffFile(path) as tif:
             tags = tif.pages.first.tags
             for code in (*NDPI_FOCUS_TAGS, _NDPI_LABEL, _NDPI_SERIAL):
-                value = tags.valueof(code)
-                if value is not None and value != "":
-                    found[code] = _plain(value)
+                value = _plain(tags.valueof(code))
+                if value not in (None, "", ()):
+                    found[code] = value
     except Exception:  # a damaged file upsets the parser in any way; its pixels may be fine
         return found
     return found
