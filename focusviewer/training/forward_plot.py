@@ -91,7 +91,8 @@ def _end(fit: PairFit) -> float:
     told = np.nonzero((shared > 0.02).any(axis=0))[0]
     last = int(told[-1]) if told.size else spectra.frequency.size - 1
     zeros = [zero.zero for zero in fit.measured_reversal if zero.zero]
-    return float(max(spectra.frequency[last], *(2.2 * zero for zero in zeros), 4 * spectra.frequency[2]))
+    wanted = max(spectra.frequency[last], *(2.2 * zero for zero in zeros), 4 * spectra.frequency[2])
+    return float(min(wanted, spectra.frequency[-1]))
 
 
 def _line(draw: ImageDraw, points: list[tuple[float, float]], colour: str) -> None:
