@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from focusviewer.cli.arguments import AsJson
+from focusviewer.cli.arguments import AsJson, check_output_file
 from focusviewer.cli.heatmap import cancel_on_interrupt
 from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.errors import UserError
@@ -56,16 +56,21 @@ def qc(
     memory: Annotated[
         float, typer.Option("--memory", metavar="MB", min=64, help="Most memory for one slide.")
     ] = 8192.0,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report for paper as well.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Verdict per slide: PASS, REVIEW or RESCAN, with reasons.
 
-    Writes DIR/worklist.sqlite, worklist.csv, report.html and a folder for each slide. Slides that cannot be judged
-    are listed with the reason; they do not make the command fail.
+    Writes DIR/worklist.sqlite, worklist.csv, report.html, rescan.csv and a folder for each slide. Slides that cannot
+    be judged are listed with the reason; they do not make the command fail.
     """
     from focusviewer.qc import api
 
     _check(paths, out, watch, retry_failed)
+    if pdf is not None:
+        check_output_file(pdf, [".pdf"], paths)
     with Progress("qc", quiet=json) as line, cancel_on_interrupt() as cancel:
 
         def progress(state: BatchProgress) -> None:
@@ -106,7 +111,18 @@ def qc(
                 timeout_s=timeout,
                 memory_mb=memory,
             )
+    if pdf is not None:
+        _write_pdf(summary, pdf, rules)
     _report(summary, json)
+
+
+def _write_pdf(summary: QcSummary, pdf: Path, rules: Path | None) -> None:
+    from focusviewer.cli.report import write_pdf_report
+    from focusviewer.qc.rules import load_rules
+    from focusviewer.qc.store import Worklist
+
+    with Worklist(summary.worklist) as worklist:
+        write_pdf_report(worklist, pdf, load_rules(rules))
 
 
 def _check(paths: list[Path], out: Path, watch: bool, retry_failed: bool) -> None:

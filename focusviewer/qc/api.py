@@ -151,18 +151,22 @@ def _pass_on(
 
 
 def write_exports(worklist: Worklist, rules: Rules | None = None) -> None:
-    """Write ``worklist.csv`` and ``report.html`` beside the worklist.
+    """Write ``worklist.csv`` and ``.json``, ``rescan.csv`` and ``.json``, and ``report.html`` beside the worklist.
 
     Raises
     ------
     OutputError
         If they cannot be written.
     """
-    from focusviewer.qc.exports import write_csv
+    from focusviewer.qc.exports import write_csv, write_json
+    from focusviewer.qc.focusplan import write_rescan
     from focusviewer.qc.report import write_report
 
     try:
         write_csv(worklist, worklist.folder / "worklist.csv")
+        write_json(worklist, worklist.folder / "worklist.json")
+        for name in ("rescan.csv", "rescan.json"):
+            write_rescan(worklist, worklist.folder / name)
         write_report(worklist, worklist.folder / "report.html", rules)
     except (OSError, UserError) as error:
         raise output_error(worklist.folder, error) from error

@@ -100,7 +100,7 @@ class Batch:
             elif path not in failures or failures[path].attempt < TRIES:
                 self.worklist.note_file(now)
                 unknown.append(path)
-        for path, facts in self._answers([IdentifyTask(path) for path in unknown]):
+        for path, facts in self._answers([IdentifyTask(path, self.rules.file_name) for path in unknown]):
             if isinstance(facts, SlideFacts):
                 self._enter(facts)
                 known[path] = facts.fingerprint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -174,7 +175,9 @@ def _plain(value: Any) -> Any:
         return value.rstrip(b"\0").decode("utf-8", "replace")
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return tuple(value) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return tuple(_plain(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
 def _is_ndpi(slide: Slide) -> bool:

@@ -144,14 +144,18 @@ def _slides(worklist: Worklist, listed: Sequence[Entry]) -> list[str]:
         *lines,
         "</tbody></table></div></section>",
         '<section id="cards"><h2>Slide by slide</h2>',
-        *(card(entry, pictures[entry.path]) for entry in judged),
+        *(card(entry, pictures[entry.path], _folder(worklist, entry)) for entry in judged),
         "</section>",
     ]
 
 
 def _picture(worklist: Worklist, entry: Entry, most: int) -> SlidePicture | None:
-    result = entry.row.result if entry.row is not None else None
-    return slide_picture(worklist.folder / result.folder, most) if result is not None and result.folder else None
+    return slide_picture(_folder(worklist, entry), most)
+
+
+def _folder(worklist: Worklist, entry: Entry) -> Path:
+    assert entry.row is not None and entry.row.result is not None
+    return worklist.folder / entry.row.result.folder
 
 
 def _line(index: int, entry: Entry, picture: SlidePicture | None) -> str:

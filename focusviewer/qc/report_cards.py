@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from focusviewer.qc.focusplan import PlannedRegion, plan_region
+from focusviewer.qc.identity import describe_records
 from focusviewer.qc.links import Point, open_command, open_link
 from focusviewer.qc.listing import Entry
 from focusviewer.qc.markup import NOTHING, attribute, badge, bullets, number, percent, person_line, text
@@ -27,8 +31,8 @@ def search_text(entry: Entry) -> str:
     return " ".join(part for part in parts if part).lower()
 
 
-def card(entry: Entry, picture: SlidePicture | None) -> str:
-    """One slide."""
+def card(entry: Entry, picture: SlidePicture | None, folder: Path) -> str:
+    """One slide; ``folder`` is where its files lie."""
     row = entry.row
     assert row is not None and row.result is not None
     result, facts = row.result, row.facts
@@ -49,7 +53,8 @@ def card(entry: Entry, picture: SlidePicture | None) -> str:
         f'<div class="cols">{_pictures(entry, picture, regions)}<div>'
         f"<p>Program: {badge(result.judgement.verdict.value)} score {number(result.judgement.score, 1)}, by the rules "
         f"{text(result.judgement.rules)}</p>{bullets(entry.reasons) if entry.reasons else ''}"
-        f"<p>Person: {text(person) if person else 'no verdict yet'}</p>{failed}{_facts(result)}</div></div>"
+        f"<p>Person: {text(person) if person else 'no verdict yet'}</p>{failed}"
+        f"{_facts(result, focus_records(folder))}</div></div>"
         f"{_regions(entry, regions, len(result.regions))}</article>"
     )
 
@@ -87,7 +92,16 @@ def _pictures(entry: Entry, picture: SlidePicture | None, regions: list[PlannedR
     )
 
 
-def _facts(result: Result) -> str:
+def focus_records(folder: Path) -> list[tuple[str, str]]:
+    """What the scanner wrote about its focus, from ``summary.json``: (name, text); empty without."""
+    try:
+        records = json.loads((folder / "summary.json").read_text(encoding="utf-8")).get("focus_records")
+    except (OSError, ValueError, AttributeError):
+        return []
+    return describe_records(records) if isinstance(records, dict) else []
+
+
+def _facts(result: Result, records: list[tuple[str, str]]) -> str:
     features = result.features
     known = features.absolute
     facts = [
@@ -105,6 +119,7 @@ def _facts(result: Result) -> str:
         ("pixel size", _unit(features.mpp, "µm", 4)),
         ("model", text(f"{result.model} {result.model_version}")),
     ]
+    facts += [(f"scanner's {text(name)}", text(value)) for name, value in records]
     lines = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts)
     return f'<table class="facts">{lines}</table>'
 

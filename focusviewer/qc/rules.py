@@ -11,6 +11,7 @@ from typing import Any
 
 from focusviewer.errors import UserError
 from focusviewer.files import resource_path
+from focusviewer.qc.identity import NamePattern
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Rules:
     version: str = "1"
     thresholds: Thresholds = Thresholds()
     overrides: tuple[Override, ...] = ()
+    file_name: NamePattern | None = None
+    """What file names tell of slides whose files do not say it."""
 
     @property
     def label(self) -> str:
@@ -108,7 +111,7 @@ def rules_from(document: dict[str, Any], source: str = "the rules") -> Rules:
     UserError
         If it holds an unknown name or an impossible value.
     """
-    unknown = sorted(set(document) - {"name", "version", "defaults", "override"})
+    unknown = sorted(set(document) - {"name", "version", "defaults", "override", "identity"})
     if unknown:
         raise UserError(f"{source} has an unknown entry {unknown[0]!r}", advice="Use name, version, [defaults].")
     defaults, entries = document.get("defaults", {}), document.get("override", [])
@@ -125,7 +128,19 @@ def rules_from(document: dict[str, Any], source: str = "the rules") -> Rules:
     for values in [{}, *(override.changes for override in overrides)]:
         _check_order(replace(thresholds, **values), source)
     name, version = str(document.get("name", "unnamed")), str(document.get("version", "0"))
-    return Rules(name, version, thresholds, tuple(overrides))
+    return Rules(name, version, thresholds, tuple(overrides), _file_name(document.get("identity", {}), source))
+
+
+def _file_name(identity: object, source: str) -> NamePattern | None:
+    """The pattern of ``[identity] file_name``."""
+    if not isinstance(identity, dict) or set(identity) - {"file_name"}:
+        raise UserError(f"{source}: [identity] is not usable", "it may hold file_name and nothing else")
+    text = identity.get("file_name")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise UserError(f"{source}: file_name = {text!r} is not usable", "it must be a regular expression in quotes")
+    return NamePattern.parse(text, f"{source}: file_name")
 
 
 def _checked(values: dict[str, Any], source: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.focus.regions import summary, to_geojson
 from focusviewer.qc.features import slide_features
+from focusviewer.qc.identity import Identity, NamePattern, identify
 from focusviewer.qc.judge import judge
 from focusviewer.qc.records import Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
@@ -39,9 +40,10 @@ _NAME_CHARS = 60
 
 @dataclass(frozen=True)
 class IdentifyTask:
-    """Open a file and say which slide it is."""
+    """Open a file and say which slide it is; ``pattern`` finds in its name what it does not state."""
 
     path: Path
+    pattern: NamePattern | None = None
 
     def prepare(self) -> None:
         """Nothing: opening a file needs little."""
@@ -55,7 +57,7 @@ class IdentifyTask:
             If it cannot be opened.
         """
         with open_slide(self.path) as slide:
-            return facts_of(slide)
+            return facts_of(slide, identify(slide, self.pattern))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class JudgeTask:
             If the results cannot be written.
         """
         with open_slide(self.path) as slide:
-            facts = facts_of(slide)
+            identity = identify(slide, self.rules.file_name)
+            facts = facts_of(slide, identity)
             model = _model(self.model)
             if model.mpps and slide.mpp is None:
                 model = _model(RELATIVE_MODEL)
@@ -111,23 +114,14 @@ class JudgeTask:
                 f"{SLIDES_FOLDER}/{folder_name(facts)}",
             )
             thumbnail = _thumbnail(slide)
-        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um)
+        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um, identity.records)
         return result
 
 
-def facts_of(slide: Slide) -> SlideFacts:
-    """Who a slide is."""
-    slide_id, scanner, stain = _identify(slide)
-    return SlideFacts(slide.fingerprint, slide.path, slide.name, slide_id, scanner, stain)
-
-
-def _identify(slide: Slide) -> tuple[str, str, str]:
-    try:
-        from focusviewer.qc.identity import identify
-    except ImportError:
-        return slide.path.stem, slide.info.vendor or "", ""
-    found = identify(slide)
-    return found.slide_id, found.scanner, found.stain
+def facts_of(slide: Slide, identity: Identity) -> SlideFacts:
+    """Who a slide is, for the worklist."""
+    known = identity.slide_id, identity.scanner, identity.stain
+    return SlideFacts(slide.fingerprint, slide.path, slide.name, *known)
 
 
 def folder_name(facts: SlideFacts) -> str:
@@ -182,7 +176,14 @@ def _thumbnail(slide: Slide) -> RGB:
     return read_scaled(slide, len(slide.planes_um) // 2, scale, (0, 0, width, height))
 
 
-def write_folder(folder: Path, focus_map: FocusMap, thumbnail: RGB, result: Result, blurred_um: float) -> None:
+def write_folder(
+    folder: Path,
+    focus_map: FocusMap,
+    thumbnail: RGB,
+    result: Result,
+    blurred_um: float,
+    records: Mapping[str, Any] | None = None,
+) -> None:
     """Write ``map.npz``, ``map.png``, ``thumbnail.png``, ``map.geojson`` and ``summary.json``: all of them, or nothing.
 
     Raises
@@ -201,7 +202,8 @@ def write_folder(folder: Path, focus_map: FocusMap, thumbnail: RGB, result: Resu
         threshold = blurred_um / LEVEL_UM
         regions = to_geojson(focus_map, threshold) if focus_map.absolute else to_geojson(focus_map, np.inf)
         _save_json(regions, half / "map.geojson")
-        _save_json(_document(focus_map, result, threshold), half / "summary.json")
+        described = {**_document(focus_map, result, threshold), "focus_records": dict(records or {})}
+        _save_json(described, half / "summary.json")
         _replace(half, folder)
     except (OSError, UserError) as error:
         raise output_error(folder.parent, error) from error

@@ -5,9 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from focusviewer.errors import SlideError, UserError
 from focusviewer.qc.identity import NamePattern, describe_records, identify, ndpi_tags
+from focusviewer.qc.report import write_report
+from focusviewer.qc.report_cards import focus_records
+from focusviewer.qc.rules import load_rules, rules_from
+from focusviewer.qc.store import Worklist
 from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
 
 
@@ -167,3 +172,37 @@ def test_records_are_told_in_short_lines() -> None:
 def test_identity_has_no_control_characters() -> None:
     found = identify(Stated("a\nb\x07.svs", openslide__barcode="x\r\ny\x00z"))
     assert found.slide_id == "x y z"
+
+
+def test_rules_carry_the_file_name_pattern() -> None:
+    rules = rules_from({"name": "x", "identity": {"file_name": "^(?P<slide_id>[^_]+)_(?P<stain>[^.]+)"}})
+    found = identify(Stated("S21-7_PAS.svs"), rules.file_name)
+    assert (found.slide_id, found.stain) == ("S21-7", "PAS")
+    assert load_rules().file_name is None
+
+
+@pytest.mark.parametrize("identity", [{"file_name": "("}, {"file_name": 3}, {"name": "x"}, "text"])
+def test_a_bad_pattern_in_rules_names_the_file(identity: object) -> None:
+    with pytest.raises(UserError, match=r"night\.toml"):
+        rules_from({"identity": identity}, "night.toml")
+
+
+def test_a_batch_keeps_what_the_name_and_the_scanner_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qc_worklists import MPP
+
+    from focusviewer.qc import slide_task
+
+    rng = np.random.default_rng(1)
+    path = tmp_path / "S21-7_PAS.tif"
+    pixels = np.array([225, 160, 200]) - rng.random((600, 700, 1)) * np.array([110, 110, 60])
+    tifffile.imwrite(path, pixels.astype(np.uint8), photometric="rgb", resolution=(1e4 / MPP,) * 2, resolutionunit=3)
+    monkeypatch.setattr("focusviewer.qc.identity._is_ndpi", lambda slide: True)
+    monkeypatch.setattr("focusviewer.qc.identity.ndpi_tags", lambda path: {65439: (1, 2, 3), 65446: -4})
+    rules = rules_from({"name": "x", "identity": {"file_name": "^(?P<slide_id>[^_]+)_(?P<stain>[^.]+)"}})
+    result = slide_task.JudgeTask(path, tmp_path, rules, "tenengrad").run()
+    assert (result.facts.slide_id, result.facts.stain) == ("S21-7", "PAS")
+    assert dict(focus_records(tmp_path / result.folder)) == {"focus points": "1, 2, 3", "focus offset": "-4"}
+    with Worklist(tmp_path / "worklist.sqlite") as worklist:
+        worklist.record(result)
+        write_report(worklist, tmp_path / "report.html")
+    assert "scanner's focus points" in (tmp_path / "report.html").read_text(encoding="utf-8")
