@@ -182,7 +182,7 @@ def _line(index: int, entry: Entry, picture: SlidePicture | None) -> str:
         )),
         _number(result.judgement.score if result is not None else None, 1),
         _number(features.blurred_fraction if features is not None and known else None, part=True),
-        _number(features.largest_region_mm2 if features is not None and known else None),
+        _number(features.largest_region_mm2 if features is not None and known else None, 3),
         _number(features.worst_decile_um if features is not None and known else None),
         _number(features.cannot_tell_fraction if features is not None else None, part=True),
         f'<td class="why">{bullets(entry.reasons)}</td>',

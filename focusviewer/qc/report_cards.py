@@ -80,7 +80,9 @@ def _pictures(entry: Entry, picture: SlidePicture | None, regions: list[PlannedR
         for region in regions
     )
     svg = f'<svg viewBox="0 0 {width:.0f} {height:.0f}" preserveAspectRatio="none">{boxes}</svg>'
-    pictures = ((picture.plain, "", "slide"), (picture.overlay, svg, "focus map, blurred regions in red"))
+    absolute = entry.row is not None and entry.row.result is not None and entry.row.result.features.absolute
+    about = "focus map, blurred regions in red" if absolute else "relative sharpness, of this slide only: not in µm"
+    pictures = ((picture.plain, "", "slide"), (picture.overlay, svg, about))
     return (
         '<div class="pics">'
         + "".join(
@@ -106,7 +108,7 @@ def _facts(result: Result, records: list[tuple[str, str]]) -> str:
     known = features.absolute
     facts = [
         ("blurred part of the tissue", percent(features.blurred_fraction if known else None)),
-        ("largest blurred region", _unit(features.largest_region_mm2 if known else None, "mm²")),
+        ("largest blurred region", _unit(features.largest_region_mm2 if known else None, "mm²", 3)),
         (
             "median, worst tenth",
             f"{number(features.median_um)}, {number(features.worst_decile_um)} µm" if known else NOTHING,

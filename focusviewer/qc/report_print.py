@@ -110,7 +110,7 @@ def _table(slides: Sequence[Entry]) -> str:
             (badge(result.judgement.verdict.value) if result is not None else NOTHING, ""),
             (number(result.judgement.score, 1) if result is not None else NOTHING, "n"),
             (percent(features.blurred_fraction) if features is not None else NOTHING, "n"),
-            (number(features.largest_region_mm2) if features is not None else NOTHING, "n"),
+            (number(features.largest_region_mm2, 3) if features is not None else NOTHING, "n"),
             (number(features.worst_decile_um) if features is not None else NOTHING, "n"),
             (broken(row.person.who) if row.person is not None else "", ""),
         ]
