@@ -103,7 +103,8 @@ class Evidence:
 
     Attributes
     ----------
-    v : mean of the blur map, 0..255, dark where blurred
+    v : mean of the blur map over tissue, 0..255, dark where blurred; the source takes the whole window, but glass is as
+        dark as blur, and next to it sharp tissue would read as blurred
     si : sharpness of edges, 0..2
     brightness : mean of the normalised gray, 0..255
     """
@@ -139,12 +140,18 @@ def evidence(image: RGB) -> Evidence:
     if min(height, width) < WINDOW:
         raise ValueError(f"image {image.shape[:2]} is smaller than a window of {WINDOW} px")
     gray = normalised_gray(image)[:height, :width]
-    cells = box_sums(hifst.blur_map(gray), WINDOW // hifst.STEP, STRIDE // hifst.STEP)
     return Evidence(
-        (cells / (WINDOW // hifst.STEP) ** 2).astype(np.float32),
+        _mean_over_tissue(hifst.blur_map(gray), gray),
         sharpness(gray, WINDOW, STRIDE),
         (box_sums(gray, WINDOW, STRIDE) * (255 / WINDOW**2)).astype(np.float32),
     )
+
+
+def _mean_over_tissue(dark: FloatMap, gray: Gray) -> FloatMap:
+    """Mean of the blur map over the part of each window that is not background, or over all when nothing is."""
+    tissue = box_sums(gray * 255 <= BACKGROUND_LEVEL, hifst.STEP, hifst.STEP) + 1e-3
+    size, step = WINDOW // hifst.STEP, STRIDE // hifst.STEP
+    return np.asarray(box_sums(dark * tissue, size, step) / box_sums(tissue, size, step), np.float32)
 
 
 def classify(seen: Evidence, curve: DetectorCurve) -> Labels:

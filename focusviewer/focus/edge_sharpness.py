@@ -15,7 +15,7 @@ _DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))  # steps (x, y)
 _REACH = 2  # pixels on either side that the sums along an edge take in
 _HALO = 5  # second difference 2, sums 2, first difference 1
 _SHARP = 2.0  # second over first differences from which an edge pixel is sharp; a step edge has 4
-_EDGE = 16 / 255  # difference across two pixels from which a pixel is on an edge
+_EDGE = 2 / 255  # difference across two pixels from which a pixel is on an edge: as in the source, hardly a threshold
 _LEAST = 1e-6
 
 

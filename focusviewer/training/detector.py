@@ -246,8 +246,8 @@ def usual_layers(made: Iterator[Field]) -> hifst.LayerRange:
     return hifst.LayerRange(low, high)
 
 
-def train_detector(data: Path | None, out: Path, count: int = 60, seed: int = 20) -> list[Path]:
-    """Fit the curve on ``count`` fields and judge it on half as many held-out ones.
+def train_detector(data: Path | None, out: Path, count: int = 16, seed: int = 20) -> list[Path]:
+    """Fit the curve on ``count`` fields and judge it on half as many held-out ones of each kind.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def train_detector(data: Path | None, out: Path, count: int = 60, seed: int = 20
     folder = data_folder(data)
     made = list(fields(folder, "train", count, seed))
     seen, truth = [evidence(field.image) for field in made], [Truth.of(field) for field in made]
-    curve = DetectorCurve(fit_thresholds(seen, truth), usual_layers(iter(made[:24])))
+    curve = DetectorCurve(fit_thresholds(seen, truth), usual_layers(iter(made)))
     path = out / "hifst.json"
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(curve.to_json(), indent=1) + "\n", encoding="utf-8")
