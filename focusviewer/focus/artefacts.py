@@ -5,13 +5,12 @@ Found on a low-resolution picture by colour and shape. Sharpness plays no part, 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
+from focusviewer.focus.look import Floats, Mask, wide_means
 
 KINDS = ("pen", "dust", "rim", "fold")
 
@@ -30,6 +29,8 @@ _RIM_REACH_PX = 12
 _RIM_LENGTH_UM = 80.0
 _DUST_UM = 6.0
 _DUST_PER_MM2 = 40.0  # gray specks on tissue that are more than this are its own: pigment, black precipitate
+
+_CODES = 150.0  # steps of density in which means over wide squares are taken
 
 _FOLD_TIMES = 2.0  # as dense as the tissue around it: a fold is tissue twice
 _FOLD_DENSITY = 0.5
@@ -86,7 +87,12 @@ def find_pen(density: Floats, texture: Floats, tissue: Mask, um_per_px: float) -
     speck = int(np.clip(round(_SPECK_UM / um_per_px), 1, most))
     least_px = min(_LEAST_MARK * tissue.size, _LEAST_MARK_MM2 * 1e6 / um_per_px**2)
     result = np.zeros_like(tissue)
+    # Large areas show on every other pixel: slides without a mark are done soon.
+    if all(4 * float(ink.sure.sum()) < least_px / 2 for ink in _inks(density[:, ::2, ::2], tissue[::2, ::2])):
+        return result
     for ink in _inks(density, tissue):
+        if float(ink.sure.sum()) < least_px:
+            continue
         cores = erode(ink.sure, speck)
         area = _large(ink.sure if ink.lines else cores, cores, least_px)
         if not area.any():
@@ -167,17 +173,20 @@ def find_rims(density: Floats, tissue: Mask, um_per_px: float) -> tuple[Mask, Ma
     """
     from scipy import ndimage
 
-    reach = 2 * int(np.clip(round(_RIM_REACH_UM / um_per_px), 3, _RIM_REACH_PX)) + 1
-    around = np.stack([ndimage.uniform_filter(plane, reach) for plane in density])
-    excess = density - around
+    lowest, highest = density.min(axis=0), density.max(axis=0)
+    grayish = (lowest > _RIM_DENSITY) & (highest - lowest < 0.3 * highest + 0.03)
+    if not grayish.any():
+        return grayish, grayish.copy()
+    reach = int(np.clip(round(_RIM_REACH_UM / um_per_px), 3, _RIM_REACH_PX))
+    excess = density - np.stack(list(wide_means(density, reach, _CODES)))
     least, most = excess.min(axis=0), excess.max(axis=0)
     # What lies on tissue adds to its density, or hides it.
-    gray = (least > _NEUTRAL * most) | (density.min(axis=0) > _OPAQUE * density.max(axis=0))
+    gray = (least > _NEUTRAL * most) | (lowest > _OPAQUE * highest)
     # Where tissue is gray by itself, gray specks are its own.
     own = (least > 0.05) & gray & tissue
     allowed = ~tissue if own.sum() > 0.05 * tissue.sum() else np.ones_like(tissue)
     seeds = gray & allowed & (least > np.where(tissue, _RIM_TISSUE_DENSITY, _RIM_DENSITY))
-    seeds &= np.ptp(density, axis=0) < 0.3 * density.max(axis=0) + 0.03
+    seeds &= grayish
     labels, count = ndimage.label(seeds & tissue, np.ones((3, 3)))
     if count > max(8.0, _DUST_PER_MM2 * float(tissue.sum()) * um_per_px**2 / 1e6):
         seeds &= ~tissue
@@ -200,16 +209,16 @@ def find_folds(density: Floats, tissue: Mask, um_per_px: float) -> Mask:
     from scipy import ndimage
 
     average = density.mean(axis=0)
-    reach = 2 * max(4, round(_FOLD_REACH_UM / um_per_px)) + 1
-    weight = ndimage.uniform_filter(tissue.astype(np.float32), reach)
-    around = np.stack([ndimage.uniform_filter(plane * tissue, reach) for plane in density])
-    around = around / np.maximum(weight, 1e-3)
-    usual = around.mean(axis=0)
+    dense = tissue & (average > _FOLD_DENSITY)
+    if not dense.any():
+        return np.zeros_like(tissue)
+    reach = max(4, round(_FOLD_REACH_UM / um_per_px))
+    weight, *sums = wide_means((tissue.astype(np.float32), *(density * tissue)), reach, _CODES)
+    around = np.stack(sums) / np.maximum(weight, 1e-2)
+    dense &= (average > _FOLD_TIMES * around.mean(axis=0)) & (weight > _FOLD_INSIDE)
     green, green_around = np.maximum(density[1], 0.05), np.maximum(around[1], 0.05)
-    same = np.ones_like(tissue)
     for channel in (0, 2):
-        same &= np.abs(density[channel] / green - around[channel] / green_around) < _FOLD_HUE
-    dense = tissue & (average > _FOLD_DENSITY) & (average > _FOLD_TIMES * usual) & (weight > _FOLD_INSIDE) & same
+        dense &= np.abs(density[channel] / green - around[channel] / green_around) < _FOLD_HUE
     # Gaps of a pixel or two are bridged: folded tissue keeps its own texture.
     labels, _ = ndimage.label(dilate(dense, 1))
     folds = np.zeros_like(tissue)
@@ -236,8 +245,11 @@ def find_artefacts(density: Floats, texture: Floats, tissue: Mask, um_per_px: fl
         As for :func:`find_pen`.
     """
     pen = find_pen(density, texture, tissue, um_per_px)
-    dust, rim = find_rims(density, tissue & ~pen, um_per_px)
-    return {"pen": pen, "dust": dust & ~pen, "rim": rim & ~pen, "fold": find_folds(density, tissue & ~pen, um_per_px)}
+    clean = tissue & ~pen
+    with ThreadPoolExecutor(1) as pool:
+        folds = pool.submit(find_folds, density, clean, um_per_px)
+        dust, rim = find_rims(density, clean, um_per_px)
+        return {"pen": pen, "dust": dust & ~pen, "rim": rim & ~pen, "fold": folds.result()}
 
 
 def dilate(mask: Mask, radius: int) -> Mask:

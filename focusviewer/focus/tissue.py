@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import SlideError
-from focusviewer.focus.artefacts import Floats, Mask, dilate, erode, find_artefacts, find_pen
+from focusviewer.focus.artefacts import dilate, erode, find_artefacts, find_pen
+from focusviewer.focus.look import Floats, Look, Mask
 from focusviewer.focus.resample import read_scaled
 from focusviewer.slides import RGB, Slide
 
@@ -28,8 +28,6 @@ _FINEST_DOWNSAMPLE, _FINE_PX, _MOST_FINER = 2.0, 1024, 8  # artefacts are thin: 
 
 _FINE_READ_PX = 4_000_000
 
-_COLOURLESS = 2.0  # spread of the channels (gray levels) that a gray camera does not reach
-_COLOUR_POOR = 10.0  # the same for slides with hardly any stain
 _OFF_GRAY = 0.2  # of the density: difference of channels that tells such stain from dust and rims
 _TINT = 0.045  # difference of optical density between channels that stain has and glass has not
 _FAINT_TINT = 0.02  # enough where there is density or texture as well
@@ -142,15 +140,16 @@ def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> Ti
     except SlideError:  # a finer level with a damaged part: do with the coarser one
         finer = 1
         fine = _overview(slide, plane, downsample)
-    picture = _averaged(fine, finer)
     known = mpp if mpp is not None else slide.mpp
     um_per_px = (known if known is not None else _USUAL_MPP) * downsample / finer
-    tissue = find_tissue(picture, um_per_px * finer)
     look = Look.at(fine)
     if look.colourless:
-        return TissueMask(tissue, downsample)
-    marked = _looks_like_tissue(look)
-    artefacts = find_artefacts(look.density, look.texture, marked, um_per_px)
+        return TissueMask(find_tissue(_averaged(fine, finer), um_per_px * finer), downsample)
+    artefacts = find_artefacts(look.density, look.texture, _looks_like_tissue(look), um_per_px)
+    if finer > 1:
+        tissue = find_tissue(_averaged(fine, finer), um_per_px * finer)
+    else:
+        tissue = _tissue_of(look, um_per_px, artefacts["pen"])
     stain = np.maximum(look.density.mean(axis=0), 0)
     return TissueMask(tissue, downsample, artefacts, stain, downsample / finer)
 
@@ -189,39 +188,6 @@ def _overview(slide: Slide, plane: int, downsample: float) -> RGB:
     return picture
 
 
-@dataclass(frozen=True)
-class Look:
-    """What is read off a low-resolution picture.
-
-    Attributes
-    ----------
-    gray : float32 (H, W)
-        Mean of the channels, gray levels.
-    density : float32 (3, H, W)
-        Optical density above glass, slightly smoothed.
-    texture : float32 (H, W)
-        Local spread, gray levels.
-    colourless, colour_poor : bool
-        The picture is gray throughout; it has next to no colour.
-    """
-
-    gray: Floats
-    density: Floats
-    texture: Floats
-    colourless: bool
-    colour_poor: bool
-
-    @classmethod
-    def at(cls, picture: RGB) -> Look:
-        """Look at a picture: uint8 (H, W, 3), bright field."""
-        planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)  # channels apart: runs far faster
-        gray, chroma = planes.mean(axis=0), np.ptp(planes, axis=0)
-        density = np.log10((_glass(planes, gray, chroma)[:, None, None] + 1) / (_box(planes, 1) + 1))
-        # A colour camera's glass is never quite gray: what is, comes from a gray camera.
-        most = float(np.percentile(chroma, 99))
-        return cls(gray, density, _spread(gray), most < _COLOURLESS, most < _COLOUR_POOR)
-
-
 def find_tissue(picture: RGB, um_per_px: float = _USUAL_MPP * _DOWNSAMPLE) -> Mask:
     """Tissue in a low-resolution picture, pen marks left out.
 
@@ -236,11 +202,14 @@ def find_tissue(picture: RGB, um_per_px: float = _USUAL_MPP * _DOWNSAMPLE) -> Ma
     -------
     bool (H, W)
     """
-    look = Look.at(picture)
+    return _tissue_of(Look.at(picture), um_per_px)
+
+
+def _tissue_of(look: Look, um_per_px: float, pen: Mask | None = None) -> Mask:
     tissue = _looks_like_tissue(look)
     tissue &= ~dilate(erode(look.gray < _DARK, 2), 5)
     if not look.colourless:
-        tissue &= ~find_pen(look.density, look.texture, tissue, um_per_px)
+        tissue &= ~(find_pen(look.density, look.texture, tissue, um_per_px) if pen is None else pen)
     closed = erode(dilate(tissue, 2), 2)
     return dilate(erode(closed, 1), 1)
 
@@ -255,42 +224,3 @@ def _looks_like_tissue(look: Look) -> Mask:
     if look.colour_poor:
         tissue |= (average > _GRAY_DENSITY) & (tint > _OFF_GRAY * average)
     return np.asarray(tissue)
-
-
-def _glass(planes: Floats, gray: Floats, chroma: Floats) -> Floats:
-    """Colour of empty glass: the brightest common gray, or near-white when there is none: float32 (3,)."""
-    near_white = np.full(3, 240, np.float32)
-    pale = (gray > 140) & (chroma < 40)
-    counts = np.bincount((gray[pale] / 2).astype(np.int64), minlength=129).astype(float)
-    counts = np.convolve(counts, np.ones(5), mode="same")
-    common = np.flatnonzero(counts > max(0.25 * counts.max(), 0.005 * gray.size))
-    if not common.size:
-        return near_white
-    near = pale & (np.abs(gray - np.float32(2 * common[-1])) < 6)
-    if not near.any():
-        return near_white
-    return np.array([np.median(plane[near]) for plane in planes], np.float32)
-
-
-def _box(values: Floats, radius: int) -> Floats:
-    """Mean over squares of ``2 * radius + 1`` pixels of the last two axes, edges repeated."""
-    for axis in (-2, -1):
-        pads = [(0, 0)] * values.ndim
-        pads[axis] = (radius, radius)
-        padded = np.pad(values, pads, mode="edge")
-        total = values.copy()
-        for shift in range(2 * radius + 1):
-            if shift != radius:
-                total += _shifted(padded, shift, values.shape[axis], axis)
-        values = total / np.float32(2 * radius + 1)
-    return values
-
-
-def _shifted(padded: npt.NDArray[Any], shift: int, length: int, axis: int) -> npt.NDArray[Any]:
-    return padded[..., shift : shift + length, :] if axis == -2 else padded[..., shift : shift + length]
-
-
-def _spread(gray: Floats) -> Floats:
-    """Standard deviation over 5x5 pixels."""
-    centred = gray - np.float32(gray.mean())
-    return np.asarray(np.sqrt(np.maximum(_box(centred * centred, 2) - _box(centred, 2) ** 2, 0)))
