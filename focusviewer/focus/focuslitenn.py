@@ -7,8 +7,7 @@ equations 3.4 and 3.5 of the thesis it grew into: ``y = <w1, max(x)> + <w2, min(
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from torch import Tensor, nn
 
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write
-from focusviewer.focus.base import FocusModel, ScoreGrid
+from focusviewer.focus.base import FocusModel, ReadRows, ScoreGrid
+from focusviewer.focus.torch_threads import one_core
 from focusviewer.slides import RGB
 
 KERNEL, STEP = 7, 5
@@ -28,7 +28,10 @@ PADDING = 1
 """The network's padding of one pixel, filled from the neighbouring image."""
 
 _OVERLAP = WINDOW_CELLS - STRIDE_CELLS  # cells of a window that the next one shares
-_THREADS = torch.get_num_threads()
+_STRIP = 4  # strides that are read at a time
+_GROUPS = {1: (2, 8), 2: (2, 4)}
+"""Neighbouring cells (rows, columns) computed as the channels of one output, for 1 and 2 kernels: processors work on
+16 channels at a time, and few kernels would leave most of them idle."""
 
 
 class FocusLiteNNModule(nn.Module):
@@ -100,11 +103,24 @@ class _Weights:
         self.bias = torch.from_numpy(tensors[f"{prefix}conv.bias"].astype(np.float32))
         head = torch.from_numpy(tensors[f"{prefix}head.weight"].astype(np.float32)).reshape(-1)
         kernels = self.conv.shape[0]
+        self.group = _GROUPS.get(kernels, (1, 1))
+        self.grouped = _grouped(self.conv, *self.group)
+        self.grouped_bias = self.bias.repeat(self.group[0] * self.group[1])
         if self.conv.shape[1:] != (3, KERNEL, KERNEL) or head.numel() != 2 * kernels:
             raise ValueError(f"tensors under {prefix} have unexpected shapes")
         self.on_max, self.on_min = head[:kernels], head[kernels:]
         self.offset = float(tensors[f"{prefix}head.bias"].reshape(-1)[0])
         self.count = sum(tensors[f"{prefix}{name}"].size for name in _TENSORS)
+
+
+def _grouped(kernel: Tensor, down: int, across: int) -> Tensor:
+    """Kernels that give ``down`` by ``across`` neighbouring cells at once: each is the given one, moved by its step."""
+    count, height, width = kernel.shape[0], KERNEL + STEP * (down - 1), KERNEL + STEP * (across - 1)
+    result = torch.zeros(down, across, count, 3, height, width)
+    for row in range(down):
+        for col in range(across):
+            result[row, col, :, :, STEP * row : STEP * row + KERNEL, STEP * col : STEP * col + KERNEL] = kernel
+    return result.reshape(-1, 3, height, width).contiguous(memory_format=torch.channels_last)
 
 
 _TENSORS = ("conv.weight", "conv.bias", "head.weight", "head.bias")
@@ -134,6 +150,7 @@ class FocusLiteNN(FocusModel):
     window_px = WINDOW_CELLS * STEP
     stride_px = STRIDE_CELLS * STEP
     halo_px = PADDING
+    block_windows = 96
 
     def __init__(self, name: str, weights: Path) -> None:
         self.name = name
@@ -157,12 +174,7 @@ class FocusLiteNN(FocusModel):
 
     def start_thread(self) -> None:
         """Keep the calling thread to one core; every worker scores its own piece."""
-        torch.get_num_threads()  # the first use in a thread sets its count to the default; have that behind us
-        torch.set_num_threads(1)
-        # The call sets this thread's count and the default of threads to come: put the latter back.
-        other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
-        other.start()
-        other.join()
+        one_core()
 
     def score_windows(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
         """Score every full window; see :meth:`FocusModel.score_windows`."""
@@ -171,37 +183,94 @@ class FocusLiteNN(FocusModel):
 
     def score_with_halo(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
         """Score every full window of an image that has one more pixel on every side."""
+        return self.score_rows(lambda start, stop: image[start:stop], image.shape[0], mpp)
+
+    def score_rows(self, read: ReadRows, height: int, mpp: float | None = None) -> ScoreGrid:
+        """Score every full window of a piece with one more pixel on every side, read strip by strip."""
         mpp = self.mpps[0] if mpp is None else mpp
         weights = self._scales[min(self.mpps, key=lambda scale: abs(np.log(scale / mpp)))]
-        rows, cols = ((side - 2 * PADDING - self.window_px) // self.stride_px + 1 for side in image.shape[:2])
-        if rows < 1 or cols < 1:
-            raise ValueError(f"image {image.shape[:2]} is smaller than a window of {self.window_px} px")
-        if not (image.flags.writeable and image.flags.c_contiguous):
-            image = image.copy()  # torch takes neither read-only nor reversed arrays as they are
+        rows = (height - 2 * PADDING - self.window_px) // self.stride_px + 1
         with torch.inference_mode():
-            high, low = _pooled_cells(torch.from_numpy(image), weights, rows, cols)
+            high, low = _pooled_cells(read, weights, rows, height)
             scores = (high @ weights.on_max + low @ weights.on_min + weights.offset).numpy()
         return ScoreGrid(scores, self.window_px, self.stride_px)
 
 
-def _pooled_cells(image: Tensor, weights: _Weights, rows: int, cols: int) -> tuple[Tensor, Tensor]:
+def _pooled_cells(read: ReadRows, weights: _Weights, rows: int, height: int) -> tuple[Tensor, Tensor]:
     """Maximum and minimum of the convolution over every window: float32 (rows, cols, N) each.
 
     The convolution runs over strips of one stride, so that its input and output stay in the processor's cache:
     converting a whole block to float first takes several times as long.
     """
-    width = STEP * (STRIDE_CELLS * cols + _OVERLAP - 1) + KERNEL
-    buffer = torch.empty((STEP * (STRIDE_CELLS - 1) + KERNEL, width, 3))
+    if rows < 1:
+        raise ValueError(f"image of {height} rows is smaller than a window of {WINDOW_CELLS * STEP} px")
+    strips = _strips(read, rows)
+    cols, buffer = 0, torch.empty(0)
     high, low = _RowPool(torch.amax), _RowPool(torch.amin)
     for row in range(rows + 1):
-        height = STEP * ((STRIDE_CELLS if row < rows else _OVERLAP) - 1) + KERNEL
-        start = row * STRIDE_CELLS * STEP
-        pixels = buffer[:height].copy_(image[start : start + height, :width])
-        cells = nn.functional.conv2d(pixels.permute(2, 0, 1)[None], weights.conv, weights.bias, stride=STEP)
-        cells = cells[0].permute(1, 2, 0)  # rows, columns, N: the order it has in memory
+        pixels = next(strips)
+        if row == 0:
+            cols = (pixels.shape[1] - 2 * PADDING - WINDOW_CELLS * STEP) // (STRIDE_CELLS * STEP) + 1
+            if cols < 1:
+                raise ValueError(f"image of {pixels.shape[1]} columns is smaller than a window")
+            buffer = _buffer(cols, weights)
+        else:
+            buffer[:_SHARED] = buffer[STRIDE_CELLS * STEP : STRIDE_CELLS * STEP + _SHARED].clone()
+        first = 0 if row == 0 else _SHARED
+        width = min(pixels.shape[1], buffer.shape[1])
+        stop = first + pixels.shape[0]
+        buffer[first:stop, :width].copy_(pixels[:, :width])
+        cells = _cells(buffer[:stop], weights, STRIDE_CELLS * cols + _OVERLAP)
         high.add(cells)
         low.add(cells)
     return high.windows(cols), low.windows(cols)
+
+
+_SHARED = KERNEL - STEP
+"""Rows of pixels that neighbouring strips share."""
+
+
+def _strips(read: ReadRows, rows: int) -> Iterator[Tensor]:
+    """The new pixel rows of every strip: 132 of the first, then 130 each, 105 of the last; read some at a time.
+
+    The last is never read alone: beyond the slide's edge its pixels are mirrored, and that takes enough of them.
+    """
+    stride = STRIDE_CELLS * STEP
+    ends = [stride * (row + 1) + _SHARED for row in range(rows)] + [stride * rows + STEP * _OVERLAP + _SHARED]
+    start = done = 0
+    while done < len(ends):
+        until = done + _STRIP if len(ends) - done > _STRIP + 1 else len(ends)
+        pixels = read(start, ends[until - 1])
+        if not (pixels.flags.writeable and pixels.flags.c_contiguous):
+            pixels = pixels.copy()  # torch takes neither read-only nor reversed arrays as they are
+        image = torch.from_numpy(pixels)
+        top = start
+        for end in ends[done:until]:
+            yield image[start - top : end - top]
+            start = end
+        done = until
+
+
+def _buffer(cols: int, weights: _Weights) -> Tensor:
+    """Room for a strip as floats, wide enough for whole groups of cells."""
+    across = weights.group[1]
+    cells = -(-(STRIDE_CELLS * cols + _OVERLAP) // across) * across
+    return torch.zeros((STEP * (STRIDE_CELLS - 1) + KERNEL, STEP * (cells - 1) + KERNEL, 3))
+
+
+def _cells(pixels: Tensor, weights: _Weights, count: int) -> Tensor:
+    """Convolve a strip (H, W, 3): float32 (rows, count, N)."""
+    down, across = weights.group
+    rows = (pixels.shape[0] - KERNEL) // STEP + 1
+    image = pixels.permute(2, 0, 1)[None]
+    if rows % down:  # the last strip
+        cells = nn.functional.conv2d(image, weights.conv, weights.bias, stride=STEP)
+        return cells[0].permute(1, 2, 0)[:, :count]
+    step = (STEP * down, STEP * across)
+    cells = nn.functional.conv2d(image, weights.grouped, weights.grouped_bias, stride=step)
+    groups = cells[0].permute(1, 2, 0)  # rows, columns, channels: the order it has in memory
+    parts = groups.reshape(rows // down, -1, down, across, weights.conv.shape[0])
+    return parts.transpose(1, 2).reshape(rows, -1, weights.conv.shape[0])[:, :count]
 
 
 class _RowPool:

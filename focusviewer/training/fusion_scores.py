@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.files import atomic_write, cache_dir
-from focusviewer.focus.base import LEVEL_UM
+from focusviewer.files import atomic_write, cache_dir, output_folder
+from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.registry import get_model
 from focusviewer.training.bank import FocusBank
 from focusviewer.training.focus import bank_identity
@@ -54,28 +54,27 @@ def score_table(bank: FocusBank, mpp: float, members: Sequence[str], count: int)
     UserError
         If a member is not known or its weights are missing.
     """
-    models = [get_model(name) for name in members]
     count = min(count, len(bank))
-    about = [bank_identity(bank), mpp, count, [[model.name, model.version] for model in models]]
-    path = cache_dir() / f"fusion-scores-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.npz"
+    columns = [_member_scores(bank, mpp, get_model(name), count) for name in members]
+    return ScoreTable(tuple(members), np.stack(columns, axis=1), (bank.z_um[:count] / LEVEL_UM).astype(np.float32))
+
+
+def _member_scores(bank: FocusBank, mpp: float, model: FocusModel, count: int) -> Scores:
+    """Scores of one member: float32 (count,); kept in the cache folder."""
+    about = json.dumps([bank_identity(bank), mpp, count, model.name, model.version])
+    path = cache_dir() / "fusion" / f"{model.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npy"
     if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            return ScoreTable(tuple(members), stored["scores"], stored["levels"])
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
 
-    def judge(index: int) -> list[float]:
+    def judge(index: int) -> float:
         crop = np.array(bank.images[index])
-        side = max(model.window_px for model in models)
-        start = (crop.shape[0] - side) // 2
-        crop = crop[start : start + side, start : start + side]
-        return [float(model.score_windows(crop, mpp).scores.mean()) for model in models]
+        start = (crop.shape[0] - model.window_px) // 2
+        crop = crop[start : start + model.window_px, start : start + model.window_px]
+        return float(model.score_windows(crop, mpp).scores[0, 0])
 
-    def prepare() -> None:
-        for model in models:
-            model.start_thread()
-
-    with ThreadPoolExecutor(_THREADS, initializer=prepare) as pool:
-        rows = list(pool.map(judge, range(count)))
-    table = ScoreTable(tuple(members), np.array(rows, np.float32), (bank.z_um[:count] / LEVEL_UM).astype(np.float32))
+    with ThreadPoolExecutor(_THREADS, initializer=model.start_thread) as pool:
+        scores = np.array(list(pool.map(judge, range(count))), np.float32)
+    output_folder(path.parent)
     with atomic_write(path) as temporary:
-        np.savez(temporary, scores=table.scores, levels=table.levels)
-    return table
+        np.save(temporary, scores)
+    return scores

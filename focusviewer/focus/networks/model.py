@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,8 @@ from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.networks.base import FocusNetwork, channels_last
 from focusviewer.focus.networks.catalogue import NetworkSpec
 from focusviewer.focus.networks.weights import load_networks, parameter_count
+from focusviewer.focus.torch_threads import one_core
 from focusviewer.slides import RGB
-
-_THREADS = torch.get_num_threads()
 
 
 class NetworkModel(FocusModel):
@@ -118,13 +116,3 @@ def _fold(layers: nn.Sequential) -> None:
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             layers[index] = nn.utils.fusion.fuse_conv_bn_eval(conv, norm)
             layers[index + 1] = nn.Identity()
-
-
-def one_core() -> None:
-    """Let torch use one core in the calling thread, and leave other threads as they were."""
-    torch.get_num_threads()  # the first use in a thread sets its count to the default; have that behind us
-    torch.set_num_threads(1)
-    # The call sets this thread's count and the default of threads to come: put the latter back.
-    other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
-    other.start()
-    other.join()
