@@ -146,6 +146,16 @@ def refine_plane_transfer(
     return _descend(_Target(spectra, likelihood), names, start.transfer, optics.na, channels)
 
 
+def with_transfer(fit: ModelFit, transfer: PlaneTransfer, spectra: RadialSpectra) -> ModelFit:
+    """A fit moved to other parameters, with the gain and figures that belong to them."""
+    return _figures(_Target(spectra, _LIKELIHOOD), transfer, len(fit.gain))
+
+
+def _figures(target: _Target, item: PlaneTransfer, channels: int) -> ModelFit:
+    curve = item.at(target.frequency, channels)
+    return ModelFit(item, target.gain(curve), target.deviation(curve), target.lost_db(curve))
+
+
 def _ideal_names(channels: int, free_na: bool) -> list[str]:
     return ["z", *(["na"] if free_na else []), "thickness", *(["red", "blue"] if channels == 3 else [])]
 
@@ -209,9 +219,7 @@ def _descend(target: _Target, names: list[str], start: PlaneTransfer, usual_na: 
         residuals, begin, bounds=(low, high), x_scale=steps, jac=_differences(residuals, steps, high), max_nfev=20,
         ftol=1e-5, xtol=1e-4,
     )  # fmt: skip
-    item = _unpack(dict(zip(names, found.x, strict=True)), start)
-    curve = item.at(target.frequency, channels)
-    return ModelFit(item, target.gain(curve), target.deviation(curve), target.lost_db(curve))
+    return _figures(target, _unpack(dict(zip(names, found.x, strict=True)), start), channels)
 
 
 def _unusual(optics: Optics, usual_na: float) -> Floats:

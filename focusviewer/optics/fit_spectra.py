@@ -55,8 +55,15 @@ class RadialSpectra:
 
     @cached_property
     def error(self) -> Floats:
-        """Standard error of the measured transfer function: float64 (C, F)."""
-        return np.sqrt(self.rest / (self.sharp * self.count))
+        """Standard error of the measured transfer function: float64 (C, F).
+
+        From the power that is not explained, or from the scatter of neighbouring rings where that is larger: a
+        picture of few structures holds fewer independent values than its size has room for.
+        """
+        counted = np.sqrt(self.rest / (self.sharp * self.count))
+        steps = (self.transfer[:, 2:] - 2 * self.transfer[:, 1:-1] + self.transfer[:, :-2]) / np.sqrt(6.0)
+        scatter = 1.4826 * np.median(np.abs(steps) / counted[:, 1:-1], axis=1, keepdims=True)
+        return np.asarray(counted * np.maximum(1.0, scatter))
 
     @cached_property
     def explained(self) -> float:

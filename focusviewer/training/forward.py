@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import UserError
-from focusviewer.optics.fit import PairFit, Prediction, fit_pair
+from focusviewer.optics.fit import PairFit, fit_pair
+from focusviewer.optics.fit_predict import Prediction
 from focusviewer.optics.fit_spectra import Reversal
 from focusviewer.optics.psf import Optics
 from focusviewer.training.judging.stacks import ASSUMED_MPP, REFERENCE
@@ -330,7 +331,7 @@ def fidelity_table(rows: Sequence[dict[str, Any]]) -> Table:
         Column("psnr", "PSNR, dB", 2, "high"),
         Column("gaussian_psnr", "Gaussian", 2),
         Column("disk_psnr", "disk", 2),
-        Column("limit_psnr", "best filter", 2),
+        Column("limit_psnr", "measured filter", 2),
         Column("ssim", "SSIM", 4, "high"),
         Column("gaussian_ssim", "Gaussian", 4),
         Column("z_um", "z, um", 2),
@@ -345,7 +346,8 @@ def fidelity_table(rows: Sequence[dict[str, Any]]) -> Table:
     assumed = sorted({row["stack"] for row in rows if row["mpp_assumed"]})
     note = (
         "The model fitted to pairs of planes of real stacks, the sharpest plane predicting the others; "
-        "values per colour as R/G/B. The best filter is the best possible isotropic linear one, which knows the answer."
+        "values per colour as R/G/B. The measured filter is the measured transfer function itself, which knows the "
+        "answer."
     )
     if assumed:
         note += (

@@ -8,8 +8,9 @@ import pytest
 
 from focusviewer.errors import UserError
 from focusviewer.optics import Camera, Optics, defocus_image
-from focusviewer.optics.fit import PairFit, field_of_view, fit_pair, usual_optics
+from focusviewer.optics.fit import PairFit, fit_pair, usual_optics
 from focusviewer.optics.fit_align import align
+from focusviewer.optics.fit_predict import field_of_view
 from focusviewer.optics.fit_search import fit_plane_transfer
 from focusviewer.optics.fit_spectra import RadialSpectra, reversal
 from focusviewer.optics.fit_transfer import PlaneTransfer, WeakObject, disk_transfer, gaussian_transfer
