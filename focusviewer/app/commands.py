@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from focusviewer.app.actions import ActionRecord, ActionRegistry
 from focusviewer.app.models import scales
+from focusviewer.app.worklist_commands import worklist_commands
 
 if TYPE_CHECKING:
     from focusviewer.app.views.main_window import MainWindow
@@ -36,8 +37,8 @@ TOOLBAR = (
 def make_commands(window: MainWindow) -> ActionRegistry:
     """Register every command of the window."""
     registry = ActionRegistry()
-    for records in (_file(window), _view(window), _move(window), _focus(window), _help(window)):
-        for record in records:
+    for make in (_file, _view, _move, _focus, worklist_commands, _help):
+        for record in make(window):
             registry.add(record)
     return registry
 
@@ -46,6 +47,14 @@ def _file(window: MainWindow) -> list[ActionRecord]:
     return [
         ActionRecord("file.open", "&Open…", window.ask_open, "open", ("Ctrl+O",), "Open slides, stacks or images"),
         ActionRecord("file.open_folder", "Open &folder…", window.ask_open_folder, "folder", ("Ctrl+Shift+O",)),
+        ActionRecord(
+            "file.open_worklist",
+            "Open &worklist…",
+            window.desk.ask_open,
+            "open",
+            ("Ctrl+Shift+L",),
+            "Open what “focusviewer qc” has judged",
+        ),
         ActionRecord("file.close", "&Close slide", window.close_current, "close", ("Ctrl+W",)),
         ActionRecord(
             "file.snapshot",
@@ -109,6 +118,7 @@ def _view(window: MainWindow) -> list[ActionRecord]:
             checked=window.settings.inertia,
         ),
         ActionRecord("view.slides", "Slides panel", look.toggle_slides, "panel-left", ("F2",), separator=True),
+        ActionRecord("view.worklist", "Worklist panel", look.toggle_worklist, "panel-left", ("F4",)),
         ActionRecord("view.tools", "Tools panel", look.toggle_tools, "panel-right", ("F3",)),
     ]
     for theme, text in (("system", "Colours as the system"), ("light", "Light colours"), ("dark", "Dark colours")):

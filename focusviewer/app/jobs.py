@@ -1,6 +1,6 @@
 """Work away from the Qt thread: executors, cancel tokens, generations, and the one way back.
 
-A job runs a function in one of three lanes. Whatever comes of it - progress, partial results, the result, an
+A job runs a function in one of the lanes. Whatever comes of it - progress, partial results, the result, an
 error - travels through one queued signal to the Qt thread, where it is dropped if the job was cancelled or a
 newer job of the same kind has taken its place.
 """
@@ -28,6 +28,7 @@ class Lane(Enum):
     FILES = ("files", 2)  # opening, labels, saving: short, never waits behind analysis
     ANALYSIS = ("analysis", 2)
     INFERENCE = ("inference", 1)
+    WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given
 
 
 @dataclass(eq=False)

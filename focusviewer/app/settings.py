@@ -34,6 +34,8 @@ class Settings:
     threshold: float = 3.0
     engine: str = ""
     tile_cache_mb: int = 512
+    reader: str = ""
+    next_after_verdict: bool = False
     geometry: str = ""
     layout: str = ""
 

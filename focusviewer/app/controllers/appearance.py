@@ -12,8 +12,11 @@ from focusviewer.app.views.viewport import Viewport
 class Appearance:
     """Applies the settings of the View menu."""
 
-    def __init__(self, settings: Settings, viewport: Viewport, slides: QDockWidget, tools: QDockWidget) -> None:
+    def __init__(
+        self, settings: Settings, viewport: Viewport, slides: QDockWidget, tools: QDockWidget, worklist: QDockWidget
+    ) -> None:
         self._settings, self._viewport, self._slides, self._tools = settings, viewport, slides, tools
+        self._worklist = worklist
         viewport.inertia = settings.inertia
         viewport.minimap.visible = settings.minimap
         viewport.scale_bar.visible = settings.scale_bar
@@ -39,6 +42,11 @@ class Appearance:
     def toggle_tools(self) -> None:
         """Show or hide the right panel."""
         self._tools.setVisible(not self._tools.isVisible())
+
+    def toggle_worklist(self) -> None:
+        """Show or hide the worklist's panel."""
+        self._worklist.setVisible(not self._worklist.isVisible())
+        self._worklist.raise_()
 
     def set_theme(self, name: str) -> None:
         """Choose the colours of the window: light, dark, or as the system."""

@@ -96,6 +96,7 @@ class HeatmapController(QObject):
         self._unfinished: FocusMap | None = None  # the last one that was shown while it was being made
         self._level_threshold = self._style.threshold
         self._relative_thresholds: dict[str, float] = {}
+        self._veil = ""  # why no map may be seen
         self._worst_timer = QTimer(self, singleShot=True, interval=WORST_WAIT_MS)
         self._worst_timer.timeout.connect(self._find_worst)
         panel.run_requested.connect(self.run)
@@ -140,6 +141,9 @@ class HeatmapController(QObject):
         """Map the current plane of the current slide."""
         document, name = self._document, self._style.model
         if document is None:
+            return
+        if self._veil:
+            self.failed.emit(self._veil)
             return
         if not name:
             self.failed.emit("The list of models is still being loaded. Try again in a moment.")
@@ -241,7 +245,7 @@ class HeatmapController(QObject):
     def _show_kept(self) -> None:
         document = self._document
         kept = document.maps.get((self._style.model, document.view.plane)) if document else None
-        if kept is None:
+        if kept is None or self._veil:
             self._clear()
         else:
             self.shown = kept
@@ -293,6 +297,26 @@ class HeatmapController(QObject):
             self._show_kept()
         elif self.shown is not None and not self.is_running:
             self._colour(self.shown)
+
+    def show_stored(self, document: Document, focus_map: FocusMap, threshold: float | None = None) -> None:
+        """Take a map of a slide that was made earlier, and show it if the slide is on screen.
+
+        The panel turns to the model that made it, and to the threshold (its scores) that it was judged with.
+        """
+        document.maps[focus_map.model, focus_map.plane] = focus_map
+        if document is not self._document or self.is_running or self._veil:
+            return
+        if threshold is not None and focus_map.absolute:
+            self._level_threshold = threshold
+        self.panel.choose_model(focus_map.model)
+        self._show_kept()
+
+    def set_veil(self, reason: str) -> None:
+        """Show no map and make none while there is a reason not to; the empty one lifts the veil."""
+        if reason != self._veil:
+            self._veil = reason
+            self.stop()
+            self._show_kept()
 
     def plane_changed(self) -> None:
         """Show the map of the plane that is on screen now, if it has one."""

@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models.document import Document
+from focusviewer.app.models.worklist import worklist_in
 from focusviewer.app.pixels import to_qimage
 from focusviewer.app.views.dialogs import ScaleAnswer
 from focusviewer.errors import SlideError
@@ -32,6 +33,7 @@ class SlideController(QObject):
     opened = Signal(object)
     scale_changed = Signal(object)
     pictures_ready = Signal(object, object)
+    worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
     known_already = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
@@ -55,7 +57,10 @@ class SlideController(QObject):
                 return
         started = perf_counter()
 
-        def work(job: Job) -> Document | list[Path]:
+        def work(job: Job) -> Document | list[Path] | Path:
+            worklist = worklist_in(path)
+            if worklist is not None:
+                return worklist
             try:
                 slide = self.opener(path)
             except SlideError:
@@ -67,8 +72,11 @@ class SlideController(QObject):
                 slide.close()
             return Document.of(slide)
 
-        def done(result: Document | list[Path]) -> None:
+        def done(result: Document | list[Path] | Path) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
+            if isinstance(result, Path):
+                self.worklist_found.emit(result)
+                return
             if isinstance(result, list):
                 self.folder_found.emit(result)
                 return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QWidget
 
 from focusviewer.app.controllers.slides import SLIDE_SUFFIXES
 
@@ -35,6 +35,24 @@ def choose_folder(parent: QWidget, folder: str, chosen: Callable[[list[Path]], N
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
     dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
+    open_dialog(dialog)
+
+
+def choose_worklist(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose a worklist."""
+    dialog = QFileDialog(parent, "Open a worklist", folder, "Worklists (*.sqlite);;All files (*)")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(lambda name: chosen([Path(name)]))
+    open_dialog(dialog)
+
+
+def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> None:
+    """Ask who gives verdicts; an empty answer changes nothing."""
+    dialog = QInputDialog(parent)
+    dialog.setWindowTitle("Reader")
+    dialog.setLabelText("Your name, as it stands beside your verdicts:")
+    dialog.setTextValue(name)
+    dialog.textValueSelected.connect(lambda text: chosen(text.strip()[:60]) if text.strip() else None)
     open_dialog(dialog)
 
 

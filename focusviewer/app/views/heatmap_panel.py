@@ -136,6 +136,17 @@ class HeatmapPanel(QWidget):
         self._style = replace(self._style, model=self.model.currentData() or "", lut=self.lut.currentText())
         self.style_changed.emit(self._style)
 
+    def choose_model(self, name: str) -> None:
+        """Turn to a model; one that is not listed (yet) is named, but cannot be chosen by hand."""
+        index = self.model.findData(name)
+        if index < 0:
+            self.model.blockSignals(True)
+            self.model.addItem(name, name)
+            self.model.blockSignals(False)
+            index = self.model.count() - 1
+            self.model.model().item(index).setEnabled(False)  # type: ignore[attr-defined]
+        self.model.setCurrentIndex(index)
+
     def set_busy(self, busy: bool) -> None:
         """Switch between Run and Stop."""
         self._busy = busy

@@ -25,6 +25,7 @@ from focusviewer.app.controllers.saving import SavingController
 from focusviewer.app.controllers.scale import ScaleController
 from focusviewer.app.controllers.slides import MAX_FROM_FOLDER, SlideController
 from focusviewer.app.controllers.tiles import TileSource
+from focusviewer.app.controllers.worklist_desk import WorklistDesk
 from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import scales
 from focusviewer.app.models.document import Document
@@ -38,6 +39,7 @@ from focusviewer.app.views.status import Status
 from focusviewer.app.views.tools import WIDTH as TOOLS_WIDTH
 from focusviewer.app.views.tools import Tools
 from focusviewer.app.views.viewport import Viewport
+from focusviewer.app.views.worklist_panel import WorklistPanel
 from focusviewer.errors import UserError
 from focusviewer.slides import TileKey
 
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1360, 860)
         self._restore_layout()
+        self.desk.show_state(False)
         self._show_document(None)
 
     # --- building ------------------------------------------------------------------------------------------
@@ -103,6 +106,7 @@ class MainWindow(QMainWindow):
         self.tools = Tools(style)
         self.heatmap_panel, self.refocus_panel = self.tools.heatmap, self.tools.refocus
         self.plane_panel, self.slide_panel = self.tools.plane, self.tools.slide
+        self.verdict_panel, self.worklist_panel = self.tools.verdict, WorklistPanel()
         self.slide_list = SlideList()
         self.slides = SlideController(self.jobs, self.tiles)
         self.scale = ScaleController(self, self.messages, self.slides)
@@ -113,9 +117,13 @@ class MainWindow(QMainWindow):
 
     def _build_docks(self) -> None:
         self.left = self._dock("Slides", "slides", self.slide_list, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.worklist = self._dock("Worklist", "worklist", self.worklist_panel, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.tabifyDockWidget(self.left, self.worklist)
+        self.desk = WorklistDesk(self, self.worklist)
+        self.review = self.desk.review
         self.right = self._dock("Tools", "tools", self.tools, Qt.DockWidgetArea.RightDockWidgetArea)
         self.resizeDocks([self.left, self.right], [LEFT_WIDTH, TOOLS_WIDTH], Qt.Orientation.Horizontal)
-        self.appearance = Appearance(self.settings, self.viewport, self.left, self.right)
+        self.appearance = Appearance(self.settings, self.viewport, self.left, self.right, self.worklist)
         self.status = Status(self.jobs)
         self.setStatusBar(self.status)
 
@@ -196,10 +204,14 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _opened(self, document: Document) -> None:
-        self.settings.remember(document.path)
-        self.settings.last_folder = str(document.path.parent)
-        self._fill_recent()
+        self.remember(document.path)
         self.viewport.setFocus()
+
+    def remember(self, path: Path) -> None:
+        """Put a path into the list of recent files."""
+        self.settings.remember(path)
+        self.settings.last_folder = str(path.parent)
+        self._fill_recent()
 
     @Slot(object, object)
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:
@@ -369,6 +381,7 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
         if self.settings.layout:
             self.restoreState(QByteArray.fromBase64(self.settings.layout.encode()))
+        self.worklist.hide()  # until there is one to show
 
     def _collect_settings(self) -> None:
         style = self.heatmap_panel.style_now
@@ -388,9 +401,11 @@ class MainWindow(QMainWindow):
         self._is_closed = True
         self._collect_settings()
         self.hide()  # the window is gone at once, whatever the workers still finish
+        self.review.close()
         self._show_document(None)
         self.messages.clear()
         self.jobs.close()
+        self.review.shut_down()
         self.tiles.close()
         self.slides.close_all()
         if self._remember:

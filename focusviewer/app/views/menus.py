@@ -60,6 +60,12 @@ class Menus:
             self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
             menu.insertMenu(self.actions["file.close"], self.recent)
 
+    def enable_group(self, group: str, on: bool) -> None:
+        """Enable or disable all commands of a menu."""
+        for name, action in self.actions.items():
+            if name.startswith(f"{group}."):
+                action.setEnabled(on)
+
     def add_toolbar(self, names: Sequence[str]) -> None:
         """Add the toolbar; an empty name is a separator."""
         bar = QToolBar("Toolbar")

@@ -10,13 +10,14 @@ from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.plane_panel import PlanePanel
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.slide_panel import SlidePanel
+from focusviewer.app.views.verdict_panel import VerdictPanel
 from focusviewer.app.views.widgets import Section
 
 WIDTH = 330
 
 
 class Tools(QScrollArea):
-    """Focal plane, Heatmap, Refocus and Slide, one below the other."""
+    """Verdict (with a worklist), Focal plane, Heatmap, Refocus and Slide, one below the other."""
 
     def __init__(self, style: HeatmapStyle) -> None:
         super().__init__()
@@ -24,6 +25,9 @@ class Tools(QScrollArea):
         self.heatmap = HeatmapPanel(style)
         self.refocus = RefocusPanel()
         self.slide = SlidePanel()
+        self.verdict = VerdictPanel()
+        self.verdict_section = Section("Verdict", self.verdict)
+        self.verdict_section.hide()
         self.plane_section = Section("Focal plane", self.plane)
         self.heatmap_section = Section("Heatmap", self.heatmap)
         self.refocus_section = Section("Refocus", self.refocus)
@@ -32,7 +36,8 @@ class Tools(QScrollArea):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for section in (self.plane_section, self.heatmap_section, self.refocus_section, self.slide_section):
+        sections = (self.plane_section, self.heatmap_section, self.refocus_section, self.slide_section)
+        for section in (self.verdict_section, *sections):
             column.addWidget(section)
         column.addStretch(1)
         self.setWidget(content)

@@ -1,0 +1,123 @@
+"""What other thresholds would do to a worklist, without writing anything; no Qt here."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from focusviewer.errors import CancelledError, UserError
+from focusviewer.focus.base import FocusMap
+from focusviewer.focus.store import load_map
+from focusviewer.qc.features import slide_features
+from focusviewer.qc.judge import Judgement, Verdict, judge
+from focusviewer.qc.records import Result, SlideRow
+from focusviewer.qc.rules import Rules
+
+MAPS_KEPT = 2000
+"""Maps of windows are small: a slide of 25,000 px has about 40,000 numbers."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The worklist under other thresholds.
+
+    Attributes
+    ----------
+    judged, missing : int
+        Slides that were judged anew; slides whose map could not be read, which stay out.
+    moved : dict of fingerprint to Verdict
+        The new verdicts of those that would get another one.
+    steps : Counter of (old, new)
+        How many go from which verdict to which.
+    other_rules : str
+        Rules the list was judged with, where they are not the ones that were moved.
+    """
+
+    judged: int = 0
+    missing: int = 0
+    moved: dict[str, Verdict] = field(default_factory=dict)
+    steps: Counter[tuple[Verdict, Verdict]] = field(default_factory=Counter)
+    other_rules: str = ""
+
+
+def moved_rules(rules: Rules, changes: dict[str, float]) -> Rules:
+    """Rules with other default thresholds; overrides for a scanner or stain still win."""
+    return replace(rules, version=f"{rules.version} changed", thresholds=replace(rules.thresholds, **changes))
+
+
+def as_toml(changes: dict[str, float]) -> str:
+    """The changed thresholds as a part of a rules file."""
+    return "[defaults]\n" + "".join(f"{name} = {value:g}\n" for name, value in changes.items())
+
+
+class Previewer:
+    """Judges worklists anew from stored maps and features (any thread)."""
+
+    def __init__(self) -> None:
+        self._maps: OrderedDict[tuple[str, str, str], FocusMap] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        rows: Iterable[SlideRow],
+        folder: Path,
+        rules: Rules,
+        changes: dict[str, float],
+        is_cancelled: Callable[[], bool],
+    ) -> Preview:
+        """Judge every row with changed thresholds.
+
+        Raises
+        ------
+        CancelledError
+            When ``is_cancelled`` says so.
+        """
+        tried = moved_rules(rules, changes)
+        judged = missing = 0
+        moved: dict[str, Verdict] = {}
+        steps: Counter[tuple[Verdict, Verdict]] = Counter()
+        others: set[str] = set()
+        for row in rows:
+            if is_cancelled():
+                raise CancelledError
+            if row.result is None:
+                continue
+            found = self.judge(row.result, folder, rules, tried)
+            if found is None:
+                missing += 1
+                continue
+            judged += 1
+            old = row.result.judgement
+            if old.rules != rules.label:
+                others.add(old.rules)
+            if found.verdict is not old.verdict:
+                moved[row.facts.fingerprint] = found.verdict
+                steps[old.verdict, found.verdict] += 1
+        return Preview(judged, missing, moved, steps, ", ".join(sorted(others)))
+
+    def judge(self, result: Result, folder: Path, rules: Rules, tried: Rules) -> Judgement | None:
+        """One slide under other rules; None if its map is needed and cannot be read."""
+        facts, features = result.facts, result.features
+        limits = tried.for_slide(facts.scanner, facts.stain)
+        if limits.blurred_um != rules.for_slide(facts.scanner, facts.stain).blurred_um:
+            try:
+                features = slide_features(self._map(result, folder), limits.blurred_um)
+            except UserError:
+                return None
+        return judge(features, tried, scanner=facts.scanner, stain=facts.stain)
+
+    def _map(self, result: Result, folder: Path) -> FocusMap:
+        key = (result.folder, result.model, result.model_version)
+        with self._lock:
+            if key in self._maps:
+                self._maps.move_to_end(key)
+                return self._maps[key]
+        found = load_map(folder / result.folder / "map.npz")
+        with self._lock:
+            self._maps[key] = found
+            while len(self._maps) > MAPS_KEPT:
+                self._maps.popitem(last=False)
+        return found
