@@ -131,7 +131,11 @@ def folder_name(facts: SlideFacts) -> str:
 
 
 def map_of(slide: Slide, model: FocusModel) -> FocusMap:
-    """Focus map of a slide without the times it took; of a focal stack the sharpest plane counts, window by window."""
+    """Focus map of a slide without the times it took, in microns where a calibration holds for it.
+
+    Of a focal stack the sharpest plane counts, window by window.
+    """
+    from focusviewer.focus.calibration_store import calibrated
     from focusviewer.focus.engine import map_slide
     from focusviewer.focus.tissue import tissue_mask
 
@@ -143,7 +147,7 @@ def map_of(slide: Slide, model: FocusModel) -> FocusMap:
         if plane != middle:
             other = map_slide(slide, model, plane=plane, threads=1, tissue=tissue)
             found = replace(found, blur=np.fmin(found.blur, other.blur))
-    return replace(found, seconds=0.0, decode_seconds=0.0)
+    return calibrated(replace(found, seconds=0.0, decode_seconds=0.0), slide, model)
 
 
 @functools.lru_cache(maxsize=2)
