@@ -169,8 +169,7 @@ def stack(
 
     one_of(stain, STAINS, "--stain")
     _scale(0.25 if mpp is None else mpp)
-    if not 0.01 <= step <= 20:
-        raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
+    _check_planes(planes, step)
     if not 0.1 <= thickness <= 50:
         raise UserError(f"--thickness {thickness:g} is no section", "", "Give microns, like --thickness 4.")
     check_output_file(out, (".tif", ".tiff"), [patch] if patch else [])
@@ -215,8 +214,7 @@ def dataset(
 
     width, height = _size(size, MAX_STACK_PIXELS)
     _scale(mpp)
-    if not 0.01 <= step <= 20:
-        raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
+    _check_planes(planes, step)
     recipe = DatasetRecipe(seed, stacks, width, height, planes, step, mpp, phantoms)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         manifest = write_dataset(out, recipe, patches, progress)
@@ -259,6 +257,18 @@ def _size(text: str, most: int = MAX_SLIDE_PIXELS) -> tuple[int, int]:
             "Give a smaller one.",
         )
     return width, height
+
+
+def _check_planes(planes: int, step: float) -> None:
+    if not 0.01 <= step <= 20:
+        raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
+    reach = (planes - 1) * step / 2
+    if reach > MAX_Z_UM:
+        raise UserError(
+            f"--planes {planes} and --step {step:g} reach {reach:g} um from focus",
+            f"the model of the microscope reaches {MAX_Z_UM:g} um",
+            "Give fewer planes or a smaller step.",
+        )
 
 
 def _scale(mpp: float) -> None:

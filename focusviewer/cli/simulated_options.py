@@ -104,11 +104,11 @@ class Spoilt:
             raise UserError(f"--gamma {self.gamma:g} is no tone curve", "", "Give 0.2 to 5; 1 is none.")
         camera = Camera(self.noise, 0.0, self.gamma, self.sharpening, self.jpeg, self.bayer)
         scan = None
+        if (self.jump or self.shift) and not self.fields:
+            raise UserError("--jump and --shift need fields", "nothing says how large they are", "Give --fields 1024.")
         if self.fields or self.curvature:
             field = _field(self.fields) if self.fields else (width, width)
             scan = Scan(field, self.jump, self.shift, 0.01 if self.fields else 0.0, self.curvature, seed)
-        elif self.jump or self.shift:
-            raise UserError("--jump and --shift need fields", "nothing says how large they are", "Give --fields 1024.")
         return Scanner(self.optics(), camera, scan, domain_of(self.domain))
 
     def optics(self) -> Optics:
@@ -118,8 +118,8 @@ class Spoilt:
         check_na(self.na)
         if not 0.05 <= self.condenser <= 2:
             raise UserError(f"--condenser {self.condenser:g} is no condenser", "", "Give 0.05 to 2; from 1 incoherent.")
-        if abs(self.refraction) > 2:
-            raise UserError(f"--refraction {self.refraction:g} is too much", "", "Give a value like 0.2 (rad).")
+        if not abs(self.refraction) <= 2:  # NaN too
+            raise UserError(f"--refraction {self.refraction:g} is out of range", "", "Give a value like 0.2 (rad).")
         if self.vectorial and (self.condenser < 1 or self.refraction):
             raise UserError(
                 "--vectorial goes with incoherent light only", "", "Leave out --condenser and --refraction."
@@ -128,7 +128,9 @@ class Spoilt:
         if self.coverslip is not None or self.section_index is not None:
             mount = Mount(
                 coverslip_um=_between(170.0 if self.coverslip is None else self.coverslip, 0, 2000, "--coverslip"),
-                section_index=_between(self.section_index or 1.52, 1.0, 2.0, "--section-index"),
+                section_index=_between(
+                    1.52 if self.section_index is None else self.section_index, 1.0, 2.0, "--section-index"
+                ),
             )
         half = self.colour_shift / 2
         return Optics(
@@ -180,7 +182,7 @@ def _between(value: float, low: float, high: float, option: str) -> float:
 def _field(text: str) -> tuple[int, int]:
     from focusviewer.cli.arguments import parse_size
 
-    wide, high = parse_size(text) if "x" in text.lower() else (_whole(text), 0)
+    wide, high = parse_size(text, "--fields") if "x" in text.lower() else (_whole(text), 0)
     if wide < 64 or (high and high < 64):
         raise UserError(f"--fields {text} is too small", "", "Give 64 px or more, like --fields 1024.")
     return wide, high
