@@ -30,14 +30,14 @@ def worklist_commands(window: MainWindow) -> list[ActionRecord]:
     records += [
         ActionRecord("worklist.undo", "Undo the last verdict", review.undo, "undo", ("Ctrl+Z",)),
         ActionRecord("worklist.note", "Write a note", review.edit_note, shortcuts=("Shift+N",)),
-        ActionRecord("worklist.next", "Next slide", partial(review.step, 1), shortcuts=("J",), separator=True),
-        ActionRecord("worklist.previous", "Previous slide", partial(review.step, -1), shortcuts=("K",)),
-        ActionRecord("worklist.next_to_do", "Next slide to judge", review.next_to_do, shortcuts=("Shift+J",)),
-        ActionRecord("worklist.open", "Open the selected slide", review.open_slide, shortcuts=("Ctrl+Return",)),
+        ActionRecord("worklist.next", "Next slide", partial(review.walk.step, 1), shortcuts=("J",), separator=True),
+        ActionRecord("worklist.previous", "Previous slide", partial(review.walk.step, -1), shortcuts=("K",)),
+        ActionRecord("worklist.next_to_do", "Next slide to judge", review.walk.next_to_do, shortcuts=("Shift+J",)),
+        ActionRecord("worklist.open", "Open the selected slide", review.walk.open_slide, shortcuts=("Ctrl+Return",)),
         ActionRecord(
             "worklist.next_region",
             "Next blurred region",
-            partial(review.step_region, 1),
+            partial(review.walk.step_region, 1),
             shortcuts=("W",),
             tip="The next blurred region of the slide, from the worst to the least",
             separator=True,
@@ -45,7 +45,7 @@ def worklist_commands(window: MainWindow) -> list[ActionRecord]:
         ActionRecord(
             "worklist.previous_region",
             "Previous blurred region",
-            partial(review.step_region, -1),
+            partial(review.walk.step_region, -1),
             shortcuts=("Shift+W",),
         ),
         ActionRecord("worklist.find", "Find in the list", panel.search.setFocus, shortcuts=("Ctrl+F",), separator=True),

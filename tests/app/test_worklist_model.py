@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from app_fakes import FakeSlide
+from PySide6.QtGui import QFontMetrics
 from worklist_fakes import RULES, enter, make_worklist
 
 from focusviewer.app.models.worklist import (
@@ -14,6 +15,7 @@ from focusviewer.app.models.worklist import (
     Session,
     Sieve,
     Snapshot,
+    area,
     breakable,
     check_worklist,
     choose,
@@ -22,7 +24,7 @@ from focusviewer.app.models.worklist import (
     plain,
 )
 from focusviewer.app.models.worklist_preview import Previewer, as_toml
-from focusviewer.app.views.worklist_table import tip_of
+from focusviewer.app.views.worklist_table import tip_of, two_lines
 from focusviewer.errors import CancelledError, UserError
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.records import SlideFacts, SlideRow
@@ -98,6 +100,23 @@ def test_hostile_names_stay_plain_text() -> None:
 @pytest.mark.parametrize(("part", "text"), [(0.0, "0 %"), (0.0004, "< 0.1 %"), (0.034, "3.4 %"), (0.999, "99.9 %")])
 def test_parts_are_never_rounded_to_none_or_all(part: float, text: str) -> None:
     assert percent(part).replace("0.0 %", "0 %") == text
+
+
+@pytest.mark.parametrize(
+    ("mm2", "text"),
+    [(0.0, "0 mm²"), (0.0002, "< 0.001 mm²"), (0.0345, "0.035 mm²"), (0.345, "0.34 mm²"), (12.3, "12 mm²")],
+)
+def test_areas_keep_two_figures_and_are_never_rounded_to_none(mm2: float, text: str) -> None:
+    assert area(mm2) == text
+
+
+def test_a_long_name_goes_on_in_a_second_line_and_loses_nothing(qapp) -> None:
+    metrics = QFontMetrics(qapp.font())
+    name = "slide-021-whole.ome.tif"
+    width = metrics.horizontalAdvance("slide-021-whole.o")
+    assert two_lines(name, metrics, width) == ["slide-021-whole.", "ome.tif"]
+    assert two_lines(name, metrics, 10 * width) == [name]
+    assert "".join(two_lines("n" * 200, metrics, width)) == "n" * 200
 
 
 def test_a_preview_with_the_same_thresholds_changes_nothing_and_gives_the_stored_verdicts(listed: Path) -> None:

@@ -102,6 +102,16 @@ def test_a_verdict_by_key_is_in_the_file_at_once(window, open_list, listed, qtbo
     assert window.verdict_panel.history.text().count("Anna") == 2
 
 
+def test_a_button_gives_the_verdict_too_and_stands_for_what_is_stored(window, open_list, listed, qtbot) -> None:
+    open_list(window)
+    made = window.verdict_panel.buttons[Verdict.REVIEW]
+    made.click()
+    assert not made.isChecked()  # not before it is written
+    quiet(qtbot, window)
+    assert made.isChecked()
+    assert verdicts_in(listed, FAKE) == [("Anna", "REVIEW", False, False)]
+
+
 def test_keys_typed_into_the_note_are_text_and_the_note_is_kept_with_the_verdict(
     window, open_list, listed, qtbot
 ) -> None:
@@ -192,7 +202,7 @@ def test_blinded_hides_findings_order_and_map_until_the_verdict_is_given(window,
     lines = {line.fingerprint: line for line in window.worklist_panel.table.lines.lines}
     told = [line.text(column) for line in lines.values() for column in Column if column is not Column.SLIDE]
     assert set(told) == {""}
-    window.review.open_slide(FAKE)
+    window.review.walk.open_slide(FAKE)
     qtbot.waitUntil(lambda: window.document is not None, timeout=5000)
     quiet(qtbot, window)
     panel = window.verdict_panel
@@ -272,7 +282,7 @@ def test_a_map_of_another_file_is_not_shown(window, open_list, listed, slides, q
     text = (folder / "summary.json").read_text(encoding="utf-8")
     (folder / "summary.json").write_text(text.replace(FAKE, "another"), encoding="utf-8")
     open_list(window)
-    window.review.open_slide(FAKE)
+    window.review.walk.open_slide(FAKE)
     qtbot.waitUntil(lambda: any("is not shown" in m.text for m in window.messages.messages()), timeout=5000)
     assert window.heatmap.shown is None
 

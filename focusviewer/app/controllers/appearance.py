@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QApplication, QDockWidget
+from PySide6.QtCore import QByteArray
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from focusviewer.app.settings import Settings
 from focusviewer.app.views import theme
@@ -20,6 +21,19 @@ class Appearance:
         viewport.inertia = settings.inertia
         viewport.minimap.visible = settings.minimap
         viewport.scale_bar.visible = settings.scale_bar
+
+    def restore_layout(self, window: QMainWindow) -> None:
+        """Put the window and its panels where they were; the worklist's waits until there is one to show."""
+        if self._settings.geometry:
+            window.restoreGeometry(QByteArray.fromBase64(self._settings.geometry.encode()))
+        if self._settings.layout:
+            window.restoreState(QByteArray.fromBase64(self._settings.layout.encode()))
+        self._worklist.hide()
+
+    def keep_layout(self, window: QMainWindow) -> None:
+        """Remember where the window and its panels are."""
+        self._settings.geometry = bytes(window.saveGeometry().toBase64().data()).decode()
+        self._settings.layout = bytes(window.saveState().toBase64().data()).decode()
 
     def show_minimap(self, on: bool) -> None:
         """Show or hide the minimap."""

@@ -62,21 +62,27 @@ def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
 def make_map(
     document: Document, name: str, plane: int, progress: Callable[[float, FocusMap], None], job: Job
 ) -> FocusMap:
-    """Map a slide, or take the map from the disk cache (any thread)."""
+    """Map a slide, or take the map from the disk cache; in microns where a calibration holds for it (any thread)."""
     from focusviewer import focus
+    from focusviewer.focus.calibration import apply_calibration
+    from focusviewer.focus.calibration_store import find_calibration
 
     if any(entry.name == name and entry.trained for entry in focus.models()):
         import_torch()
     judge = focus.get_model(name)
     cache = focus.MapCache()
-    kept = cache.get(document.slide, judge, plane)
-    if kept is not None:
-        return kept
-    made = focus.map_slide(
-        document.slide, judge, plane=plane, on_progress=progress, cancel=job.cancel, threads=MAP_THREADS
-    )
-    cache.put(document.slide, judge, made)
-    return made
+    made = cache.get(document.slide, judge, plane)  # as the model gives it: calibrations come and go
+    if made is None:
+        known = find_calibration(judge, document.slide)
+
+        def tell(share: float, partial: FocusMap) -> None:
+            progress(share, apply_calibration(partial, known))
+
+        made = focus.map_slide(
+            document.slide, judge, plane=plane, on_progress=tell, cancel=job.cancel, threads=MAP_THREADS
+        )
+        cache.put(document.slide, judge, made)
+    return focus.calibrated(made, document.slide, judge)
 
 
 class HeatmapController(QObject):
@@ -304,7 +310,7 @@ class HeatmapController(QObject):
         The panel turns to the model that made it, and to the threshold (its scores) that it was judged with.
         """
         document.maps[focus_map.model, focus_map.plane] = focus_map
-        if document is not self._document or self.is_running or self._veil:
+        if document is not self._document or self.is_running:
             return
         if threshold is not None and focus_map.absolute:
             self._level_threshold = threshold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QObject, Signal
 
@@ -52,14 +53,14 @@ class StoredMaps(QObject):
     def __init__(self, jobs: Jobs, heatmap: HeatmapController) -> None:
         super().__init__()
         self._jobs, self._heatmap = jobs, heatmap
-        self._asked: dict[str, tuple[Document, Result]] = {}
+        self._asked: WeakKeyDictionary[Document, Result] = WeakKeyDictionary()
 
     def show(self, document: Document, line: Line, worklist_folder: Path) -> None:
         """Show the stored map of the slide on screen; nothing happens while the reader may not see it."""
         result, fingerprint = line.result, line.fingerprint
-        if result is None or self._asked.get(fingerprint) == (document, result):
+        if result is None or self._asked.get(document) == result:
             return
-        self._asked[fingerprint] = (document, result)
+        self._asked[document] = result
 
         def work(job: Job) -> tuple[FocusMap, float | None]:
             return stored_map(worklist_folder / result.folder, result)

@@ -1,8 +1,8 @@
-"""Reading through a worklist: what is selected and shown, verdicts, from slide to slide and region to region."""
+"""Reading through a worklist: what is selected and shown, and the verdicts on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from focusviewer.app.controllers.worklist import WorklistController
 from focusviewer.app.controllers.worklist_maps import StoredMaps
 from focusviewer.app.controllers.worklist_pictures import Wanted, WorklistPictures
 from focusviewer.app.controllers.worklist_preview import PreviewController
+from focusviewer.app.controllers.worklist_walk import Walk
 from focusviewer.app.jobs import Jobs
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.worklist import Choice, Line, Reader, Snapshot, choose, lines_of, os_user, plain
@@ -57,8 +58,8 @@ class ReviewController(QObject):
 
     def __init__(self, window: Window) -> None:
         super().__init__()
-        self._slides, self._heatmap, self._viewport = window.slides, window.heatmap, window.viewport
-        self._messages, self._settings, self._open_paths = window.messages, window.settings, window.open_paths
+        self._slides, self._heatmap = window.slides, window.heatmap
+        self._messages, self._settings = window.messages, window.settings
         self.panel, self.verdicts = window.worklist_panel, window.verdict_panel
         self.store = WorklistController(window.jobs)
         self.pictures = WorklistPictures(window.jobs)
@@ -67,12 +68,11 @@ class ReviewController(QObject):
         self.reader = Reader(window.settings.reader or os_user())
         self.current = ""
         """Fingerprint of the slide that verdicts are about."""
+        self.shown: list[Line] = []
+        """The listed slides, in order."""
         self._lines: dict[str, Line] = {}
-        self._shown: list[Line] = []
         self._drafts: dict[str, str] = {}  # notes that wait for a verdict
-        self._wanted: Line | None = None  # its slide is being opened
-        self._kept_open: list[Document] = []  # slides that were opened from here, to be closed when the next one is
-        self._region = -1
+        self.walk = Walk(self, window.slides, window.viewport, window.verdict_panel, window.messages, window.open_paths)
         self._connect()
         self._show_reader()
         self.verdicts.advance.setChecked(self._settings.next_after_verdict)
@@ -93,14 +93,12 @@ class ReviewController(QObject):
         self.pictures.arrived.connect(self._picture_arrived)
         panel.choice_changed.connect(self._choice_changed)
         panel.table.current_changed.connect(self.select)
-        panel.table.opened.connect(self.open_slide)
+        panel.table.opened.connect(self.walk.open_slide)
         verdicts.verdict_given.connect(self.give)
         verdicts.note_entered.connect(self._note_entered)
         verdicts.undo_requested.connect(self.undo)
-        verdicts.region_chosen.connect(self.go_to_region)
         verdicts.blinded_changed.connect(self.set_blinded)
         verdicts.advance_changed.connect(self._set_advance)
-        self._slides.opened.connect(self._slide_opened)
         self._slides.current_changed.connect(self._document_shown)
 
     # --- opening and closing -------------------------------------------------------------------------------
@@ -122,7 +120,8 @@ class ReviewController(QObject):
 
     @Slot(object)
     def _opened(self, snapshot: Snapshot) -> None:
-        self.current, self._region = "", -1
+        self.current = ""
+        self.walk.reset()
         self._drafts.clear()
         self.reader.revealed.clear()
         self.pictures.clear()
@@ -130,8 +129,8 @@ class ReviewController(QObject):
         self.opened_changed.emit(True)
         self._take(snapshot)
         self._document_shown(self._slides.current)
-        if not self.current and self._shown:
-            self.select(self._shown[0].fingerprint)
+        if not self.current and self.shown:
+            self.select(self.shown[0].fingerprint)
         self.panel.table.setFocus()
         if not self._settings.reader:
             self.reader_wanted.emit()
@@ -139,7 +138,7 @@ class ReviewController(QObject):
     @Slot()
     def _closed(self) -> None:
         self.current = ""
-        self._lines, self._shown = {}, []
+        self._lines, self.shown = {}, []
         self.pictures.clear()
         self.preview.close()
         self._heatmap.set_veil("")
@@ -185,12 +184,12 @@ class ReviewController(QObject):
             return
         lines = lines_of(snapshot, self.reader, self.preview.moved)
         self._lines = {line.fingerprint: line for line in lines}
-        self._shown = choose(lines, self.panel.choice, blinded=self.reader.blinded)
-        self.panel.show_lines(self._shown, self.current, len(lines))
+        self.shown = choose(lines, self.panel.choice, blinded=self.reader.blinded)
+        self.panel.show_lines(self.shown, self.current, len(lines))
         self.panel.show_blinded(self.reader.blinded)
         judged = sum(line.row.person is not None for line in lines)
         mine = sum(line.mine is not None for line in lines)
-        self.panel.show_progress(judged, mine, len(lines), len(self._shown))
+        self.panel.show_progress(judged, mine, len(lines), len(self.shown))
         self._show_current()
 
     @Slot(object)
@@ -202,13 +201,24 @@ class ReviewController(QObject):
         """The slide that verdicts are about."""
         return self._lines.get(self.current)
 
+    def line_of(self, fingerprint: str) -> Line | None:
+        """A slide of the worklist."""
+        return self._lines.get(fingerprint)
+
+    def need_line(self) -> Line | None:
+        """The selected slide; if there is none, the reader is told so."""
+        if self.line is None:
+            self.failed.emit("Select a slide of the worklist first." if self.store.is_open else NOTHING_OPEN)
+        return self.line
+
     @Slot(str)
     def select(self, fingerprint: str) -> None:
         """Turn to a slide of the list; it is not opened."""
         if fingerprint == self.current or fingerprint not in self._lines:
             return
         self._keep_note()
-        self.current, self._region = fingerprint, -1
+        self.current = fingerprint
+        self.walk.reset()
         self.panel.table.select(fingerprint)
         line = self._lines[fingerprint]
         own = line.row.person.note if line.row.person and line.row.person.who == self.reader.name else ""
@@ -220,7 +230,7 @@ class ReviewController(QObject):
 
     def _show_current(self) -> None:
         line, document = self.line, self._slides.current
-        on_screen = line is not None and self._is_shown(line)
+        on_screen = line is not None and self.is_on_screen(line)
         self.verdicts.show_line(line, on_screen=on_screen)
         self.verdicts.show_picture(None if line is None else self._picture(line, PICTURE.width(), large=True))
         on = None if document is None else self._lines.get(document.slide.fingerprint)
@@ -228,7 +238,8 @@ class ReviewController(QObject):
         if on is not None and document is not None and self.store.folder is not None:
             self.maps.show(document, on, self.store.folder)
 
-    def _is_shown(self, line: Line) -> bool:
+    def is_on_screen(self, line: Line) -> bool:
+        """Whether a slide is the one in the picture."""
         document = self._slides.current
         return document is not None and document.slide.fingerprint == line.fingerprint
 
@@ -254,21 +265,19 @@ class ReviewController(QObject):
     @Slot(object)
     def give(self, verdict: Verdict) -> None:
         """Write the reader's verdict on the selected slide."""
-        line = self.line
+        line = self.need_line()
         if line is None:
-            self.failed.emit(NOTHING_OPEN if not self.store.is_open else "Select a slide of the worklist first.")
             return
         note = self.verdicts.note.text().strip()
         self.verdicts.note.setModified(False)
         self._drafts.pop(line.fingerprint, None)
-        # What is written now counts as seen from now on, even before the worker has written it.
         self.store.give(line.fingerprint, verdict, self.reader.name, note, unseen=line.hidden, name=line.name)
 
     @Slot(str, object, bool)
     def _given(self, fingerprint: str, verdict: Verdict, blinded: bool) -> None:
         self.reader.revealed.add(fingerprint)
         if self._settings.next_after_verdict and fingerprint == self.current:
-            self.step(1)
+            self.walk.step(1)
 
     @Slot()
     def undo(self) -> None:
@@ -350,50 +359,7 @@ class ReviewController(QObject):
     def _set_advance(self, on: bool) -> None:
         self._settings.next_after_verdict = on
 
-    # --- slides --------------------------------------------------------------------------------------------
-
-    def step(self, by: int, accept: Callable[[Line], bool] = lambda line: True) -> None:
-        """Open the next (or previous) slide of the list that is accepted."""
-        places = [number for number, line in enumerate(self._shown) if line.fingerprint == self.current]
-        start = places[0] if places else (-1 if by > 0 else len(self._shown))
-        ahead = self._shown[start + 1 :] if by > 0 else self._shown[: max(start, 0)][::-1]
-        for line in ahead:
-            if accept(line):
-                self.open_slide(line.fingerprint)
-                return
-        if self.store.is_open:
-            self._messages.show_message("The list ends here." if by > 0 else "The list begins here.", "info")
-
-    def next_to_do(self) -> None:
-        """Open the next slide that the reader has not judged."""
-        self.step(1, lambda line: line.mine is None)
-
-    @Slot(str)
-    def open_slide(self, fingerprint: str = "") -> None:
-        """Open a slide of the list (the selected one without a fingerprint), with its stored map."""
-        line = self._lines.get(fingerprint or self.current)
-        if line is None:
-            return
-        self.select(line.fingerprint)
-        for document in self._slides.documents:  # also if it was opened under another path
-            if document.slide.fingerprint == line.fingerprint:
-                self._slides.show(document)
-                return
-        self._wanted = line
-        self._open_paths([line.row.facts.path])
-
-    @Slot(object)
-    def _slide_opened(self, document: Document) -> None:
-        wanted = self._wanted
-        if wanted is None or document.path != wanted.row.facts.path:
-            return
-        self._wanted = None
-        if document.slide.fingerprint != wanted.fingerprint:
-            text = f"{wanted.name} is another file than the one that was judged; its map and regions do not fit it."
-            self._messages.show_message(text, "warning")
-        for earlier in self._kept_open:
-            self._slides.close(earlier)
-        self._kept_open = [document]
+    # --- the slide on screen -------------------------------------------------------------------------------
 
     @Slot(object)
     def _document_shown(self, document: Document | None) -> None:
@@ -402,35 +368,3 @@ class ReviewController(QObject):
         if document is not None:
             self.select(document.slide.fingerprint)
         self._show_current()
-
-    # --- regions -------------------------------------------------------------------------------------------
-
-    def step_region(self, by: int) -> None:
-        """Go to the next or previous blurred region of the slide, from the worst to the least."""
-        line = self.line
-        if line is None:
-            self.failed.emit(NOTHING_OPEN if not self.store.is_open else "Select a slide of the worklist first.")
-        elif line.hidden:
-            self._messages.show_message("Blinded: regions can be seen when you have given your verdict.", "info")
-        elif not self._is_shown(line):
-            self.open_slide()
-        elif not line.regions:
-            self._messages.show_message(f"{line.name} has no blurred region.", "info")
-        else:
-            count = len(line.regions)
-            first = 0 if by > 0 else count - 1
-            self.go_to_region(first if self._region < 0 else (self._region + by) % count)
-
-    @Slot(int)
-    def go_to_region(self, number: int) -> None:
-        """Show a blurred region of the selected slide and outline it."""
-        line = self.line
-        if line is None or not 0 <= number < len(line.regions):
-            return
-        if not self._is_shown(line):
-            self.open_slide()
-            return
-        self._region = number
-        region = line.regions[number]
-        self.verdicts.show_region(number)
-        self._viewport.go_to_rect(region.x, region.y, region.width, region.height)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.app.settings import Settings
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 
 HISTOGRAM_BINS = 48
@@ -24,6 +25,17 @@ class HeatmapStyle:
     threshold: float = 3.0
     emphasise: bool = True
     visible: bool = True
+
+
+def style_of(settings: Settings) -> HeatmapStyle:
+    """The choices that were made the last time."""
+    return HeatmapStyle(
+        model=settings.model,
+        lut=settings.lut,
+        mode=settings.heatmap_mode,
+        opacity=settings.heatmap_opacity,
+        threshold=settings.threshold,
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import getpass
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
@@ -324,7 +325,9 @@ def percent(part: float) -> str:
 
 def area(mm2: float) -> str:
     """An area for people."""
-    return f"{mm2:.2g} mm²" if mm2 < 10 else f"{mm2:.0f} mm²"
+    if 0 < mm2 < 0.001:
+        return "< 0.001 mm²"
+    return f"{mm2:.3f} mm²" if 0 < mm2 < 0.1 else f"{mm2:.2g} mm²" if mm2 < 10 else f"{mm2:.0f} mm²"
 
 
 def region_text(region: RegionRow) -> str:
@@ -337,9 +340,17 @@ def region_text(region: RegionRow) -> str:
     return "   ·   ".join(parts)
 
 
+def local_time(stamp: str) -> str:
+    """A time of the worklist (UTC) as the clock on the wall shows it."""
+    try:
+        return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return stamp
+
+
 def history_text(entry: VerdictRow) -> str:
     """One line of a slide's history."""
-    text = f"{entry.given_at[:16].replace('T', ' ')}  {plain(entry.who)}: {entry.verdict.value}"
+    text = f"{local_time(entry.given_at)}  {plain(entry.who)}: {entry.verdict.value}"
     if entry.blinded:
         text += ", blinded"
     if entry.note:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -29,7 +29,7 @@ from focusviewer.app.controllers.worklist_desk import WorklistDesk
 from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import scales
 from focusviewer.app.models.document import Document
-from focusviewer.app.models.heatmap import HeatmapStyle
+from focusviewer.app.models.heatmap import style_of
 from focusviewer.app.settings import Settings, save_settings
 from focusviewer.app.views import choosers, dialogs
 from focusviewer.app.views.bars import MessageBar
@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(TITLE)
         self.setAcceptDrops(True)
         self.resize(1360, 860)
-        self._restore_layout()
+        self.appearance.restore_layout(self)
         self.desk.show_state(False)
         self._show_document(None)
 
@@ -96,14 +96,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.messages)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(centre)
-        style = HeatmapStyle(
-            model=self.settings.model,
-            lut=self.settings.lut,
-            mode=self.settings.heatmap_mode,
-            opacity=self.settings.heatmap_opacity,
-            threshold=self.settings.threshold,
-        )
-        self.tools = Tools(style)
+        self.tools = Tools(style_of(self.settings))
         self.heatmap_panel, self.refocus_panel = self.tools.heatmap, self.tools.refocus
         self.plane_panel, self.slide_panel = self.tools.plane, self.tools.slide
         self.verdict_panel, self.worklist_panel = self.tools.verdict, WorklistPanel()
@@ -376,18 +369,9 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.open_paths(paths)
 
-    def _restore_layout(self) -> None:
-        if self.settings.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
-        if self.settings.layout:
-            self.restoreState(QByteArray.fromBase64(self.settings.layout.encode()))
-        self.worklist.hide()  # until there is one to show
-
     def _collect_settings(self) -> None:
         style = self.heatmap_panel.style_now
         settings = self.settings
-        settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        settings.layout = bytes(self.saveState().toBase64().data()).decode()
         settings.model, settings.lut = style.model, style.lut
         settings.heatmap_mode, settings.heatmap_opacity = style.mode, style.opacity
         settings.threshold = self.heatmap.level_threshold
@@ -400,6 +384,7 @@ class MainWindow(QMainWindow):
             return
         self._is_closed = True
         self._collect_settings()
+        self.appearance.keep_layout(self)
         self.hide()  # the window is gone at once, whatever the workers still finish
         self.review.close()
         self._show_document(None)

@@ -81,7 +81,9 @@ class VerdictPanel(QWidget):
         self.show_line(None)
 
     def _button(self, verdict: Verdict) -> QPushButton:
-        made = button(verdict.value.capitalize(), "", f"This slide: {verdict.value} ({KEYS[verdict]})")
+        made = button(
+            f"{verdict.value.capitalize()} ({KEYS[verdict]})", "", f"This slide: {verdict.value} ({KEYS[verdict]})"
+        )
         made.setCheckable(True)
         back, text = COLOURS[verdict]
         made.setStyleSheet(
@@ -125,6 +127,7 @@ class VerdictPanel(QWidget):
         result = line.result if line else None
         self.score.setText(f"score {result.judgement.score:.1f}" if result else "")
         self.score.setToolTip(f"<p>{escape(result.judgement.rules)}, {escape(result.model)}</p>" if result else "")
+        self.score.setVisible(result is not None)
         self.reasons.setText(self._findings(line))
         self.reasons.setVisible(there)
         for verdict, made in self.buttons.items():

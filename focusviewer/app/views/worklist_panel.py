@@ -22,7 +22,7 @@ from focusviewer.app.views.worklist_preview_panel import WorklistPreviewPanel
 from focusviewer.app.views.worklist_table import WorklistTable
 from focusviewer.qc.agreement import Agreement
 
-WIDTH = 470
+WIDTH = 540
 MOST_PAIRS = 8
 
 

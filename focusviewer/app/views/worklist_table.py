@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QFontMetrics, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -18,19 +18,19 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from focusviewer.app.models.worklist import Column, Line
+from focusviewer.app.models.worklist import Column, Line, local_time
 from focusviewer.app.views.verdict_badge import badge_width, paint_badge
 from focusviewer.qc.judge import Verdict
 
 THUMB = QSize(64, 48)
 COLUMNS = tuple(Column)
 WIDTHS = {
-    Column.SLIDE: 196,
-    Column.PROGRAM: 80,
-    Column.PERSON: 80,
-    Column.SCORE: 52,
-    Column.BLURRED: 62,
-    Column.REGION: 68,
+    Column.SLIDE: 182,
+    Column.PROGRAM: 72,
+    Column.PERSON: 72,
+    Column.SCORE: 50,
+    Column.BLURRED: 58,
+    Column.REGION: 82,
     Column.REASONS: 260,
 }
 NUMBERS = frozenset({Column.SCORE, Column.BLURRED, Column.REGION})
@@ -124,7 +124,7 @@ def tip_of(line: Line, column: Column) -> str | None:
     if column is Column.PERSON and line.person is not None:
         person = line.person
         note = f"<br>{escape(person.note)}" if person.note else ""
-        return f"{escape(person.who)}, {person.given_at[:16].replace('T', ' ')} UTC{note}"
+        return f"{escape(person.who)}, {local_time(person.given_at)}{note}"
     if line.result is not None and line.result.judgement.reasons:
         return "<br>".join(escape(reason) for reason in line.result.judgement.reasons)
     return None
@@ -150,7 +150,7 @@ class LineDelegate(QStyledItemDelegate):
     def _ground(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> QStyleOptionViewItem:
         shown = QStyleOptionViewItem(option)
         self.initStyleOption(shown, index)
-        shown.text, shown.icon = "", QIcon()  # type: ignore[assignment]
+        shown.text, shown.icon = "", QIcon()
         style = shown.widget.style() if shown.widget else QApplication.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)
         return shown
@@ -177,7 +177,8 @@ class LineDelegate(QStyledItemDelegate):
         faint = role if selected else QPalette.ColorRole.PlaceholderText
         metrics = shown.fontMetrics
         below = line.row.facts.slide_id if line.row.facts.slide_id != line.row.facts.path.stem else ""
-        lines = [(line.name, role)] + ([(below, faint)] if below else [])
+        lines = [(words, role) for words in two_lines(line.name, metrics, text.width())]
+        lines += [(below, faint)] if below else []
         top = text.center().y() - metrics.height() * len(lines) // 2
         painter.save()
         for words, colour in lines:
@@ -209,6 +210,16 @@ class LineDelegate(QStyledItemDelegate):
         else:
             paint_badge(painter, left, middle, verdict)
         painter.restore()
+
+
+def two_lines(name: str, metrics: QFontMetrics, width: int) -> list[str]:
+    """A name in one line, or in two where it is longer: the ends of names are what tells slides apart."""
+    if metrics.horizontalAdvance(name) <= width:
+        return [name]
+    fits = next(end for end in range(len(name), 0, -1) if end == 1 or metrics.horizontalAdvance(name[:end]) <= width)
+    gap = max(name.rfind(sign, 0, fits) for sign in " -_.") + 1
+    cut = gap if gap > 0.6 * fits else fits
+    return [name[:cut], name[cut:]]
 
 
 class WorklistTable(QTableView):
