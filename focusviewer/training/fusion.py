@@ -52,7 +52,7 @@ class FusionSettings:
 
     members: tuple[str, ...] = FUSED
     scales: tuple[float, ...] = (0.25, 0.5)
-    windows: int = 3_000
+    windows: int = 1_500
     held_out: int = 800
     linear: bool = False
     sampled: bool = False

@@ -8,8 +8,8 @@ from focusviewer.errors import UserError
 from focusviewer.files import resource_path
 from focusviewer.focus.base import FocusModel, ModelEntry
 
-FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "mlv")
-"""The knowledge-based models whose scores are fused."""
+FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "sparish")
+"""The knowledge-based models whose scores are fused: those of the thesis (table 4.7)."""
 
 
 @dataclass(frozen=True)
