@@ -16,27 +16,36 @@ if TYPE_CHECKING:
     from focusviewer.focus import FocusMap
 
 THREADS = 2
+SMALLEST_MODEL = "focuslitenn-1"
 
 
 def measure_map(path: Path) -> Iterable[Result]:
-    """Seconds for the map with the default model, and for decoding the tiles under it once, with the same threads.
+    """Seconds for maps with the default and the smallest model, and for decoding the tiles under them once.
 
-    Each is the better of two, taken in turn: a machine that is busy for a moment tells on neither alone.
+    The same threads do both, in turn; each is the better of two: a machine that is busy for a moment tells on neither
+    alone.
     """
-    from focusviewer.focus import DEFAULT_MODEL, get_model, map_slide
+    from focusviewer.focus import DEFAULT_MODEL
 
-    model = get_model(DEFAULT_MODEL)
     with open_slide(path) as slide:
-        width, height = slide.dimensions
-        # Once before the clock runs: loads what is loaded late.
-        map_slide(slide, model, region=(width // 2, height // 2, 512, 512), threads=THREADS)
-        mapping, decoding = [], []
-        for _ in range(2):
-            started = time.perf_counter()
-            focus_map = map_slide(slide, model, threads=THREADS)
-            mapping.append(time.perf_counter() - started)
-            decoding.append(decode_seconds(slide, tiles_under(focus_map, slide)))
-    return [Result("map", min(mapping), "s", min(decoding), "decoding the same tiles once")]
+        yield _measured("map", DEFAULT_MODEL, slide)
+        yield _measured(f"map {SMALLEST_MODEL}", SMALLEST_MODEL, slide)
+
+
+def _measured(label: str, name: str, slide: Slide) -> Result:
+    from focusviewer.focus import get_model, map_slide
+
+    model = get_model(name)
+    width, height = slide.dimensions
+    # Once before the clock runs: loads what is loaded late.
+    map_slide(slide, model, region=(width // 2, height // 2, 512, 512), threads=THREADS)
+    mapping, decoding = [], []
+    for _ in range(2):
+        started = time.perf_counter()
+        focus_map = map_slide(slide, model, threads=THREADS)
+        mapping.append(time.perf_counter() - started)
+        decoding.append(decode_seconds(slide, tiles_under(focus_map, slide)))
+    return Result(label, min(mapping), "s", min(decoding), "decoding the same tiles once")
 
 
 def tiles_under(focus_map: FocusMap, slide: Slide) -> list[tuple[int, int]]:

@@ -16,6 +16,9 @@ from focusviewer.slides.base import RGB
 FloatMap = npt.NDArray[np.float32]
 """A map: float32 (rows, cols)."""
 
+ReadPart = Callable[[int, int, int, int], RGB]
+"""Gives rows ``top .. bottom``, columns ``left .. right`` of a piece of a slide: uint8 (H, W, 3)."""
+
 LEVEL_UM = 0.25
 """One focus level: the z step of the FocusPath data set, in um."""
 
@@ -63,6 +66,10 @@ class FocusModel(ABC):
         Pixel sizes (um) the model is made for; empty when it takes any.
     halo_px : int
         How far the model looks beyond a window's edge; :meth:`score_with_halo` is given that many real pixels.
+    block_windows : int
+        Most windows along the side of a piece of a slide that is scored at once; memory sets it.
+    strips : bool
+        True when :meth:`score_piece` reads from the top down, and only what it needs: pieces can then be wide.
     version : str
         Changes when weights or code change the scores (part of the cache key of focus maps).
     """
@@ -73,6 +80,8 @@ class FocusModel(ABC):
     stride_px: int = 130
     mpps: tuple[float, ...] = ()
     halo_px: int = 0
+    block_windows: int = 28
+    strips: bool = False
     version: str = "1"
 
     def parameters(self) -> int:
@@ -99,6 +108,29 @@ class FocusModel(ABC):
         """
         halo = self.halo_px
         return self.score_windows(image[halo : image.shape[0] - halo, halo : image.shape[1] - halo], mpp)
+
+    def score_piece(
+        self,
+        read: ReadPart,
+        size: tuple[int, int],
+        mpp: float | None = None,
+        wanted: npt.NDArray[np.bool_] | None = None,
+    ) -> ScoreGrid:
+        """Score windows of a piece that carries ``halo_px`` more pixels on every side, and is read as it goes.
+
+        Models that work from the top down ask for few rows at a time, and for the columns they need: the pixels then
+        never leave the processor's cache, and what no wanted window covers is not decoded.
+
+        Parameters
+        ----------
+        read : callable (top, bottom, left, right)
+            Gives pixels of the piece; to be asked from the top down.
+        size : (height, width)
+            Of the piece.
+        wanted : bool (rows, cols), optional
+            Windows that matter; the scores of others may be anything.
+        """
+        return self.score_with_halo(read(0, size[0], 0, size[1]), mpp)
 
     def start_thread(self) -> None:  # noqa: B027 - most models have nothing to do
         """Prepare the calling thread to be one of several that score side by side (called once in each)."""

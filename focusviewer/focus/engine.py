@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
 from focusviewer.focus.base import FloatMap, FocusMap, FocusModel, ScoreGrid
-from focusviewer.focus.grid import Block, WindowGrid, blocks
+from focusviewer.focus.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
 from focusviewer.focus.tissue import TissueMask, tissue_mask
-from focusviewer.slides import Slide
+from focusviewer.slides import RGB, Slide
 
 OnProgress = Callable[[float, FocusMap], None]
 Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
@@ -168,10 +168,11 @@ class _Job:
     def run(self, wanted: npt.NDArray[np.bool_]) -> None:
         """Score the wanted windows of the part, and wait for it."""
         self.wanted = wanted
-        self.queue.extend(blocks(wanted, self.threads))
+        cut = bands if self.strips else blocks
+        self.queue.extend(cut(wanted, self.threads, self.model.block_windows))
         self.total = int(wanted.sum())
         with ThreadPoolExecutor(self.threads, "focus-map") as pool:
-            jobs = [pool.submit(self.work) for _ in range(self.threads)]
+            jobs = [pool.submit(self.work, index) for index in range(self.threads)]
             if wait(jobs, return_when=FIRST_EXCEPTION).not_done:
                 self.stop.set()
         for job in jobs:
@@ -179,37 +180,40 @@ class _Job:
         if self.error is not None and not np.isfinite(self.map.blur).any():
             raise self.error
 
-    def work(self) -> None:
-        """One worker: blocks until there are none."""
+    @property
+    def strips(self) -> bool:
+        """Whether blocks are read strip by strip; resampled strips would not fit together exactly."""
+        return self.model.strips and self.grid.scale == 1.0
+
+    def work(self, index: int) -> None:
+        """One worker: blocks until there are none; every other worker begins at the queue's far end."""
         self.model.start_thread()
         while not self.stop.is_set():
             _check(self.cancel)
             with self.lock:
                 if not self.queue:
                     return
-                block = self.queue.popleft()
+                block = self.queue.pop() if index % 2 else self.queue.popleft()
             self.do(block)
             self.report()
 
     def do(self, block: Block) -> None:
         """Read and score one block; one that cannot be read is cut up, to lose no more than must be."""
         whole = Block(self.part.row + block.row, self.part.col + block.col, block.rows, block.cols)
-        began = time.perf_counter()
-        try:
-            pixels = read_scaled(self.slide, self.plane, self.grid.scale, self.grid.pixels(whole, self.model.halo_px))
-        except SlideError as error:
-            self.fail(block, error)
-            return
-        seconds = time.perf_counter() - began
-        _check(self.cancel)
+        box = self.grid.pixels(whole, self.model.halo_px)
+        piece = _Piece(self, box)
+        wanted = self.wanted[block.slices]
         working_mpp = None if self.map.mpp is None else self.map.mpp * self.grid.scale
-        found = self.model.score_with_halo(pixels, working_mpp)
+        try:
+            found = self.model.score_piece(piece.read, (box[3] - box[1], box[2] - box[0]), working_mpp, wanted)
+        except _UnreadableError as unreadable:
+            self.fail(block, unreadable.reason)
+            return
         scores = found.scores
         if self.model.absolute:  # a distance: what looks sharper than the training's sharpest is in focus
             scores = np.maximum(scores, 0.0)
-        wanted = self.wanted[block.slices]
         with self.lock:
-            self.read_seconds += seconds
+            self.read_seconds += piece.seconds
             for name, values in _layers(replace(found, scores=scores)):
                 self.layer(name)[block.slices][wanted] = values[wanted]
             self.done += int(wanted.sum())
@@ -259,6 +263,41 @@ class _Job:
             decode_seconds=self.read_seconds / self.threads,
             unreadable=self.failed,
         )
+
+
+class _UnreadableError(Exception):
+    """A part of the slide cannot be decoded: told apart from whatever else may go wrong in a model."""
+
+    def __init__(self, reason: SlideError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class _Piece:
+    """The pixels of a block, read as a model asks for them; counts the time."""
+
+    def __init__(self, job: _Job, box: tuple[int, int, int, int]) -> None:
+        self.job, self.box, self.seconds = job, box, 0.0
+        self._whole: RGB | None = None
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> RGB:
+        """A part of the block."""
+        _check(self.job.cancel)
+        began = time.perf_counter()
+        x, y, _, _ = self.box
+        try:
+            if self.job.strips:
+                return self._pixels((x + left, y + top, x + right, y + bottom))
+            if self._whole is None:
+                self._whole = self._pixels(self.box)
+            return self._whole[top:bottom, left:right]
+        except SlideError as error:
+            raise _UnreadableError(error) from error
+        finally:
+            self.seconds += time.perf_counter() - began
+
+    def _pixels(self, box: tuple[int, int, int, int]) -> RGB:
+        return read_scaled(self.job.slide, self.job.plane, self.job.grid.scale, box)
 
 
 def _layers(grid: ScoreGrid) -> Iterator[tuple[Layer, FloatMap]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_safetensors
 from safetensors.torch import save_file
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write
-from focusviewer.focus.base import FocusModel, ReadRows, ScoreGrid
+from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.torch_threads import one_core
 from focusviewer.slides import RGB
 
@@ -27,8 +28,11 @@ WINDOW_CELLS, STRIDE_CELLS = 47, 26
 PADDING = 1
 """The network's padding of one pixel, filled from the neighbouring image."""
 
+Run = tuple[int, int]
+Wanted = npt.NDArray[np.bool_]
+
 _OVERLAP = WINDOW_CELLS - STRIDE_CELLS  # cells of a window that the next one shares
-_STRIP = 4  # strides that are read at a time
+_STRIP = 2  # strides that are read at a time
 _GROUPS = {1: (2, 8), 2: (2, 4)}
 """Neighbouring cells (rows, columns) computed as the channels of one output, for 1 and 2 kernels: processors work on
 16 channels at a time, and few kernels would leave most of them idle."""
@@ -151,6 +155,7 @@ class FocusLiteNN(FocusModel):
     stride_px = STRIDE_CELLS * STEP
     halo_px = PADDING
     block_windows = 96
+    strips = True
 
     def __init__(self, name: str, weights: Path) -> None:
         self.name = name
@@ -183,79 +188,99 @@ class FocusLiteNN(FocusModel):
 
     def score_with_halo(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
         """Score every full window of an image that has one more pixel on every side."""
-        return self.score_rows(lambda start, stop: image[start:stop], image.shape[0], mpp)
+        return self.score_piece(lambda top, bottom, left, right: image[top:bottom, left:right], image.shape[:2], mpp)
 
-    def score_rows(self, read: ReadRows, height: int, mpp: float | None = None) -> ScoreGrid:
-        """Score every full window of a piece with one more pixel on every side, read strip by strip."""
+    def score_piece(
+        self, read: ReadPart, size: tuple[int, int], mpp: float | None = None, wanted: Wanted | None = None
+    ) -> ScoreGrid:
+        """Score the windows of a piece with one more pixel on every side; see :meth:`FocusModel.score_piece`."""
         mpp = self.mpps[0] if mpp is None else mpp
         weights = self._scales[min(self.mpps, key=lambda scale: abs(np.log(scale / mpp)))]
-        rows = (height - 2 * PADDING - self.window_px) // self.stride_px + 1
+        rows, cols = ((side - 2 * PADDING - self.window_px) // self.stride_px + 1 for side in size)
+        if rows < 1 or cols < 1:
+            raise ValueError(f"image {size} is smaller than a window of {self.window_px} px")
+        if wanted is None:
+            wanted = np.ones((rows, cols), bool)
         with torch.inference_mode():
-            high, low = _pooled_cells(read, weights, rows, height)
+            high, low = _pooled_cells(read, weights, wanted)
             scores = (high @ weights.on_max + low @ weights.on_min + weights.offset).numpy()
         return ScoreGrid(scores, self.window_px, self.stride_px)
 
 
-def _pooled_cells(read: ReadRows, weights: _Weights, rows: int, height: int) -> tuple[Tensor, Tensor]:
-    """Maximum and minimum of the convolution over every window: float32 (rows, cols, N) each.
+def _pooled_cells(read: ReadPart, weights: _Weights, wanted: Wanted) -> tuple[Tensor, Tensor]:
+    """Maximum and minimum of the convolution over every wanted window: float32 (rows, cols, N) each.
 
     The convolution runs over strips of one stride, so that its input and output stay in the processor's cache:
     converting a whole block to float first takes several times as long.
     """
-    if rows < 1:
-        raise ValueError(f"image of {height} rows is smaller than a window of {WINDOW_CELLS * STEP} px")
-    strips = _strips(read, rows)
-    cols, buffer = 0, torch.empty(0)
+    rows, cols = wanted.shape
+    cells = torch.zeros((STRIDE_CELLS, STRIDE_CELLS * cols + _OVERLAP, weights.conv.shape[0]))
+    scratch = torch.empty(0)
     high, low = _RowPool(torch.amax), _RowPool(torch.amin)
-    for row in range(rows + 1):
-        pixels = next(strips)
-        if row == 0:
-            cols = (pixels.shape[1] - 2 * PADDING - WINDOW_CELLS * STEP) // (STRIDE_CELLS * STEP) + 1
-            if cols < 1:
-                raise ValueError(f"image of {pixels.shape[1]} columns is smaller than a window")
-            buffer = _buffer(cols, weights)
-        else:
-            buffer[:_SHARED] = buffer[STRIDE_CELLS * STEP : STRIDE_CELLS * STEP + _SHARED].clone()
-        first = 0 if row == 0 else _SHARED
-        width = min(pixels.shape[1], buffer.shape[1])
-        stop = first + pixels.shape[0]
-        buffer[first:stop, :width].copy_(pixels[:, :width])
-        cells = _cells(buffer[:stop], weights, STRIDE_CELLS * cols + _OVERLAP)
-        high.add(cells)
-        low.add(cells)
+    for row, (pixels, runs) in enumerate(_strips(read, wanted)):
+        count = STRIDE_CELLS if row < rows else _OVERLAP
+        for first, last in runs:
+            start, stop = STRIDE_CELLS * first, STRIDE_CELLS * last + WINDOW_CELLS
+            part = pixels[: STEP * (count - 1) + KERNEL, STEP * start : STEP * (stop - 1) + KERNEL]
+            floats, scratch = _as_floats(part, weights, stop - start, scratch)
+            cells[:count, start:stop] = _cells(floats, weights, stop - start)
+        high.add(cells[:count])
+        low.add(cells[:count])
     return high.windows(cols), low.windows(cols)
+
+
+def _strips(read: ReadPart, wanted: Wanted) -> Iterator[tuple[Tensor, list[Run]]]:
+    """Every strip of 132 pixel rows (the last has 107 that count), and the runs of windows that need it.
+
+    Some strips are read at a time; of the pixels only those that a run covers mean anything. The last strip is never
+    read alone: beyond the slide's edge its pixels are mirrored, and that takes enough of them.
+    """
+    rows, cols = wanted.shape
+    stride = STRIDE_CELLS * STEP
+    needed = np.zeros((rows + 1, cols), bool)  # a window takes its own strip, and most of the next
+    needed[:-1] |= wanted
+    needed[1:] |= wanted
+    width = STEP * (STRIDE_CELLS * cols + _OVERLAP - 1) + KERNEL
+    buffer = np.empty(((_STRIP + 1) * stride + _SHARED, width, 3), np.uint8)
+    image = torch.from_numpy(buffer)
+    first = 0
+    while first <= rows:
+        last = min(first + _STRIP, rows + 1) if rows + 1 - first > _STRIP + 1 else rows + 1
+        bottom = stride * last + _SHARED if last <= rows else stride * rows + STEP * (_OVERLAP - 1) + KERNEL
+        for start, stop in _runs(np.asarray(needed[first:last].any(axis=0))):
+            left, right = stride * start, stride * stop + STEP * (WINDOW_CELLS - 1) + KERNEL
+            buffer[: bottom - stride * first, left:right] = read(stride * first, bottom, left, right)
+        for row in range(first, last):
+            yield image[stride * (row - first) : stride * (row - first) + stride + _SHARED], _runs(np.asarray(needed[row]))
+        first = last
+
+
+def _runs(needed: npt.NDArray[np.bool_]) -> list[Run]:
+    """First and last of the windows that lie next to each other; a gap of one is bridged, as its pixels are shared."""
+    found: list[Run] = []
+    for index in np.flatnonzero(needed).tolist():
+        if found and index - found[-1][1] <= 2:
+            found[-1] = (found[-1][0], index)
+        else:
+            found.append((index, index))
+    return found
 
 
 _SHARED = KERNEL - STEP
 """Rows of pixels that neighbouring strips share."""
 
 
-def _strips(read: ReadRows, rows: int) -> Iterator[Tensor]:
-    """The new pixel rows of every strip: 132 of the first, then 130 each, 105 of the last; read some at a time.
-
-    The last is never read alone: beyond the slide's edge its pixels are mirrored, and that takes enough of them.
-    """
-    stride = STRIDE_CELLS * STEP
-    ends = [stride * (row + 1) + _SHARED for row in range(rows)] + [stride * rows + STEP * _OVERLAP + _SHARED]
-    start = done = 0
-    while done < len(ends):
-        until = done + _STRIP if len(ends) - done > _STRIP + 1 else len(ends)
-        pixels = read(start, ends[until - 1])
-        if not (pixels.flags.writeable and pixels.flags.c_contiguous):
-            pixels = pixels.copy()  # torch takes neither read-only nor reversed arrays as they are
-        image = torch.from_numpy(pixels)
-        top = start
-        for end in ends[done:until]:
-            yield image[start - top : end - top]
-            start = end
-        done = until
-
-
-def _buffer(cols: int, weights: _Weights) -> Tensor:
-    """Room for a strip as floats, wide enough for whole groups of cells."""
+def _as_floats(pixels: Tensor, weights: _Weights, count: int, scratch: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels as floats, as wide as whole groups of cells are; and the memory they lie in, to be used again."""
     across = weights.group[1]
-    cells = -(-(STRIDE_CELLS * cols + _OVERLAP) // across) * across
-    return torch.zeros((STEP * (STRIDE_CELLS - 1) + KERNEL, STEP * (cells - 1) + KERNEL, 3))
+    height, width = pixels.shape[0], STEP * (-(-count // across) * across - 1) + KERNEL
+    size = height * width * 3
+    if scratch.numel() < size:
+        scratch = torch.empty(size)
+    floats = scratch[:size].view(height, width, 3)
+    floats[:, : pixels.shape[1]].copy_(pixels)
+    floats[:, pixels.shape[1] :] = 0
+    return floats, scratch
 
 
 def _cells(pixels: Tensor, weights: _Weights, count: int) -> Tensor:

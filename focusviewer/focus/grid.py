@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from focusviewer.focus.base import FloatMap, FocusModel
 
-BLOCK_WINDOWS = 28
-"""Most windows along a block's side: about 3,700 px, read and scored as one piece."""
-
 _LEAST_WINDOWS = 8
+_BAND_WINDOWS = 24  # rows of windows in a band: progress shows, and threads end together
 _BLOCKS_PER_THREAD = 4  # so that small slides keep every thread busy, and show progress
 _READ_MARGIN = 2.5  # strides each way that are read beyond a block's: windows overlap, file tiles are cut
 
@@ -109,7 +107,7 @@ class Block:
         return self.cut(max(self.rows, self.cols) // 2, axis)
 
 
-def blocks(wanted: npt.NDArray[np.bool_], threads: int = 1) -> Iterator[Block]:
+def blocks(wanted: npt.NDArray[np.bool_], threads: int = 1, most: int = 28) -> Iterator[Block]:
     """Cut a grid into blocks that hold every wanted window once and as little else as is sensible.
 
     Parameters
@@ -117,27 +115,55 @@ def blocks(wanted: npt.NDArray[np.bool_], threads: int = 1) -> Iterator[Block]:
     wanted : bool (rows, cols)
     threads : int
         How many will work on them.
+    most : int
+        Windows along a block's side.
     """
     rows, cols = wanted.shape
     share = math.isqrt(int(wanted.sum()) // (_BLOCKS_PER_THREAD * threads))
-    side = min(max(share, _LEAST_WINDOWS), BLOCK_WINDOWS)
+    side = min(max(share, _LEAST_WINDOWS), most)
     for row in range(0, rows, side):
         for col in range(0, cols, side):
             block = Block(row, col, min(side, rows - row), min(side, cols - col))
             yield from _tight(wanted, block)
 
 
-def _tight(wanted: npt.NDArray[np.bool_], block: Block) -> Iterator[Block]:
+def bands(wanted: npt.NDArray[np.bool_], threads: int, most: int) -> Iterator[Block]:
+    """Cut a grid into wide blocks for models that read strips from the top down, only where windows are wanted.
+
+    They come column by column, one down, the next up: a thread that takes them from an end goes on where its last
+    block stopped, and finds the file tiles that both touch decoded.
+
+    Parameters
+    ----------
+    wanted : bool (rows, cols)
+    threads : int
+        How many will work on them.
+    most : int
+        Windows along a block's width.
+    """
+    rows, cols = wanted.shape
+    wide = math.ceil(cols / math.ceil(cols / most))
+    tall = int(np.clip(rows // (_BLOCKS_PER_THREAD * threads), _LEAST_WINDOWS // 2, _BAND_WINDOWS))
+    starts = range(0, rows, tall)
+    for index, col in enumerate(range(0, cols, wide)):
+        for row in starts if index % 2 == 0 else reversed(starts):
+            yield from _shrunk(wanted, Block(row, col, min(tall, rows - row), min(wide, cols - col)))
+
+
+def _shrunk(wanted: npt.NDArray[np.bool_], block: Block) -> Iterator[Block]:
+    """The block without its margins in which nothing is wanted; none if that is all."""
     part = wanted[block.slices]
     if not part.any():
         return
     in_rows, in_cols = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-    tight = Block(
-        block.row + int(in_rows[0]),
-        block.col + int(in_cols[0]),
-        int(in_rows[-1] - in_rows[0]) + 1,
-        int(in_cols[-1] - in_cols[0]) + 1,
-    )
+    rows, cols = int(in_rows[-1] - in_rows[0]) + 1, int(in_cols[-1] - in_cols[0]) + 1
+    yield Block(block.row + int(in_rows[0]), block.col + int(in_cols[0]), rows, cols)
+
+
+def _tight(wanted: npt.NDArray[np.bool_], block: Block) -> Iterator[Block]:
+    tight = next(_shrunk(wanted, block), None)
+    if tight is None:
+        return
     cut = _best_cut(wanted, tight)
     if cut is None:
         yield tight

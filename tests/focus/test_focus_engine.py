@@ -28,7 +28,7 @@ def test_blocks_give_the_scores_of_the_whole_image(model: FocusLiteNN, monkeypat
     picture = tissue_picture(235 + 9 * 130, 235 + 7 * 130)  # a whole number of strides: the grid starts at 0
     whole = model.score_windows(picture, 0.25).scores
     for side in (3, 28):
-        monkeypatch.setattr("focusviewer.focus.grid.BLOCK_WINDOWS", side)
+        monkeypatch.setattr(FocusLiteNN, "block_windows", side)
         monkeypatch.setattr("focusviewer.focus.grid._LEAST_WINDOWS", side)
         result = map_slide(MemorySlide(picture, mpp=0.25), model, threads=3)
         np.testing.assert_allclose(result.blur, whole, atol=1e-5)
@@ -49,7 +49,7 @@ class _Fused(FocusModel):
 def test_what_a_fused_model_tells_reaches_the_map_block_by_block(
     slide: MemorySlide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("focusviewer.focus.grid.BLOCK_WINDOWS", 8)
+    monkeypatch.setattr(_Fused, "block_windows", 8)
     result = map_slide(slide, _Fused())
     assert result.uncertainty is not None and list(result.members) == ["a", "b"] and list(result.weights) == ["a"]
     np.testing.assert_allclose(result.uncertainty, result.blur / 10)

@@ -118,3 +118,31 @@ def test_worker_threads_take_one_core_and_leave_the_default_alone(model: FocusLi
         thread.join()
     assert counts == [1, before]
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("kernels", [1, 2, 10])
+def test_a_piece_with_gaps_is_read_where_it_must_and_scored_the_same(
+    kernels: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    torch.manual_seed(kernels)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {0.25: FocusLiteNNModule(kernels)})
+    model = FocusLiteNN("x", path)
+    rows, cols = 8, 9
+    image = rng.integers(0, 256, (237 + 130 * (rows - 1), 237 + 130 * (cols - 1), 3), dtype=np.uint8)
+    wanted = np.zeros((rows, cols), bool)
+    wanted[0, :2] = wanted[3:6, 5] = wanted[7, 0] = wanted[2, 8] = True
+    seen, tops = np.zeros(image.shape[:2], bool), []
+
+    def read(top: int, bottom: int, left: int, right: int) -> RGB:
+        tops.append(top)
+        seen[top:bottom, left:right] = True
+        return image[top:bottom, left:right]
+
+    found = model.score_piece(read, (image.shape[0], image.shape[1]), None, wanted).scores
+    whole = model.score_with_halo(image).scores
+    np.testing.assert_allclose(found[wanted], whole[wanted], atol=1e-5)
+    assert tops == sorted(tops)
+    for row, col in np.argwhere(wanted):
+        assert seen[130 * row : 130 * row + 237, 130 * col : 130 * col + 237].all()
+    assert seen.mean() < 0.6
