@@ -80,7 +80,7 @@ def focus(
     from focusviewer.training.judging.parts import focus_parts
 
     with _chosen(weights):
-        entries = _entries("focus", model or [DEFAULT_MODEL], everything)
+        entries = _entries("focus", model or [DEFAULT_MODEL], everything, weights)
         _check_out(out)
         bench = _bench(data, datasets, quick, images, as_json)
         if shuffled is not None:
@@ -109,7 +109,7 @@ def refocus(
     from focusviewer.training.judging.parts import refocus_parts
 
     with _chosen(weights):
-        entries = _entries("refocus", engine or [DEFAULT_ENGINE], everything)
+        entries = _entries("refocus", engine or [DEFAULT_ENGINE], everything, weights)
         _check_out(out)
         bench = _bench(data, datasets, quick, images, as_json)
         outcomes = _judge(entries, refocus_parts(bench), as_json)
@@ -164,13 +164,13 @@ def _check_out(out: Path | None) -> None:
         output_folder(out)
 
 
-def _entries(kind: str, names: Sequence[str], everything: bool) -> list[ModelEntry]:
+def _entries(kind: str, names: Sequence[str], everything: bool, weights: Path | None) -> list[ModelEntry]:
     """The registry's entries of these names.
 
     Raises
     ------
     UserError
-        If there is no model of a name.
+        If there is no model of a name, or a folder of weights was given and a model named has none in it.
     """
     from focusviewer.focus import models
     from focusviewer.refocus import engines
@@ -182,7 +182,15 @@ def _entries(kind: str, names: Sequence[str], everything: bool) -> list[ModelEnt
         if name not in known:
             what = "focus model" if kind == "focus" else "refocusing engine"
             raise UserError(f"There is no {what} {name!r}", "", f"Choose one of: {', '.join(known)}.")
-    return [known[name] for name in dict.fromkeys(names)]
+    chosen = [known[name] for name in dict.fromkeys(names)]
+    for entry in chosen if weights is not None else ():
+        if entry.trained and (entry.weights is None or entry.weights.parent != weights):
+            raise UserError(
+                f"No weights of {entry.name} in {weights}",
+                "the shipped ones would be judged in their place",
+                "Name a model that was trained there with --model.",
+            )
+    return chosen
 
 
 def _bench(data: Path | None, datasets: Path | None, quick: bool, images: int, quiet: bool) -> Bench:

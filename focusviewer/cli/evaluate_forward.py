@@ -116,7 +116,7 @@ def _list(values: list[float | None]) -> str:
 def _read_plane(
     path: Path, mpp: float | None, magnification: float | None, required: bool = True
 ) -> tuple[npt.NDArray[np.uint8], float | None]:
-    """A plane as uint8 (H, W, 1 or 3), its part with most structure where it is large, and its pixel size."""
+    """A plane as uint8 (H, W, 1 or 3), its middle where it is large, and its pixel size."""
     with opened(path, mpp, magnification) as slide:
         if required and slide.mpp is None:
             raise ScaleUnknownError(path.name)
@@ -183,6 +183,7 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Models trained on simulation alone, judged on real planes they never saw."""
+    from focusviewer.files import output_folder
     from focusviewer.training.common import data_folder
     from focusviewer.training.judging.tables import write_tables
     from focusviewer.training.transfer import (
@@ -195,6 +196,8 @@ def transfer(
     )
 
     chosen = judged_models(weights, model, simulator)
+    if out is not None:
+        output_folder(out)
     with Progress("Judging", as_json) as progress:
         rows = transfer_rows(chosen, data_folder(data), progress)
     if record:

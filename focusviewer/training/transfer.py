@@ -85,7 +85,7 @@ def judged_models(
     Raises
     ------
     UserError
-        If a model asked for has no weights, or there are none at all.
+        If a model asked for has no weights, there are none at all, or they cannot be read.
     """
     from focusviewer.focus import models
     from focusviewer.refocus.registry import engines
@@ -100,17 +100,23 @@ def judged_models(
     missing = [name for name in names or [] if name not in found]
     if missing or not found:
         what = f"No weights of {missing[0]}" if missing else "No weights to judge"
-        raise UserError(what, f"in {folder or 'this installation'}", f"There are: {', '.join(found) or 'none'}.")
+        there = f"{folder or 'this installation'} has those of {', '.join(found) or 'no model'}"
+        raise UserError(what, there, "Name one of these with --model, or a folder of weights with --weights.")
     chosen = [found[name] for name in names] if names else list(found.values())
     return [_judged(entry, simulator, folder) for entry in chosen]
 
 
 def _judged(entry: ModelEntry, simulator: str | None, folder: Path | None) -> Judged:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     assert entry.weights is not None
-    with safe_open(entry.weights, "np") as file:
-        own = (file.metadata() or {}).get("simulator")
+    own = None
+    if entry.weights.suffix == ".safetensors":  # the detector's curve is JSON, and does not say it
+        try:
+            with safe_open(entry.weights, "np") as file:
+                own = (file.metadata() or {}).get("simulator")
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"Cannot read {entry.weights}", str(error), "Train it again, or take it away.") from error
     digest = hashlib.sha256(entry.weights.read_bytes()).hexdigest()[:12]
     return Judged(entry, digest, own or simulator or SIMULATOR_VERSION, folder)
 

@@ -86,6 +86,8 @@ def test_missing_weights_are_listed_beside_the_others(
         (["focus", "--model", "nobody"], "no focus model 'nobody'"),
         (["refocus", "--engine", "nobody"], "no refocusing engine 'nobody'"),
         (["focus", "--weights", "nowhere"], "No weights in nowhere"),
+        (["focus", "--weights", "."], "No weights of focuslitenn-10 in ."),
+        (["refocus", "--weights", "."], "No weights of fast in ."),
         (["focus", "--data", "nowhere"], "No training data at nowhere"),
         (["focus", "--datasets", "nowhere"], "Cannot read nowhere"),
     ],

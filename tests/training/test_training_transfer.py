@@ -144,3 +144,14 @@ def test_engines_have_means_over_blurred_planes_and_the_best_one_apart(tmp_path:
     assert rows[0]["gain_db"] > gains.mean()
     assert rows[0]["kept_db"] == pytest.approx(20 * np.log10(255 / 10), abs=0.01)
     assert transfer_tables(rows)[0].name == "transfer-refocus"
+
+
+def test_every_shipped_model_can_be_judged() -> None:
+    names = [item.entry.name for item in judged_models()]
+    assert {"focuslitenn-10", "hifst", "fast"} <= set(names)
+
+
+def test_damaged_weights_are_named(weights: Path) -> None:
+    (weights / "focuslitenn-1.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(UserError, match=r"focuslitenn-1\.safetensors"):
+        judged_models(weights)
