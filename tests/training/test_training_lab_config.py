@@ -62,6 +62,7 @@ def test_written_settings_are_read_back_as_they_were(tmp_path: Path) -> None:
         ("task = 3", "task .* is no table"),
         ("steps = 0", "at least 1"),
         ("minutes = 0.0", "above 0"),
+        ("minutes = 1e300", "at most"),
         ("steps = 5\nminutes = 5.0", "both set"),
         ("seed = -1", "0 or more"),
         ("batch = 0", "at least 1"),

@@ -13,6 +13,8 @@ from focusviewer.training.lab.typed_toml import checked, read_table, toml_lines
 
 Own = TypeVar("Own")
 
+MAX_MINUTES = 365 * 24 * 60
+
 TASK_TABLE = "task"
 """Table of the file that holds the settings of the task itself."""
 
@@ -66,7 +68,11 @@ class LabConfig:
     def __post_init__(self) -> None:
         self._check(self.steps is None or self.minutes is None, "steps and minutes are both set", "give one of them")
         self._check(self.steps is None or self.steps >= 1, f"steps = {self.steps}", "it must be at least 1")
-        self._check(self.minutes is None or self.minutes > 0, f"minutes = {self.minutes}", "it must be above 0")
+        self._check(
+            self.minutes is None or 0 < self.minutes <= MAX_MINUTES,
+            f"minutes = {self.minutes}",
+            f"it must be above 0, and at most {MAX_MINUTES} (a year)",
+        )
         self._check(0 <= self.seed < 2**63, f"seed = {self.seed}", "it must be 0 or more, and below 2^63")
         for name in ("batch", "validations"):
             self._check(getattr(self, name) >= 1, f"{name} = {getattr(self, name)}", "it must be at least 1")
