@@ -47,14 +47,15 @@ def evaluate_qc(
     """
     from focusviewer import qc
     from focusviewer.files import output_folder
-    from focusviewer.focus import DEFAULT_MODEL, get_model
+    from focusviewer.focus import get_model
+    from focusviewer.qc.api import QC_MODEL
     from focusviewer.qc.rules import load_rules
     from focusviewer.qc.summary import QcSummary
     from focusviewer.qc.trial import run_trial
     from focusviewer.qc.trial_slides import make_trials
 
     chosen = load_rules(rules)
-    get_model(model or DEFAULT_MODEL)  # before hundreds of slides are made for it
+    get_model(model or QC_MODEL)  # before hundreds of slides are made for it
     number = seed if seed is not None else TUNING_SEED if tune else JUDGED_SEED
     keep = nullcontext(str(output_folder(out))) if out is not None else tempfile.TemporaryDirectory()
     with keep as place, Progress("evaluate qc", quiet=as_json) as line, cancel_on_interrupt() as cancel:

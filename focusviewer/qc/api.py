@@ -11,7 +11,7 @@ from pathlib import Path
 from focusviewer.errors import UserError
 from focusviewer.files import output_folder
 from focusviewer.focus.base import FocusModel
-from focusviewer.focus.registry import DEFAULT_MODEL, get_model
+from focusviewer.focus.registry import get_model
 from focusviewer.qc.batch import Batch, OnProgress
 from focusviewer.qc.discover import find_slides
 from focusviewer.qc.lock import batch_lock
@@ -22,6 +22,9 @@ from focusviewer.qc.store import FILE_NAME, Worklist
 from focusviewer.qc.summary import QcSummary
 from focusviewer.qc.tasks import output_error
 from focusviewer.qc.watcher import Watcher
+
+QC_MODEL = "eonss"
+"""The focus model of batches: of those that are fast enough the one whose verdicts were right most often."""
 
 TIMEOUT_S = 3600.0
 MEMORY_MB = 8192.0
@@ -90,8 +93,9 @@ def run(
     if not found.slides and not found.failures:
         shown = ", ".join(str(path) for path in named) or "nothing"
         raise UserError(f"Found no slides in {shown}", "", "Name slides or folders with slides; pictures one by one.")
-    with _prepared(where, resume, rules, model) as (worklist, chosen, focus_model):
+    with _prepared(where, resume, rules, model) as (kept, chosen, focus_model):
         with _pool(workers, scheduler, cluster, limits, where) as pool:
+            worklist = kept.enter_context(Worklist(where / FILE_NAME))  # none is left where the pool cannot be had
             summary = Batch(worklist, pool, chosen, focus_model, on_progress, cancel, retry_failed).run(found)
         write_exports(worklist, chosen)
     return summary
@@ -133,9 +137,10 @@ def watch(
     """
     where, named = Path(out).absolute(), [Path(path) for path in folders]
     started, limits = time.monotonic(), Limits(timeout_s, memory_mb)
-    with _prepared(where, resume, rules, model) as (worklist, chosen, focus_model):
+    with _prepared(where, resume, rules, model) as (kept, chosen, focus_model):
         watcher = Watcher(named, _own(where, named), settle_s)
         with _pool(workers, scheduler, cluster, limits, where) as pool:
+            worklist = kept.enter_context(Worklist(where / FILE_NAME))
             batch = Batch(worklist, pool, chosen, focus_model, on_progress, cancel)
             summary = watcher.run(batch, poll_s, cancel, lambda news: _pass_on(worklist, chosen, news, on_summary))
         write_exports(worklist, chosen)
@@ -175,10 +180,10 @@ def write_exports(worklist: Worklist, rules: Rules | None = None) -> None:
 @contextmanager
 def _prepared(
     out: Path, resume: bool, rules: Rules | Path | None, model: str | None
-) -> Iterator[tuple[Worklist, Rules, FocusModel]]:
-    """Check everything that can be checked before the work begins; hold the folder."""
+) -> Iterator[tuple[ExitStack, Rules, FocusModel]]:
+    """Check everything that can be checked before the work begins; hold the folder, and what the stack is given."""
     chosen = rules if isinstance(rules, Rules) else load_rules(rules)
-    focus_model = get_model(model or DEFAULT_MODEL)
+    focus_model = get_model(model or QC_MODEL)
     path = output_folder(out) / FILE_NAME
     if path.exists() and not resume:
         advice = "Go on with it by --resume, or choose another folder with --out."
@@ -186,7 +191,7 @@ def _prepared(
     with ExitStack() as stack:
         stack.enter_context(batch_lock(out))
         (out / SLIDES_FOLDER).mkdir(exist_ok=True)
-        yield stack.enter_context(Worklist(path)), chosen, focus_model
+        yield stack, chosen, focus_model
 
 
 @contextmanager

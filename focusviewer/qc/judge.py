@@ -101,8 +101,13 @@ def _cannot_judge(features: SlideFeatures, limits: Thresholds) -> list[tuple[Ver
         found.append("the file does not state its pixel size, so distances from focus are unknown")
     elif not features.absolute:
         found.append("the model gives no distances from focus")
-    if features.cannot_tell_fraction >= limits.review_cannot_tell_fraction:
-        found.append(f"{features.cannot_tell_fraction:.0%} of the tissue cannot be judged (pen, dust, bubble or fold)")
     if features.unreadable_fraction >= limits.review_unreadable_fraction:
         found.append(f"{features.unreadable_fraction:.0%} of the tissue could not be read from the file")
-    return [(Verdict.REVIEW, reason) for reason in found]
+    judged = [(Verdict.REVIEW, reason) for reason in found]
+    part = features.cannot_tell_fraction
+    text = f"{part:.0%} of the tissue cannot be judged (pen, dust, bubble or fold)"
+    if part >= limits.rescan_cannot_tell_fraction:
+        judged.insert(0, (Verdict.RESCAN, text))
+    elif part >= limits.review_cannot_tell_fraction:
+        judged.append((Verdict.REVIEW, text))
+    return judged

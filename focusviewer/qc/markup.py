@@ -21,6 +21,7 @@ THRESHOLD_NAMES = {
     "review_blurred_fraction": "REVIEW: blurred part of the tissue",
     "review_region_mm2": "REVIEW: largest blurred region, mm²",
     "review_worst_decile_um": "REVIEW: worst tenth of the tissue, µm from focus",
+    "rescan_cannot_tell_fraction": "RESCAN: part of the tissue that cannot be judged",
     "review_cannot_tell_fraction": "REVIEW: part of the tissue that cannot be judged",
     "review_unreadable_fraction": "REVIEW: part of the tissue that cannot be read",
     "review_least_tissue_mm2": "REVIEW: less tissue than this, mm²",

@@ -30,21 +30,24 @@ class Thresholds:
         A region sends a slide back only if it is at least this part of the tissue, 0..1.
     rescan_worst_decile_um, review_worst_decile_um : float
         Mean distance from focus of the worst tenth of the tissue from which to act, um.
-    review_cannot_tell_fraction, review_unreadable_fraction : float
-        Part of the tissue that cannot be judged, or read, from which to look, 0..1.
+    rescan_cannot_tell_fraction, review_cannot_tell_fraction : float
+        Part of the tissue that cannot be judged from which to act, 0..1.
+    review_unreadable_fraction : float
+        Part of the tissue that could not be read from which to look, 0..1.
     review_least_tissue_mm2 : float
         Less tissue than this is worth a look, mm2.
     """
 
-    blurred_um: float = 1.5
-    rescan_blurred_fraction: float = 0.15
+    blurred_um: float = 1.7
+    rescan_blurred_fraction: float = 0.06
     rescan_region_mm2: float = 0.8
     rescan_region_fraction: float = 0.02
-    rescan_worst_decile_um: float = 2.5
-    review_blurred_fraction: float = 0.04
+    rescan_worst_decile_um: float = 1.7
+    review_blurred_fraction: float = 0.03
     review_region_mm2: float = 0.25
     review_worst_decile_um: float = 1.6
-    review_cannot_tell_fraction: float = 0.5
+    rescan_cannot_tell_fraction: float = 0.5
+    review_cannot_tell_fraction: float = 0.25
     review_unreadable_fraction: float = 0.01
     review_least_tissue_mm2: float = 0.05
 
@@ -158,7 +161,7 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, float]:
 
 
 def _check_order(thresholds: Thresholds, source: str) -> None:
-    for what in ("blurred_fraction", "region_mm2", "worst_decile_um"):
+    for what in ("blurred_fraction", "region_mm2", "worst_decile_um", "cannot_tell_fraction"):
         review, rescan = getattr(thresholds, f"review_{what}"), getattr(thresholds, f"rescan_{what}")
         if review > rescan:
             raise UserError(

@@ -71,7 +71,7 @@ def fill(
     worklist: Worklist,
     paths: list[Path],
     rules: Rules,
-    blurs_um: tuple[float, ...] = (4.0, 0.2, 1.7),
+    blurs_um: tuple[float, ...] = (4.0, 0.2, 1.65),
     files: int = 1000,
 ) -> list[Result]:
     """Enter slides, the blur of each in turn; the first ``files`` get the folders that a batch writes."""

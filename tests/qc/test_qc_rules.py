@@ -24,6 +24,7 @@ LIMITS = Thresholds(
     review_blurred_fraction=0.04,
     review_region_mm2=0.25,
     review_worst_decile_um=1.6,
+    rescan_cannot_tell_fraction=0.75,
     review_cannot_tell_fraction=0.5,
     review_unreadable_fraction=0.01,
     review_least_tissue_mm2=0.05,

@@ -19,6 +19,7 @@ THRESHOLDS = {  # name: words, largest, decimals
     "review_blurred_fraction": ("REVIEW from blurred part", 1.0, 3),
     "review_region_mm2": ("REVIEW from region (mm²)", 10.0, 2),
     "review_worst_decile_um": ("REVIEW from worst tenth (µm)", 8.0, 2),
+    "rescan_cannot_tell_fraction": ("RESCAN from part not judgeable", 1.0, 3),
     "review_cannot_tell_fraction": ("REVIEW from part not judgeable", 1.0, 3),
     "review_unreadable_fraction": ("REVIEW from unreadable part", 1.0, 3),
     "review_least_tissue_mm2": ("REVIEW below tissue (mm²)", 10.0, 2),
