@@ -8,6 +8,7 @@ are the same to the last bit.
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,8 @@ from focusviewer.qc.tasks import Answer, Task
 
 CONNECT_S = 30
 _NO_DASK = "Install it with: pip install 'focusviewer[cluster]'."
+_LIKE = "Give it like tcp://host:8786."
+_ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+")
 _here = threading.local()
 
 
@@ -48,6 +51,9 @@ class DaskPool:
             distributed: Any = import_module("distributed")  # untyped
         except ImportError as error:
             raise UserError("Cannot work on a cluster", "Dask is not installed", _NO_DASK) from error
+        if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+            # Dask's client would say so too, but then take a minute to give up.
+            raise UserError(f"--scheduler {scheduler} is no address", "", _LIKE)
         self._limits = limits
         self._tasks: dict[str, tuple[Task, Any]] = {}  # futures are forgotten when nobody holds them
         self._done: queue.Queue[Any] = queue.Queue()
@@ -60,8 +66,7 @@ class DaskPool:
         except (OSError, ValueError) as error:
             self._close_cluster()
             why = str(error) or "it does not answer"
-            advice = "Give it like tcp://host:8786."
-            raise UserError(f"Cannot reach the Dask scheduler {address}", why, advice) from error
+            raise UserError(f"Cannot reach the Dask scheduler {address}", why, _LIKE) from error
         try:
             self._check(out, address)
         except BaseException:

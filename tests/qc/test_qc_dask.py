@@ -91,6 +91,9 @@ def test_a_scheduler_that_does_not_answer_is_named(
     monkeypatch.setattr("focusviewer.qc.dask_runner.CONNECT_S", 1)
     with pytest.raises(UserError, match=r"Cannot reach the Dask scheduler tcp://127\.0\.0\.1:9"):
         qc.run([slide_file("a.tif")], tmp_path / "out", scheduler="tcp://127.0.0.1:9", model="tenengrad")
+    with pytest.raises(UserError, match="--scheduler nowhere is no address"):
+        qc.run([slide_file("a.tif")], tmp_path / "out", scheduler="nowhere", model="tenengrad")
+    assert not (tmp_path / "out" / FILE_NAME).exists()  # the next try needs no --resume
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX systems")
