@@ -64,7 +64,8 @@ def find_entry(task: str, model: str | None = None) -> TaskEntry:
     of_task = [entry for entry in known if entry.task == task]
     if not of_task:
         tasks = ", ".join(dict.fromkeys(entry.task for entry in known))
-        raise UserError(f"Cannot train {task!r}", "there is no such task", f"Tasks: {tasks}.")
+        advice = f"Tasks: {tasks}, detector."  # which has no steps
+        raise UserError(f"Cannot train {task!r}", "there is no such task", advice)
     if model is None:
         return of_task[0]
     for entry in of_task:
