@@ -198,3 +198,73 @@ def test_an_empty_map_has_no_figures() -> None:
     reading = read_map(replace(focus_map, blur=np.full_like(focus_map.blur, np.nan)), 3.0)
     assert reading.windows == 0
     assert np.isnan(reading.blurred_fraction)
+
+
+def _told(slide, **layers):
+    """A map whose third row cannot be judged; more layers where given."""
+    plain = fake_map(slide)
+    cannot_tell = np.zeros(plain.blur.shape, bool)
+    cannot_tell[2] = True
+    blur = np.where(cannot_tell, np.nan, plain.blur).astype(np.float32)
+    return replace(plain, blur=blur, cannot_tell=cannot_tell, **layers)
+
+
+def test_windows_that_cannot_be_judged_are_gray_hatched_and_named(window, open_in, qtbot) -> None:
+    window.heatmap.maker = lambda document, *rest: _told(document.slide)
+    open_in(window, "fake.svs")
+    window.heatmap_panel.opacity.setValue(100)
+    window.viewport.go_to(2250, 500, 0.5)
+    run(window, qtbot)
+    focus_map = window.heatmap.shown
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    shown = picture(window).astype(int)
+    left, top = (
+        round(v) for v in window.viewport.view.to_screen(float(focus_map.x[15]) - 60, float(focus_map.y[2]) - 60)
+    )
+    cell = shown[top : top + 60, left : left + 60]
+    assert np.ptp(cell, axis=2).max() < 60 and cell.std() > 5  # gray, with lines across
+    cols = focus_map.blur.shape[1]
+    assert f"{cols} windows cannot be judged" in window.heatmap_panel.figures.text()
+    window.viewport.pointed.emit(float(focus_map.x[15]), float(focus_map.y[2]))
+    assert "cannot tell" in window.status.blur.text()
+
+
+def test_doubt_fades_windows_on_request_and_is_told(window, open_in, qtbot) -> None:
+    doubt = np.zeros(fake_map(FakeSlide()).blur.shape, np.float32)
+    doubt[:, -3:] = 8.0
+    window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), uncertainty=doubt)
+    open_in(window, "fake.svs")
+    assert window.heatmap_panel.certainty.isHidden()
+    run(window, qtbot)
+    assert not window.heatmap_panel.certainty.isHidden()
+    before = window.viewport.heatmap.image.copy()
+    window.heatmap_panel.certainty.setChecked(True)
+    qtbot.waitUntil(lambda: window.viewport.heatmap.image != before, timeout=3000)
+    image, last = window.viewport.heatmap.image, before.width() - 1
+    assert image.pixelColor(last, 5).alpha() < 0.5 * before.pixelColor(last, 5).alpha()
+    assert image.pixelColor(last - 4, 5) == before.pixelColor(last - 4, 5)
+    window.viewport.pointed.emit(2900.0, 1000.0)
+    assert "± 2.00 µm" in window.status.blur.text()
+
+
+def test_members_of_a_fused_model_are_told_with_their_weights(window, open_in, qtbot) -> None:
+    shape = fake_map(FakeSlide()).blur.shape
+    layers = {"members": {"mlv": np.full(shape, 4.25)}, "weights": {"mlv": np.full(shape, 0.31)}}
+    window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), **layers)
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    window.viewport.pointed.emit(2800.0, 1000.0)
+    assert all(part in window.viewport.toolTip() for part in ("mlv", "4.25", "31 %"))
+    window.viewport.pointed.emit(2800.0, 10.0)  # no tissue
+    assert window.viewport.toolTip() == ""
+
+
+def test_the_panel_tells_the_calibration_and_what_regions_look_like(window, open_in, qtbot) -> None:
+    window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), calibration="stack of today")
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    assert window.heatmap_panel.calibration.text() == "Calibrated: stack of today"
+    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 1, timeout=3000)
+    text = window.heatmap_panel.worst.item(0).text()
+    assert text.startswith("2.00 µm") and "mm²" in text
+    assert any(cause in text for cause in ("scan line", "tissue", "bubble", "fold", "whole slide"))

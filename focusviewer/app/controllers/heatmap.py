@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
@@ -20,6 +21,7 @@ from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.focus.base import FocusMap, ModelEntry
 from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
+from focusviewer.focus.regions import BlurRegion, find_regions
 
 MAP_THREADS = 2
 PARTIAL_S = 0.25  # the overlay fills in at this pace: every new one is painted over the whole viewport
@@ -38,6 +40,7 @@ class MapPicture:
     rect: tuple[float, float, float, float]
     reading: MapReading
     histogram: Histogram
+    spoilt: npt.NDArray[np.float64]
 
 
 def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
@@ -47,6 +50,9 @@ def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
     low, high = value_range(focus_map, mode)
     rgba = colorize(focus_map, mode, lut, low, high)
     shown = model.emphasise(rgba, focus_map, style.threshold) if style.emphasise else rgba
+    if style.certainty:
+        shown = model.fade_unsure(shown, focus_map, high - low)
+    shown = model.gray_out(shown, focus_map)
     edges = np.linspace(low, high, model.HISTOGRAM_BINS + 1)
     counts, _ = np.histogram(np.clip(focus_map.blur[focus_map.tissue], low, high), edges)
     centres = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
@@ -56,6 +62,7 @@ def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
         model.extent(focus_map),
         model.read_map(focus_map, style.threshold),
         Histogram(counts, edges, colour_values(centres, low, high, lut)),
+        model.spoilt_runs(focus_map),
     )
 
 
@@ -218,7 +225,7 @@ class HeatmapController(QObject):
     def _show(self, picture: MapPicture) -> None:
         self.shown = picture.focus_map
         layer = self._viewport.heatmap
-        layer.image, layer.rect = picture.image, picture.rect
+        layer.image, layer.rect, layer.hatched = picture.image, picture.rect, picture.spoilt
         layer.opacity, layer.visible = self._style.opacity, self._style.visible
         absolute = picture.focus_map.absolute
         stopped = picture.focus_map is self._unfinished and not self.is_running
@@ -244,6 +251,7 @@ class HeatmapController(QObject):
         self._jobs.cancel("worst")
         self._jobs.cancel("colour")
         self._viewport.heatmap.image = self._viewport.mark.rect = None
+        self._viewport.heatmap.hatched = np.empty((0, 4))
         self.panel.show_reading(None, True)
         self.panel.show_worst([], True, None)
         self._viewport.update()
@@ -276,12 +284,10 @@ class HeatmapController(QObject):
             return
         mpp = self._document.mpp if self._document else None
 
-        def work(job: Job) -> list[tuple[float, ...]]:
-            from focusviewer.focus import worst_regions
+        def work(job: Job) -> list[BlurRegion]:
+            return find_regions(focus_map, threshold)[:WORST]
 
-            return list(worst_regions(focus_map, WORST, threshold))
-
-        def done(regions: list[tuple[float, ...]]) -> None:
+        def done(regions: list[BlurRegion]) -> None:
             self.panel.show_worst(regions, focus_map.absolute, mpp)
 
         self._jobs.start("worst", work, lane=Lane.ANALYSIS, done=done, failed=self.failed.emit)
@@ -330,6 +336,8 @@ class HeatmapController(QObject):
 
     def blur_at(self, x: float, y: float) -> str:
         """Blur under a level-0 pixel, in words; empty without a map."""
-        if self.shown is None:
-            return ""
-        return model.blur_text(self.shown.at(x, y), self.shown.absolute)
+        return "" if self.shown is None else model.point_text(self.shown, x, y)
+
+    def members_at(self, x: float, y: float) -> str:
+        """What the members of a fused model say of a level-0 pixel; empty for other maps, and while hidden."""
+        return model.members_text(self.shown, x, y) if self.shown is not None and self._style.visible else ""

@@ -24,6 +24,10 @@ from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading, 
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import HistogramView, button, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import LEVEL_UM, ModelEntry
+from focusviewer.focus.regions import BlurRegion
+
+_SPOILT = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
+_UNCALIBRATED = "The model's own scale: not calibrated for this scanner."
 
 
 class HeatmapPanel(QWidget):
@@ -68,9 +72,13 @@ class HeatmapPanel(QWidget):
         self.threshold_um = hint()
         self.threshold_um.setWordWrap(False)
         self.emphasise = QCheckBox("Bring out windows above it")
+        self.certainty = QCheckBox("Fade where it is unsure")
+        self.certainty.setToolTip("Windows fade with the uncertainty of the model")
         self.histogram = HistogramView()
         self.figures = QLabel()
         self.figures.setWordWrap(True)
+        self.calibration = hint()
+        self.calibration.setWordWrap(True)
         self.worst_title = hint("Worst regions")
         self.worst = QListWidget()
         self.worst.setFixedHeight(96)
@@ -91,8 +99,9 @@ class HeatmapPanel(QWidget):
         form.addRow("Scale", self.mode)
         form.addRow("Blurred from", row(self.threshold, self.threshold_um))
         form.addRow("", self.emphasise)
+        form.addRow("", self.certainty)
         layout.addLayout(form)
-        for widget in (self.histogram, self.figures, self.worst_title, self.worst):
+        for widget in (self.histogram, self.figures, self.calibration, self.worst_title, self.worst):
             layout.addWidget(widget)
 
     def _fill(self, style: HeatmapStyle) -> None:
@@ -101,6 +110,7 @@ class HeatmapPanel(QWidget):
         self.mode.setCurrentIndex(self.mode.findData(style.mode))
         self.threshold.setValue(style.threshold)
         self.emphasise.setChecked(style.emphasise)
+        self.certainty.setChecked(style.certainty)
         self._say_threshold()
 
     def _connect(self) -> None:
@@ -112,6 +122,7 @@ class HeatmapPanel(QWidget):
         self.model.currentIndexChanged.connect(self._style_touched)
         self.threshold.valueChanged.connect(self._style_touched)
         self.emphasise.toggled.connect(self._style_touched)
+        self.certainty.toggled.connect(self._style_touched)
         self.histogram.threshold_moved.connect(self.threshold.setValue)
         self.worst.itemClicked.connect(self._region_clicked)
         self.worst.itemActivated.connect(self._region_clicked)
@@ -179,9 +190,16 @@ class HeatmapPanel(QWidget):
             )
             if seconds:
                 text += f"<br>made in {seconds:.1f} s"
+            if reading.cannot_tell:
+                text += f"<br><span>▨</span> {reading.cannot_tell:,} windows cannot be judged"
             if stopped:
                 text = f"<b>Stopped: only a part of the slide.</b><br>{text}"
         self.figures.setText(text)
+        self.figures.setToolTip(_SPOILT if reading is not None and reading.cannot_tell else "")
+        calibration = reading.calibration if reading is not None else ""
+        self.calibration.setText(f"Calibrated: {calibration}" if calibration else _UNCALIBRATED)
+        self.calibration.setVisible(reading is not None and bool(reading.windows))
+        self.certainty.setVisible(reading is not None and reading.knows_doubt)
         self.threshold_um.setVisible(absolute)
         self.mode.setEnabled(absolute)
         self.mode.setToolTip("" if absolute else "This model only ranks the windows of one slide.")
@@ -192,12 +210,12 @@ class HeatmapPanel(QWidget):
         self.threshold.setSingleStep(10.0 ** (1 - decimals))
         self.threshold.setValue(threshold)
 
-    def show_worst(self, regions: list[tuple[float, ...]], absolute: bool, mpp: float | None) -> None:
+    def show_worst(self, regions: list[BlurRegion], absolute: bool, mpp: float | None) -> None:
         """List the worst regions."""
         self.worst.clear()
         for region in regions:
             item = QListWidgetItem(region_text(region, absolute, mpp))
-            item.setData(Qt.ItemDataRole.UserRole, tuple(region[:4]))
+            item.setData(Qt.ItemDataRole.UserRole, region.box)
             self.worst.addItem(item)
         self.worst.setVisible(bool(regions))
         self.worst_title.setVisible(bool(regions))
@@ -218,6 +236,7 @@ class HeatmapPanel(QWidget):
             threshold=self.threshold.value(),
             emphasise=self.emphasise.isChecked(),
             visible=self.visible_box.isChecked(),
+            certainty=self.certainty.isChecked(),
         )
         self.histogram.set_threshold(self._style.threshold)
         self._say_threshold()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from focusviewer.app.models import scales
 from focusviewer.app.models.view import View
@@ -18,6 +20,9 @@ HUD_BACK = QColor(20, 24, 30, 190)
 HUD_TEXT = QColor(245, 247, 250)
 ACCENT = QColor(255, 176, 32)
 EMPTY = QColor(236, 237, 239)
+HATCH = QColor(30, 34, 42, 200)
+
+_HATCH_PX = 6.0  # side of a window on the screen from which it is hatched
 
 
 class Images(Protocol):
@@ -121,11 +126,12 @@ class HeatmapLayer:
     def __init__(self) -> None:
         self.image: QImage | None = None
         self.rect: tuple[float, float, float, float] = (0, 0, 0, 0)  # x, y, width, height
+        self.hatched: npt.NDArray[np.float64] = np.empty((0, 4))  # boxes that cannot be judged, likewise
         self.opacity = 0.45
         self.visible = True
 
     def paint(self, painter: QPainter, view: View) -> None:
-        """Blend the map over the picture."""
+        """Blend the map over the picture; what cannot be judged is hatched, where there is room for it."""
         if self.image is None or not self.visible:
             return
         x, y, w, h = self.rect
@@ -135,7 +141,22 @@ class HeatmapLayer:
         painter.setOpacity(self.opacity)
         target = QRectF(ox + x * view.scale, oy + y * view.scale, w * view.scale, h * view.scale)
         painter.drawImage(target, self.image)
+        self._hatch(painter, view)
         painter.restore()
+
+    def _hatch(self, painter: QPainter, view: View) -> None:
+        boxes = self.hatched
+        if not len(boxes) or boxes[0, 3] * view.scale < _HATCH_PX:
+            return
+        ox, oy = view.origin
+        left, top, right, bottom = view.visible_rect()
+        inside = (boxes[:, 0] < right) & (boxes[:, 0] + boxes[:, 2] > left)
+        inside &= (boxes[:, 1] < bottom) & (boxes[:, 1] + boxes[:, 3] > top)
+        painter.setOpacity(max(self.opacity, 0.6))
+        painter.setBrushOrigin(QPointF(ox, oy))
+        brush = QBrush(HATCH, Qt.BrushStyle.BDiagPattern)
+        for x, y, w, h in boxes[inside]:
+            painter.fillRect(QRectF(ox + x * view.scale, oy + y * view.scale, w * view.scale, h * view.scale), brush)
 
 
 class PatchLayer:

@@ -255,6 +255,7 @@ class MainWindow(QMainWindow):
     @Slot(float, float)
     def _pointed(self, x: float, y: float) -> None:
         self.status.show_point(self.document, x, y, self.heatmap.blur_at(x, y))
+        self.viewport.setToolTip(self.heatmap.members_at(x, y))
 
     @Slot(object)
     def _tile_arrived(self, key: object) -> None:
