@@ -251,7 +251,8 @@ def _strips(read: ReadPart, wanted: Wanted) -> Iterator[tuple[Tensor, list[Run]]
             left, right = stride * start, stride * stop + STEP * (WINDOW_CELLS - 1) + KERNEL
             buffer[: bottom - stride * first, left:right] = read(stride * first, bottom, left, right)
         for row in range(first, last):
-            yield image[stride * (row - first) : stride * (row - first) + stride + _SHARED], _runs(np.asarray(needed[row]))
+            top = stride * (row - first)
+            yield image[top : top + stride + _SHARED], _runs(np.asarray(needed[row]))
         first = last
 
 
