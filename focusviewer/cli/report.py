@@ -76,11 +76,13 @@ def find_worklist(folder: Path) -> Path:
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or an empty one.
     """
     path = folder / "worklist.sqlite" if folder.is_dir() else folder
     if not path.is_file():
         raise UserError(f"Cannot find a worklist in {folder}", f"there is no {path.name}", "Make one with: qc.")
+    if not path.stat().st_size:  # SQLite would make it a worklist
+        raise UserError(f"Cannot find a worklist in {folder}", f"{path.name} is empty", "Make one with: qc.")
     return path
 
 

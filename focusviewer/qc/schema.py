@@ -115,5 +115,18 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             raise
 
 
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse the database of another program, before anything in it is changed.
+
+    Raises
+    ------
+    UserError
+    """
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    tables = {row[0] for row in rows}
+    if tables and not tables >= {"slides", "results", "verdicts"}:
+        raise UserError(f"{path} is no worklist", "it is the database of another program", "Name a folder of qc.")
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

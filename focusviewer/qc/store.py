@@ -17,7 +17,7 @@ from focusviewer.qc.features import SlideFeatures
 from focusviewer.qc.judge import Judgement, Verdict
 from focusviewer.qc.network import on_network
 from focusviewer.qc.records import Failure, FileRow, RegionRow, Result, SlideFacts, SlideRow, VerdictRow, parts_of_one
-from focusviewer.qc.schema import migrate
+from focusviewer.qc.schema import migrate, refuse_foreign
 
 FILE_NAME = "worklist.sqlite"
 BUSY_S = 30.0
@@ -261,6 +261,7 @@ class Worklist:
             connection.row_factory = sqlite3.Row
             with self._lock:
                 self._connections.append(connection)
+            refuse_foreign(connection, self.path)
             connection.execute("PRAGMA foreign_keys = ON")
             # Write-ahead logs need memory that programs share, which network folders do not give.
             connection.execute(f"PRAGMA journal_mode = {'DELETE' if on_network(self.path) else 'WAL'}")

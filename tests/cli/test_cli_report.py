@@ -88,6 +88,14 @@ def test_report_refuses_what_it_cannot_do(command: Command, folder: Path, tmp_pa
     assert not (tmp_path / "worklist.sqlite").exists()
 
 
+def test_an_empty_file_does_not_become_a_worklist(command: Command, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    done = command("report", empty)
+    assert done.code == 2 and "empty.sqlite is empty" in done.err
+    assert empty.stat().st_size == 0
+
+
 def test_view_takes_links_and_places(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from focusviewer.qc.links import open_link
 

@@ -67,6 +67,17 @@ def test_a_file_that_is_no_worklist_is_refused(tmp_path: Path) -> None:
         Worklist(path)
 
 
+def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    db = sqlite3.connect(path)
+    db.executescript("CREATE TABLE notes (text TEXT); PRAGMA user_version = 2;")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="is no worklist"):
+        Worklist(path)
+    assert path.read_bytes() == before
+
+
 def test_a_person_never_overwrites_the_program_nor_another_person(tmp_path: Path) -> None:
     with Worklist(tmp_path / "worklist.sqlite") as worklist:
         result = result_of(Path("/slides/a.svs"), 1, 3.0, 0.5, Rules())
