@@ -157,6 +157,21 @@ def test_a_folder_of_stacks_is_a_data_set(tmp_path: Path) -> None:
     assert len(list(focal_stacks(dataset, "train"))) == 1
 
 
+def test_a_simulated_data_set_keeps_its_split_and_its_best_planes(tmp_path: Path) -> None:
+    for best, side in enumerate(("train", "train", "validation", "test")):
+        (tmp_path / side).mkdir(exist_ok=True)
+        write_ome(tmp_path / side / f"stack-{best}.ome.tif", None)
+        np.savez(tmp_path / side / f"stack-{best}.truth.npz", best_plane=best)
+    dataset = open_dataset(tmp_path)
+    assert dataset.findings == ()
+    assert dataset.counts()["folders"] == {"train": 12, "validation": 6, "test": 6}
+    assert [stack.name for stack in focal_stacks(dataset, "test")] == ["test/stack-3.ome.tif"]
+    assert [stack.reference for stack in focal_stacks(dataset)] == [3, 0, 1, 2]  # by path
+    (tmp_path / "test" / "stack-3.truth.npz").write_bytes(b"PK no archive")
+    with pytest.raises(DatasetError, match=r"stack-3\.truth\.npz"):
+        list(focal_stacks(dataset, "test"))
+
+
 def test_stacks_of_the_same_name_in_two_folders_stay_apart(tmp_path: Path) -> None:
     for patient in ("patient1", "patient2"):
         write_folder(tmp_path / patient / "stack", [f"z{z:+.1f}.png" for z in Z])

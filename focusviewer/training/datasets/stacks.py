@@ -1,7 +1,8 @@
 """Focal stacks of no particular data set: a folder of plane images, a multi-page TIFF, or an OME-TIFF with a Z axis.
 
 Plane files are ordered by the number in their names. When that number is written with a sign, a decimal point or the
-unit (``z-1.5um.png``, ``z+0.50.tif``), it is the focal position in um, and 0 is the reference plane.
+unit (``z-1.5um.png``, ``z+0.50.tif``), it is the focal position in um, and 0 is the reference plane. Of simulated
+stacks the truth beside them names it. Folders named train, validation and test are a split of their own.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
 
 from focusviewer.errors import SlideError
+from focusviewer.optics.slide_writer import truth_path
 from focusviewer.slides import open_slide
 from focusviewer.slides.base import RGB, Region, Slide, SlideInfo
 from focusviewer.slides.planes import image_files, plane_files
-from focusviewer.training.datasets.base import About, Dataset, by_group
+from focusviewer.training.datasets.base import About, Dataset, Scheme, as_published, by_group
 from focusviewer.training.datasets.decode import TIFF
 from focusviewer.training.datasets.records import DatasetError, Finding, FocusStack, ImageRecord
 from focusviewer.training.datasets.reference import Reference, reference_plane
+from focusviewer.training.datasets.splits import SIDES
 from focusviewer.training.datasets.walk import files_below, unknown_files
 
 ABOUT = About(
@@ -42,7 +48,10 @@ class StackFolder(Dataset):
     def __init__(
         self, root: Path, records: Sequence[ImageRecord], findings: Sequence[Finding], z_step_um: float | None
     ) -> None:
-        super().__init__(ABOUT, root, records, findings, {"slides": by_group})
+        schemes: dict[str, Scheme] = {"slides": by_group}
+        if records and all(record.published for record in records):
+            schemes = {"folders": as_published, **schemes}
+        super().__init__(ABOUT, root, records, findings, schemes)
         self._z_step_um = z_step_um
 
     def stack(self, name: str, reference: Reference = "auto") -> FocusStack:
@@ -74,13 +83,14 @@ def load(root: Path, z_step_um: float | None = None) -> Dataset:
     for path in _candidates(root):
         try:
             name = path.relative_to(root).as_posix() if path != root else path.name
-            planes = [replace(record, stack=name, slide=_stem(name)) for record in _records(path)]
+            side = next((part for part in path.relative_to(root).parts[:-1] if part in SIDES), None)
+            planes = [replace(record, stack=name, slide=_stem(name), published=side) for record in _records(path)]
         except (SlideError, DatasetError) as error:
             findings.append(Finding("error", path, error.why or error.what))
             claimed += files_below(path) if path.is_dir() else [path]
             continue
         records += planes
-        claimed += [record.path for record in planes]
+        claimed += [record.path for record in planes] + ([truth_path(path)] if path.is_file() else [])
     findings += unknown_files(files_below(root) if root.is_dir() else [], claimed, "no plane of a stack")
     return StackFolder(root, records, findings, z_step_um)
 
@@ -92,14 +102,16 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
     ----------
     path : Path
     reference : int or str
-        See ``Reference``; what a file states is the plane whose position is 0 among positions on both sides of it.
+        See ``Reference``; what a file states is the plane whose position is 0 among positions on both sides of it, or
+        the best plane of its truth, where it is simulated.
     z_step_um : float, optional
         Distance of the planes, for files that do not state it.
 
     Raises
     ------
     DatasetError
-        If a plane is missing, the planes differ in size or bit depth, or there is only one; names the file.
+        If a plane is missing, the planes differ in size or bit depth, there is only one, or a truth is damaged; names
+        the file.
     SlideError
         If it cannot be opened at all.
     """
@@ -115,9 +127,21 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
     z, known = info.planes_um, info.z_step_known
     if not known and z_step_um is not None:
         z, known = tuple(index * z_step_um for index in range(count)), True
-    stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else None
+    stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else _simulated_best(path)
     best = reference_plane(reference, stated, count, read, path.name)
     return FocusStack(path.name, _stem(path.name), _around(z, best), read, best, known, info.mpp)
+
+
+def _simulated_best(path: Path) -> int | None:
+    """The best plane by the truth of a simulated stack; None where there is none."""
+    truth = truth_path(path)
+    if not truth.is_file():
+        return None
+    try:
+        with np.load(truth) as facts:
+            return int(facts["best_plane"]) if "best_plane" in facts else None
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DatasetError(f"Cannot read {truth}", f"it is damaged ({error})", "Simulate it again.") from error
 
 
 def named_positions(paths: Sequence[Path]) -> list[float] | None:
