@@ -25,14 +25,14 @@ _RIM_DENSITY = 0.06  # by which a rim or speck is denser than what surrounds it
 _RIM_TISSUE_DENSITY = 0.3
 _NEUTRAL, _OPAQUE = 0.75, 0.8  # least over most density of what is gray, and not stained
 _RIM_REACH_UM = 40.0  # half the width of what counts as surroundings, and at most in pixels
-_RIM_REACH_PX = 12
+_RIM_REACHES_PX = (12, 48)
 _RIM_LENGTH_UM = 80.0
 _DUST_UM = 6.0
 _DUST_PER_MM2 = 40.0  # gray specks on tissue that are more than this are its own: pigment, black precipitate
 
 _CODES = 150.0  # steps of density in which means over wide squares are taken
 
-_FOLD_TIMES = 2.0  # as dense as the tissue around it: a fold is tissue twice
+_FOLD_TIMES = 1.8  # as dense as the tissue around it: a fold is tissue twice
 _FOLD_DENSITY = 0.5
 _FOLD_REACH_UM = 160.0
 _FOLD_LENGTH_UM = 120.0
@@ -177,15 +177,18 @@ def find_rims(density: Floats, tissue: Mask, um_per_px: float) -> tuple[Mask, Ma
     grayish = (lowest > _RIM_DENSITY) & (highest - lowest < 0.3 * highest + 0.03)
     if not grayish.any():
         return grayish, grayish.copy()
-    reach = int(np.clip(round(_RIM_REACH_UM / um_per_px), 3, _RIM_REACH_PX))
-    excess = density - np.stack(list(wide_means(density, reach, _CODES)))
-    least, most = excess.min(axis=0), excess.max(axis=0)
-    # What lies on tissue adds to its density, or hides it.
-    gray = (least > _NEUTRAL * most) | (lowest > _OPAQUE * highest)
-    # Where tissue is gray by itself, gray specks are its own.
-    own = (least > 0.05) & gray & tissue
-    allowed = ~tissue if own.sum() > 0.05 * tissue.sum() else np.ones_like(tissue)
-    seeds = gray & allowed & (least > np.where(tissue, _RIM_TISSUE_DENSITY, _RIM_DENSITY))
+    opaque = lowest > _OPAQUE * highest
+    seeds = np.zeros_like(tissue)
+    # Thin rims stand out from what is near, wide ones only from what is farther away.
+    for reach in sorted({int(np.clip(round(_RIM_REACH_UM / um_per_px), 3, most)) for most in _RIM_REACHES_PX}):
+        excess = density - np.stack(list(wide_means(density, reach, _CODES)))
+        least, most = excess.min(axis=0), excess.max(axis=0)
+        # What lies on tissue adds to its density, or hides it.
+        gray = (least > _NEUTRAL * most) | opaque
+        # Where tissue is gray by itself, gray specks are its own.
+        own = (least > 0.05) & gray & tissue
+        allowed = ~tissue if own.sum() > 0.05 * tissue.sum() else np.ones_like(tissue)
+        seeds |= gray & allowed & (least > np.where(tissue, _RIM_TISSUE_DENSITY, _RIM_DENSITY))
     seeds &= grayish
     labels, count = ndimage.label(seeds & tissue, np.ones((3, 3)))
     if count > max(8.0, _DUST_PER_MM2 * float(tissue.sum()) * um_per_px**2 / 1e6):
@@ -219,6 +222,7 @@ def find_folds(density: Floats, tissue: Mask, um_per_px: float) -> Mask:
     green, green_around = np.maximum(density[1], 0.05), np.maximum(around[1], 0.05)
     for channel in (0, 2):
         dense &= np.abs(density[channel] / green - around[channel] / green_around) < _FOLD_HUE
+    shortest = min(_FOLD_LENGTH_UM / um_per_px, 0.3 * min(tissue.shape))  # small pictures show a part of it
     # Gaps of a pixel or two are bridged: folded tissue keeps its own texture.
     labels, _ = ndimage.label(dilate(dense, 1))
     folds = np.zeros_like(tissue)
@@ -231,7 +235,7 @@ def find_folds(density: Floats, tissue: Mask, um_per_px: float) -> Mask:
             continue
         spread = np.linalg.eigvalsh(np.cov(np.stack([rows, cols]).astype(float)))
         length = np.sqrt(12 * max(float(spread[1]), 1e-9))
-        if length * um_per_px >= _FOLD_LENGTH_UM and length**2 >= _FOLD_SLIMNESS * rows.size:
+        if length >= shortest and length**2 >= _FOLD_SLIMNESS * rows.size:
             folds[box] |= part
     return dilate(folds, 1)
 
