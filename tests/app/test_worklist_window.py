@@ -14,7 +14,9 @@ from focusviewer.app.models.worklist import Column, Sieve
 from focusviewer.app.settings import Settings
 from focusviewer.app.views.dialogs import shortcut_sheet
 from focusviewer.app.views.main_window import MainWindow
+from focusviewer.focus.base import LEVEL_UM
 from focusviewer.qc.judge import Verdict
+from focusviewer.qc.rules import Thresholds
 from focusviewer.qc.store import FILE_NAME, Worklist
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
@@ -266,7 +268,7 @@ def test_enter_opens_the_slide_with_its_stored_map_and_the_next_closes_it(window
     qtbot.waitUntil(lambda: window.heatmap.shown is not None, timeout=5000)
     assert window.document.name == "fake.svs"
     assert window.heatmap.shown.blur[8, 9] == 16.0
-    assert window.heatmap_panel.threshold.value() == 6.0  # 1.5 um, as it was judged
+    assert window.heatmap_panel.threshold.value() == pytest.approx(Thresholds().blurred_um / LEVEL_UM)  # as judged
     assert not window.verdict_panel.elsewhere.isVisible()
     press(qtbot, window, Qt.Key.Key_J)
     qtbot.waitUntil(lambda: window.document is not None and window.document.name == "stack.tif", timeout=5000)
