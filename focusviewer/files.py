@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -104,3 +105,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise UserError(f"Cannot write {path}", reason, "Choose another output file.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_safetensors(path: Path, data: bytes) -> None:
+    """Write a safetensors file such that equal tensors and metadata give equal bytes.
+
+    The library writes the metadata in an order that changes from one program to the next.
+
+    Parameters
+    ----------
+    data : bytes
+        What ``safetensors.torch.save`` or ``safetensors.numpy.save`` returns.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight bytes
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_safetensors
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.files import write_safetensors
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.torch_threads import one_core
 from focusviewer.slides import RGB
@@ -89,13 +89,14 @@ def scale_prefix(mpp: float) -> str:
     return f"mpp{mpp:g}/"
 
 
-def save_weights(path: Path, modules: Mapping[float, FocusLiteNNModule]) -> None:
+def save_weights(
+    path: Path, modules: Mapping[float, FocusLiteNNModule], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write one weights file with a network for each pixel size (um)."""
     state: dict[str, Tensor] = {}
     for mpp, module in modules.items():
         state |= module.export_state(scale_prefix(mpp))
-    with atomic_write(path) as temporary:
-        save_file(state, temporary)
+    write_safetensors(path, save(state, dict(metadata or {})))
 
 
 class _Weights:

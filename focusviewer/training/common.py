@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.files import atomic_write, write_safetensors
 
 
 def data_folder(path: Path | None) -> Path:
@@ -49,9 +49,8 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write a safetensors file."""
     from safetensors.torch import save
 
-    data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata))
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+    state = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    write_safetensors(path, save(state, dict(metadata)))
 
 
 def file_digest(path: Path) -> str:

@@ -21,6 +21,7 @@ from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.tasks import TaskEntry
 from focusviewer.training.metrics import srcc
+from focusviewer.training.simulator import SIMULATOR_VERSION
 
 CROP_PX = 237
 """A 235 px window and the pixel around it that the padding of 1 looks at."""
@@ -149,7 +150,7 @@ class FocusLiteNNTask(Task):
                 network = self._modules[key].cpu()
                 if count == kernels and isinstance(network, FocusLiteNNModule):
                     networks[mpp] = network
-            save_weights(path, networks)
+            save_weights(path, networks, {"simulator": SIMULATOR_VERSION})
             self._write_card(path, kernels, run)
             written += [path, path.with_suffix(".md")]
         return written

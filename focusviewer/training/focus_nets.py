@@ -26,6 +26,7 @@ from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.tasks import TaskEntry
 from focusviewer.training.losses import regression_loss
 from focusviewer.training.metrics import mae, plcc, srcc
+from focusviewer.training.simulator import SIMULATOR_VERSION
 
 _JUDGED_AT_ONCE = 32
 _GRAY = 0.1  # share of crops that lose their colour
@@ -146,7 +147,8 @@ class NetworkTask(Task):
     def export(self, out: Path, run: RunFacts) -> list[Path]:
         """Weights of all scales in one file, and the model card."""
         path = out / f"{self.name}.safetensors"
-        save_networks(path, {mpp: network.cpu() for mpp, network in self.networks.items()})
+        networks = {mpp: network.cpu() for mpp, network in self.networks.items()}
+        save_networks(path, networks, {"simulator": SIMULATOR_VERSION})
         counts = " and ".join(f"{len(bank)} crops at {mpp:g} um/px" for mpp, bank in self.banks.items())
         facts = {
             "Model": f"{self.spec.summary}; {parameter_count(next(iter(self.networks.values())))} parameters, one set "

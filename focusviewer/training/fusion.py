@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from focusviewer.files import atomic_write
+from focusviewer.files import write_safetensors
 from focusviewer.focus.fusion import FUSED, VARIANTS, fusion_variant
 from focusviewer.focus.fusion.fuser import Floats, Fuser, normalised, reference_quantiles
 from focusviewer.training.bank import banks_for
@@ -24,6 +24,7 @@ from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.tasks import TaskEntry
 from focusviewer.training.metrics import srcc
+from focusviewer.training.simulator import SIMULATOR_VERSION
 
 _LIMITS = (
     "Fused scores lie between 0 and 1 and only their order means something. The members are taken to err independently "
@@ -160,7 +161,7 @@ class FusionTask(Task):
 
 def save_fusion(path: Path, fusers: dict[float, Fuser], members: tuple[str, ...]) -> None:
     """Write the weights file that :class:`focusviewer.focus.fusion.model.FusionModel` reads."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors: dict[str, np.ndarray] = {}
     for mpp, fuser in fusers.items():
@@ -175,8 +176,8 @@ def save_fusion(path: Path, fusers: dict[float, Fuser], members: tuple[str, ...]
         }
         tensors |= {f"mpp{mpp:g}/{name}": np.ascontiguousarray(value) for name, value in parts.items()}
     ranks = {"true" if fuser.ranks else "false" for fuser in fusers.values()}.pop()
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, {"members": json.dumps(list(members)), "ranks": ranks})
+    metadata = {"members": json.dumps(list(members)), "ranks": ranks, "simulator": SIMULATOR_VERSION}
+    write_safetensors(path, save(tensors, metadata))
 
 
 def entries() -> list[TaskEntry]:

@@ -233,6 +233,7 @@ class SelectorTask(Task):
         """``fast.safetensors`` with its model card."""
         path = out / "fast.safetensors"
         metadata = {"model": "fast", "hypotheses": str(len(HYPOTHESES)), "width": str(self.settings.width)}
+        metadata["simulator"] = SIMULATOR_VERSION
         save_weights(path, self.selector.cpu().state_dict(), metadata)
         self._write_card(path, run)
         return [path, path.with_suffix(".md")]

@@ -23,7 +23,6 @@ from focusviewer.refocus.base import Refocuser
 from focusviewer.training.evaluation import ASSUMED_MPP, RealStack, evaluate_focus, evaluate_refocus_real, real_stacks
 from focusviewer.training.judging.stacks import curve_figures
 from focusviewer.training.judging.tables import Column, Table, finite
-from focusviewer.training.simulator import SIMULATOR_VERSION
 
 Kind = Literal["focus", "refocus"]
 
@@ -35,6 +34,8 @@ _FOCUS = (
     "srcc_below", "srcc_above", "scores",
 )  # fmt: skip
 _REFOCUS = ("planes", "psnr_before", "psnr_after", "gain_db", "worst_gain_db", "ssim_before", "ssim_after", "kept_db")
+
+UNKNOWN = "unknown"
 
 ENOUGH_PLANES = 7
 """Planes from which a stack with a stated best plane must be ordered right."""
@@ -51,7 +52,7 @@ class Judged:
     weights : str
         First 12 hex digits of the SHA-256 of its weights file.
     simulator : str
-        Version of the simulator that it was trained on.
+        Version of the simulator that it was trained on, or ``unknown``.
     folder : Path or None
         Where its weights lie; None for the shipped ones.
     """
@@ -80,7 +81,7 @@ def judged_models(
     names : sequence of str, optional
         Only these.
     simulator : str, optional
-        Version of the simulator of weights that do not say it themselves; the present one when missing.
+        Version of the simulator of weights that do not say it themselves; as the running table has it when missing.
 
     Raises
     ------
@@ -118,7 +119,12 @@ def _judged(entry: ModelEntry, simulator: str | None, folder: Path | None) -> Ju
         except (SafetensorError, OSError) as error:
             raise UserError(f"Cannot read {entry.weights}", str(error), "Train it again, or take it away.") from error
     digest = hashlib.sha256(entry.weights.read_bytes()).hexdigest()[:12]
-    return Judged(entry, digest, own or simulator or SIMULATOR_VERSION, folder)
+    return Judged(entry, digest, own or simulator or _recorded_simulator(digest) or UNKNOWN, folder)
+
+
+def _recorded_simulator(digest: str) -> str | None:
+    """What the running table says of weights with this digest."""
+    return next((row["simulator"] for row in running_table() if row["weights"] == digest), None)
 
 
 def transfer_rows(

@@ -13,7 +13,6 @@ from focusviewer.focus.base import ModelEntry
 from focusviewer.focus.focuslitenn import FocusLiteNNModule, save_weights
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.slides import RGB
-from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.transfer import (
     Judged,
     judged_models,
@@ -33,7 +32,7 @@ def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     folder = tmp_path / "weights"
     folder.mkdir()
-    save_weights(folder / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)})
+    save_weights(folder / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)}, {"simulator": "7"})
     return folder
 
 
@@ -49,7 +48,7 @@ def test_models_of_a_folder_are_judged_on_every_stack(weights: Path, tmp_path: P
     _stack(tmp_path, "wbc-0054")
     models = judged_models(weights)
     assert [item.entry.name for item in models] == ["focuslitenn-1"]
-    assert models[0].simulator == SIMULATOR_VERSION
+    assert models[0].simulator == "7"
     rows = transfer_rows(models, tmp_path)
     assert [row["stack"] for row in rows] == ["one", "wbc-0054"]
     assert len(rows[0]["scores"]) == rows[0]["planes"] == 3
@@ -59,11 +58,21 @@ def test_models_of_a_folder_are_judged_on_every_stack(weights: Path, tmp_path: P
 
 
 def test_weights_are_told_apart_by_their_content_and_keep_the_version_asked_for(weights: Path) -> None:
-    before = judged_models(weights, simulator="1")[0]
+    stated = judged_models(weights, simulator="1")[0]
     save_weights(weights / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)})
-    after = judged_models(weights, simulator="2")[0]
-    assert before.weights != after.weights
-    assert (before.simulator, after.simulator) == ("1", "2")
+    silent = judged_models(weights, simulator="2")[0]
+    assert stated.weights != silent.weights
+    assert (stated.simulator, silent.simulator) == ("7", "2")
+    assert judged_models(weights)[0].simulator == "unknown"
+
+
+def test_the_running_table_knows_the_simulator_of_weights_it_has_met(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_weights(weights / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)})
+    monkeypatch.setattr("focusviewer.training.transfer.table_path", lambda: tmp_path / "transfer.csv")
+    update_table([{**ABOUT, "weights": judged_models(weights)[0].weights, "simulator": "4"}])
+    assert judged_models(weights)[0].simulator == "4"
 
 
 def test_missing_weights_are_named(weights: Path, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.files import write_safetensors
 from focusviewer.focus.networks.base import FocusNetwork
 
 HALF_ABOVE = 1_000_000
@@ -36,8 +36,7 @@ def save_networks(
             if not name.endswith(_COUNTERS):
                 stored = tensor.detach().cpu().to(torch.float16 if half else torch.float32)
                 state[scale_prefix(mpp) + name] = stored.contiguous().clone()
-    with atomic_write(path) as temporary:
-        save_file(state, temporary)
+    write_safetensors(path, save(state, dict(metadata or {})))
 
 
 def load_networks(path: Path, make: Callable[[], FocusNetwork]) -> tuple[dict[float, FocusNetwork], str]:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+from focusviewer.files import write_safetensors
+
+
+def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    tensors = {"b": np.arange(5, dtype=np.float32), "a": np.ones((2, 3), np.float16)}
+    facts = {f"key{i}": f'"ä" {i}' for i in range(12)}
+    written = set()
+    for _ in range(5):
+        write_safetensors(path, save(tensors, facts))  # the library shuffles the metadata each time
+        written.add(path.read_bytes())
+    assert len(written) == 1
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+    read = load_file(path)
+    assert set(read) == {"a", "b"} and all(np.array_equal(read[name], tensors[name]) for name in read)
+    with safe_open(path, "np") as file:
+        assert file.metadata() == facts
+
+
+def test_weights_without_metadata_are_written_as_the_library_does(tmp_path: Path) -> None:
+    data = save({"a": np.ones(3, np.float32)})
+    write_safetensors(tmp_path / "a.safetensors", data)
+    assert (tmp_path / "a.safetensors").read_bytes() == data
