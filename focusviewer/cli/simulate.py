@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
-from focusviewer.cli.output import Progress, print_json, to_json_text
+from focusviewer.cli.output import Progress, note, print_json, to_json_text
 from focusviewer.cli.simulated_options import DomainName, Na, Noise, Spoilt, check_na, domain_of, one_of, takes_spoilt
 from focusviewer.errors import ScaleUnknownError, UserError
 
@@ -221,6 +221,8 @@ def dataset(
     if json:
         print_json({"out": str(out), "manifest": str(out / "manifest.json"), **manifest.summary()})
     else:
+        for name, why in manifest.skipped.items():
+            note(f"left out: {name}: {why}")
         counts = ", ".join(f"{count} {split}" for split, count in manifest.summary()["stacks"].items())
         typer.echo(f"{out / 'manifest.json'} ({counts})")
 

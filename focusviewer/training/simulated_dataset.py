@@ -20,6 +20,8 @@ from focusviewer.optics.psf import Optics
 from focusviewer.optics.pupil import Mount
 from focusviewer.optics.scanner import Scan, Scanner
 from focusviewer.optics.stack_simulator import StackRecipe, simulate_stack, write_simulated_stack
+from focusviewer.training.datasets.decode import read_rgb
+from focusviewer.training.datasets.records import DatasetError
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.volumes import spread
 
@@ -143,7 +145,7 @@ def write_dataset(
 def _write_one(path: Path, out: Path, number: int, split: str, image: SourceImage | None, manifest: Manifest) -> None:
     rng = np.random.default_rng((manifest.recipe.seed, 52, number))
     stack_recipe = _random_recipe(manifest.recipe, rng, image is not None)
-    patch = None if image is None else _cut(_read(image.path), stack_recipe, rng)
+    patch = None if image is None else _cut(read_rgb(image.path), stack_recipe, rng)
     source = f"phantom-{stack_recipe.seed}" if image is None else image.name
     stack = simulate_stack(stack_recipe, patch)
     truth = write_simulated_stack(path, stack_recipe, stack, source)
@@ -167,20 +169,17 @@ def _write_one(path: Path, out: Path, number: int, split: str, image: SourceImag
 
 def _usable_images(folder: Path, recipe: DatasetRecipe, skipped: dict[str, str]) -> list[SourceImage]:
     """Pictures large enough to cut from, each content once; the others are named with the reason."""
-    from PIL import Image
-
     if not folder.is_dir():
-        raise UserError(f"No pictures at {folder}", "the folder does not exist", "Give it with --patches DIR.")
+        raise UserError(f"No pictures at {folder}", "there is no such folder", "Give one with --patches DIR.")
     found: dict[str, SourceImage] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES:
             continue
         name = path.relative_to(folder).as_posix()
         try:
-            with Image.open(path) as image:
-                width, height = image.size
-        except OSError:
-            skipped[name] = "cannot be decoded"
+            height, width = read_rgb(path).shape[:2]
+        except DatasetError as error:
+            skipped[name] = error.why
             continue
         if width < recipe.width or height < recipe.height:
             skipped[name] = f"{width} x {height} px is smaller than a stack"
@@ -268,13 +267,6 @@ def _random_recipe(recipe: DatasetRecipe, rng: np.random.Generator, lifted: bool
         scanner=Scanner(optics, camera, scan),
         artefacts=artefacts,
     )
-
-
-def _read(path: Path) -> RGB:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def _cut(image: RGB, recipe: StackRecipe, rng: np.random.Generator) -> RGB:

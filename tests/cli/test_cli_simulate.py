@@ -167,6 +167,7 @@ def test_a_data_set_is_split_by_source_and_has_a_manifest(command: Command, tmp_
         Image.fromarray(rng.integers(60, 255, (96, 96, 3), dtype=np.uint8)).save(images / f"{index}.png")
     (images / "copy.png").write_bytes((images / "0.png").read_bytes())
     (images / "broken.png").write_bytes(b"no picture")
+    (images / "cut.png").write_bytes((images / "1.png").read_bytes()[:9000])
     Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(images / "small.png")
     options = ["--stacks", 9, "--size", "80x64", "--planes", 2, "--patches", images, "--phantoms", 0.4]
     out = tmp_path / "set"
@@ -174,7 +175,7 @@ def test_a_data_set_is_split_by_source_and_has_a_manifest(command: Command, tmp_
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert document["stacks"] == {"train": 5, "validation": 2, "test": 2}
     assert manifest["skipped"]["copy.png"] == "the same as 0.png"
-    assert {"broken.png", "small.png"} < set(manifest["skipped"])
+    assert {"broken.png", "cut.png", "small.png"} < set(manifest["skipped"])
     sides: dict[str, set[str]] = {}
     for entry in manifest["stacks"]:
         sides.setdefault(entry["source"], set()).add(entry["split"])
@@ -185,7 +186,8 @@ def test_a_data_set_is_split_by_source_and_has_a_manifest(command: Command, tmp_
     for name, facts in manifest["files"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == facts["sha256"]
     again = tmp_path / "again"
-    assert command("simulate", "dataset", "--seed", 6, *options, "--out", again).code == 0
+    told = command("simulate", "dataset", "--seed", 6, *options, "--out", again)
+    assert told.code == 0 and "left out: copy.png: the same as 0.png" in told.err
     assert (again / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
     assert command("simulate", "dataset", "--seed", 6, *options, "--out", out).code == 2  # it is there already
 
