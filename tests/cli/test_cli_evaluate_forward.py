@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def test_forward_prints_one_document_with_the_agreed_keys(
     assert outcome.document["z_um"] == pytest.approx(2.5, rel=0.1)
     assert outcome.document["psnr"] > outcome.document["gaussian_psnr"]
     assert Image.open(tmp_path / "forward.png").size == (320, 240)
+    assert json.loads((tmp_path / "forward.json").read_text(encoding="utf-8")) == outcome.document
 
 
 def test_a_stated_aperture_is_used_and_the_figures_are_told_in_words(command: Run, pair: tuple[Path, Path]) -> None:
