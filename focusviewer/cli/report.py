@@ -20,6 +20,9 @@ FILES = {"html": "report.html", "csv": "worklist.csv", "rescan": "rescan.csv"}
 """Outputs in the worklist's folder when none is named; ``worklist.json`` and ``rescan.json`` come with them."""
 
 
+SUFFIXES = (".html", ".csv", ".json", ".pdf")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
     app.command()(report)
@@ -46,6 +49,7 @@ def report(
     from focusviewer.qc.exports import document
     from focusviewer.qc.rules import load_rules
     from focusviewer.qc.store import Worklist
+    from focusviewer.qc.summary import counted
 
     store = find_worklist(folder)
     chosen = load_rules(rules)
@@ -65,7 +69,7 @@ def report(
         print_json({**listed, "written": list(files.values())})
         return
     counts = ", ".join(f"{count} {status.upper()}" for status, count in listed["counts"].items() if count)
-    typer.echo(f"{len(listed['slides'])} files: {counts or 'none'}")
+    typer.echo(f"{counted(len(listed['slides']), 'file')}: {counts or 'none'}")
     for path in files.values():
         typer.echo(f"written: {path}")
 
@@ -76,13 +80,15 @@ def find_worklist(folder: Path) -> Path:
     Raises
     ------
     UserError
-        If there is none, or an empty one.
+        If there is none, an empty one, or an output of one is named.
     """
     path = folder / "worklist.sqlite" if folder.is_dir() else folder
     if not path.is_file():
         raise UserError(f"Cannot find a worklist in {folder}", f"there is no {path.name}", "Make one with: qc.")
     if not path.stat().st_size:  # SQLite would make it a worklist
         raise UserError(f"Cannot find a worklist in {folder}", f"{path.name} is empty", "Make one with: qc.")
+    if path.suffix.lower() in SUFFIXES:
+        raise UserError(f"Cannot find a worklist in {folder}", "it is written from one", "Name the folder of qc.")
     return path
 
 

@@ -118,7 +118,8 @@ class QcSummary:
     def lines(self) -> list[str]:
         """The same for people."""
         counts = ", ".join(f"{self.verdicts.get(verdict, 0)} {verdict.value}" for verdict in reversed(Verdict))
-        lines = [f"{self.files} files: {self.slides} slides ({counts}), {len(self.failures)} failed"]
+        files, slides = counted(self.files, "file"), counted(self.slides, "slide")
+        lines = [f"{files}: {slides} ({counts}), {len(self.failures)} failed"]
         if self.duplicates:
             lines[0] += f", {len(self.duplicates)} with the content of another"
         lines += [f"failed:     {show(failure.path.name)}: {show(failure.reason)}" for failure in self.failures]
@@ -128,12 +129,17 @@ class QcSummary:
             more = f" and {len(self.left_out) - 5} more" if len(self.left_out) > 5 else ""
             lines.append(f"left out:   {names}{more} (no slide by its name)")
         if self.earlier:
-            lines.append(f"done before: {self.earlier} slides")
+            lines.append(f"done before: {counted(self.earlier, 'slide')}")
         if self.judged:
             pace = f"{self.slides_per_hour:.0f} slides per hour"
-            lines.append(f"time:       {_duration(self.seconds)} for {self.judged} slides, {pace}")
+            lines.append(f"time:       {_duration(self.seconds)} for {counted(self.judged, 'slide')}, {pace}")
         lines.append(f"written to: {show(str(self.worklist.parent))}")
         return lines
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 slide``, ``2 slides``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def show(text: str) -> str:

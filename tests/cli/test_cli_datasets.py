@@ -70,6 +70,12 @@ def test_the_check_finds_a_damaged_image_and_ends_with_2(command: Command, root:
     assert found["tcga-focus"]["errors"] == 1 and found["tcga-focus"]["findings"][0]["path"] == str(image)
 
 
+def test_a_file_that_is_no_stack_ends_with_2(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    outcome = command("datasets", tmp_path / "notes.txt")
+    assert outcome.code == 2 and "plain text" in outcome.out and "1 error found" in outcome.err
+
+
 def test_a_manifest_is_written_once_and_then_compared(command: Command, root: Path, tmp_path: Path) -> None:
     sums = tmp_path / "sums.json"
     first = command("datasets", root, "--manifest", sums, "--json")

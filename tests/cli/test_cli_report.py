@@ -75,9 +75,11 @@ def test_report_writes_pdf_without_a_display(command: Command, folder: Path, tmp
 
 
 def test_report_refuses_what_it_cannot_do(command: Command, folder: Path, tmp_path: Path) -> None:
+    (folder / "report.html").write_text("<html></html>")
     for arguments, says in (
         ([tmp_path / "nowhere"], "worklist"),
         ([tmp_path], "no worklist.sqlite"),
+        ([folder / "report.html"], "written from one"),
         ([folder, "--pdf", tmp_path / "a.txt"], ".pdf"),
         ([folder, "--rescan", tmp_path / "a.xlsx"], ".csv or .json"),
         ([folder, "--csv", folder / FILE_NAME], ".csv"),
