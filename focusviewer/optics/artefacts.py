@@ -10,9 +10,6 @@ from focusviewer.optics.blur_pattern import BlurPattern, uneven_surface
 from focusviewer.optics.phantom import Bubble, TissuePhantom
 from focusviewer.optics.phantom_dust import Dust, draw_dust
 
-REFRACTION = 1.5
-"""Of the mounted section: by this factor it looks thinner to an objective that is moved in air."""
-
 
 @dataclass(frozen=True)
 class Artefacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -252,7 +251,3 @@ def entries() -> list[TaskEntry]:
         ("resnet-101", small, LabConfig(minutes=480, batch=16, precision="bf16")),
     ]
     return [_level_entry(*line) for line in levels] + focus_classifiers.entries()
-
-
-Builder = Callable[[Path | None, Any], Task]
-"""What a line of the task registry builds a task with."""
