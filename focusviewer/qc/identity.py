@@ -197,7 +197,8 @@ def _slide_id(
         return read, "label"
     if named.get("slide_id"):
         return named["slide_id"], "pattern"
-    return _first(properties, _SLIDE_IDS) or _clean(slide.path.stem), "file name"
+    stem = re.sub(r"\.ome$", "", slide.path.stem, flags=re.IGNORECASE)  # of name.ome.tif
+    return _first(properties, _SLIDE_IDS) or _clean(stem), "file name"
 
 
 def _read_label(slide: Slide, decoder: LabelDecoder) -> str:

@@ -95,6 +95,10 @@ def test_a_decoder_reads_the_label_before_the_file_name_is_asked() -> None:
     assert (nothing.slide_id, nothing.source) == ("x_1", "file name")
 
 
+def test_the_name_of_an_ome_file_ends_before_its_suffixes() -> None:
+    assert identify(Stated("x_1.ome.tif"), None).slide_id == "x_1"
+
+
 def test_a_label_that_cannot_be_read_is_like_none() -> None:
     found = identify(Stated("x_1.svs", label=np.zeros((4, 6, 3), np.uint8)), None, lambda image: "never")
     assert found.slide_id == "x_1"
