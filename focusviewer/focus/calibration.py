@@ -2,7 +2,8 @@
 
 A curve is fitted as a measuring instrument is calibrated: the score that tissue has at each distance (the median, made
 monotone by isotonic regression), read backwards. Fitted the other way round it would pull every reading towards the
-middle of the distances it was fitted to, and tissue in focus would not read 0.
+middle of the distances it was fitted to. Tissue in focus scores differently from place to place, by as much as a micron
+of blur does; what scores no more than most of it (the limit of blank) therefore reads as in focus.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from focusviewer.focus.base import LEVEL_UM, SAME_SCALE, FloatMap, FocusMap, Foc
 
 Array = npt.NDArray[np.float64]
 
+IN_FOCUS_UM = 0.1
+"""Up to this distance tissue counts as in focus."""
+
+BLANK = 0.75
+"""Part of the tissue in focus that reads as such."""
+
+_REJOIN = 1.5  # times the distance that the limit of blank would read as: from there the curve is the median's
 _BIN_UM = 0.25  # distances that are all different are taken together in steps of this
 _MOST_DISTANCES = 64
 
@@ -55,11 +63,14 @@ class Curve:
     Attributes
     ----------
     scores, um : tuple of float
-        The knots; the first is in focus.
+        The knots.
+    in_focus : float or None
+        Score of tissue in focus, the median; None where it was not noted.
     """
 
     scores: tuple[float, ...]
     um: tuple[float, ...]
+    in_focus: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse knots that are no curve."""
@@ -79,7 +90,8 @@ class Curve:
 
     def moved(self, in_focus: float) -> Curve:
         """The curve of a scanner whose tissue in focus scores ``in_focus``."""
-        return Curve(tuple(score - self.scores[0] + in_focus for score in self.scores), self.um)
+        shift = in_focus - (self.scores[0] if self.in_focus is None else self.in_focus)
+        return Curve(tuple(score + shift for score in self.scores), self.um, in_focus)
 
 
 def fit_curve(scores: npt.ArrayLike, distances_um: npt.ArrayLike) -> Curve:
@@ -92,34 +104,48 @@ def fit_curve(scores: npt.ArrayLike, distances_um: npt.ArrayLike) -> Curve:
     Raises
     ------
     UserError
-        If the scores do not rise with the distance, or there are too few distances.
+        If the scores do not rise with the distance.
     """
     score, distance = np.asarray(scores, np.float64), np.abs(np.asarray(distances_um, np.float64))
     known = np.isfinite(score) & np.isfinite(distance)
     score, distance = score[known], distance[known]
+    sharp = score[distance <= IN_FOCUS_UM]
+    in_focus = float(np.median(sharp)) if sharp.size else None
+    median = Curve(*_median_knots(score, distance), in_focus)
+    if not sharp.size:
+        return median
+    blank = float(np.quantile(sharp, BLANK))
+    rejoin = _REJOIN * float(median.read(blank))
+    knots = [(at, um) for at, um in zip(median.scores, median.um, strict=True) if um > rejoin and at > blank]
+    if rejoin <= 0 or not knots:
+        return median
+    joined = float(np.interp(rejoin, median.um, median.scores))
+    start = [(blank, 0.0), (joined, rejoin)] if blank < joined < knots[0][0] else [(blank, 0.0)]
+    at, um = zip(*start, *knots, strict=True)
+    return Curve(at, um, in_focus)
+
+
+def _median_knots(score: Array, distance: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scores and distances of the curve of medians, both rising."""
     if np.unique(np.round(distance, 3)).size > _MOST_DISTANCES:
-        steps = np.where(distance == 0, 0, np.ceil(distance / _BIN_UM))
-        centres = np.where(steps == 0, 0, (steps - 0.5) * _BIN_UM)
-    else:
-        centres = np.round(distance, 3)
-    places, index, counts = np.unique(centres, return_inverse=True, return_counts=True)
+        distance = np.where(distance <= IN_FOCUS_UM, 0, (np.ceil(distance / _BIN_UM) - 0.5) * _BIN_UM)
+    places, index, counts = np.unique(np.round(distance, 3), return_inverse=True, return_counts=True)
     medians = np.array([np.median(score[index == place]) for place in range(places.size)])
     levels = isotonic(medians, counts)
-    knots_score: list[float] = []
-    knots_um: list[float] = []
+    scores: list[float] = []
+    um: list[float] = []
     for level in np.unique(levels):
         pool = levels == level
         # What reads as sharp as the sharpest is in focus: blur below the depth of field cannot be seen.
-        at = places[pool].min() if not knots_um else np.average(places[pool], weights=counts[pool])
-        knots_score.append(float(level))
-        knots_um.append(float(at))
-    if len(knots_um) < 2:
+        um.append(float(places[pool].min() if not um else np.average(places[pool], weights=counts[pool])))
+        scores.append(float(level))
+    if len(um) < 2:
         raise UserError(
             "The scores do not rise with the distance from focus",
             f"of {places.size} distances",
             "Use a stack with planes further from focus, or another model.",
         )
-    return Curve(tuple(knots_score), tuple(knots_um))
+    return tuple(scores), tuple(um)
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ def write_calibrations(path: Path, calibrations: Sequence[Calibration]) -> None:
     for calibration in calibrations:
         entry = asdict(calibration)
         entry |= {axis: [float(f"{value:.6g}") for value in entry["curve"][axis]] for axis in ("scores", "um")}
+        entry["in_focus"] = entry["curve"]["in_focus"]
         del entry["curve"]
         entries.append(entry)
     lines = ",\n".join("  " + json.dumps(entry, ensure_ascii=False) for entry in entries)
@@ -158,7 +159,12 @@ def _read(path: Path) -> list[Calibration]:
 
 
 def _entry(entry: dict[str, Any]) -> Calibration:
-    curve = Curve(tuple(map(float, entry["scores"])), tuple(map(float, entry["um"])))
+    in_focus = entry.get("in_focus")
+    curve = Curve(
+        tuple(map(float, entry["scores"])),
+        tuple(map(float, entry["um"])),
+        None if in_focus is None else float(in_focus),
+    )
     mpp = entry["mpp"]
     return Calibration(
         str(entry["model"]),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusModel
-from focusviewer.focus.calibration import Calibration, fit_curve
+from focusviewer.focus.calibration import BLANK, Calibration, fit_curve
 from focusviewer.focus.calibration_store import write_calibrations
 from focusviewer.optics import Camera, Optics
 from focusviewer.optics.blur_pattern import BlurPattern
@@ -179,7 +179,7 @@ def fit_shipped(
 
 def _card(calibrations: Sequence[Calibration], count: int) -> str:
     rows = [
-        f"| {entry.model} | {entry.version} | {entry.mpp:g} | {entry.curve.scores[0]:.4g} | "
+        f"| {entry.model} | {entry.version} | {entry.mpp:g} | {_in_focus(entry):.4g} | "
         f"{_score_at(entry, 1.0):.4g} | {_score_at(entry, 3.0):.4g} |"
         for entry in calibrations
     ]
@@ -193,7 +193,7 @@ def _card(calibrations: Sequence[Calibration], count: int) -> str:
             f"| Fitted to | {count} simulated fields of {FIELD_PX} px at {FINE_MPP:g} um, 0 to {MAX_Z_UM:g} um from "
             f"focus, NA {NA_RANGE[0]:g} to {NA_RANGE[1]:g}; the same pixels averaged in twos at {COARSE_MPP:g} um |",
             "| Data | training side of the split only: half licensed real patches, half phantom slides |",
-            "| Method | median score per 0.25 um, isotonic regression, read backwards |",
+            f"| Method | median score per 0.25 um, isotonic, read backwards; {BLANK:.0%} of tissue in focus reads 0 |",
             "| Command | focusviewer calibrate --simulated |",
             "",
             "A calibration holds for the weights it was fitted to (version below) and for no others.",
@@ -209,6 +209,11 @@ def _card(calibrations: Sequence[Calibration], count: int) -> str:
             "",
         ]
     )
+
+
+def _in_focus(calibration: Calibration) -> float:
+    found = calibration.curve.in_focus
+    return calibration.curve.scores[0] if found is None else found
 
 
 def _score_at(calibration: Calibration, um: float) -> float:
