@@ -24,8 +24,8 @@ from focusviewer.cli.output import Progress, print_json
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
-    from focusviewer.cli.tiling import FloatMap, Target, View
     from focusviewer.refocus.base import Refocuser
+    from focusviewer.refocus.tiling import FloatMap, Target, View
     from focusviewer.slides import Slide
 
 MAX_PIXELS = 64_000_000
@@ -67,8 +67,8 @@ def refocus(
     is, and positive values refocus towards sharper tissue. The map may have any size; it is stretched over the
     region. Not for diagnosis: synthesised pixels are an estimate.
     """
-    from focusviewer.cli.tiling import refocus_view
     from focusviewer.refocus import DEFAULT_ENGINE, get_engine
+    from focusviewer.refocus.tiling import refocus_view
 
     started = time.perf_counter()
     inputs = [path] if target_map is None else [path, target_map]
@@ -188,7 +188,7 @@ def _parse_z(text: str | None) -> float | None:
 
 def _view(slide: Slide, region: str | None, planes: str | None, z_step: float | None, z_um: float | None) -> View:
     """What the options say is to be refocused, checked before any pixel is read."""
-    from focusviewer.cli.tiling import View
+    from focusviewer.refocus.tiling import View
 
     if slide.mpp is None:
         raise ScaleUnknownError(slide.name)
@@ -230,7 +230,7 @@ def _nearest_planes(positions: tuple[float, ...], z_um: float | None) -> list[in
 
 
 def _target(z: str | None, z_um: float | None, target_map: Path | None, view: View) -> Target:
-    from focusviewer.cli.tiling import Target
+    from focusviewer.refocus.tiling import Target
 
     if target_map is not None:
         return Target("map", map_um=read_target_map(target_map, view.box[2], view.box[3]))

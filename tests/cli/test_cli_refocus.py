@@ -10,8 +10,8 @@ import tifffile
 from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
-from focusviewer.cli import tiling
 from focusviewer.cli.refocus import read_target_map
+from focusviewer.refocus import tiling
 from focusviewer.slides import RGB, open_slide
 
 Command = Callable[..., Outcome]
