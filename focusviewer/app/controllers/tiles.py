@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage
@@ -33,7 +34,7 @@ class TileSource(QObject):
         self._pinned: dict[TileKey, QImage] = {}
         self._tops: dict[str, int] = {}  # coarsest zoom of every open slide
         self._bad: set[TileKey] = set()
-        self._wanted: dict[str, tuple[TileKey, ...]] = {}
+        self._wanted: dict[str, dict[int, tuple[TileKey, ...]]] = {}  # by slide and by who asks
         self._closed = False
         self._delivered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self.loader = TileLoader(self._on_tile, threads=threads, cache_bytes=min(LOADER_CACHE_BYTES, cache_bytes // 4))
@@ -59,27 +60,34 @@ class TileSource(QObject):
         self._tops[pyramid.fingerprint] = pyramid.n_zooms - 1
         self.loader.forget_bad(pyramid)
 
-    def request(self, pyramid: DisplayPyramid, keys: Sequence[TileKey]) -> None:
-        """Ask for tiles, most urgent first; replaces what was asked for this slide before."""
+    def request(self, pyramid: DisplayPyramid, keys: Sequence[TileKey], asker: int = 0) -> None:
+        """Ask for tiles, most urgent first; replaces what the same asker wanted of this slide before."""
         missing = tuple(key for key in keys if not self.has(key) and key not in self._bad)
-        if self._closed or missing == self._wanted.get(pyramid.fingerprint):
+        wishes = self._wanted.setdefault(pyramid.fingerprint, {})
+        if self._closed or missing == wishes.get(asker):
             return
-        self._wanted[pyramid.fingerprint] = missing
-        self.loader.want(pyramid, missing)
+        wishes[asker] = missing
+        self.loader.want(pyramid, self._in_turn(wishes))
         for key in missing:
             # Rare: the loader has read it, but the slide was not shown at that moment and so it was not delivered.
             pixels = self.loader.cached(key)
             if pixels is not None:
                 self._deliver(key, to_qimage(pixels))
 
+    @staticmethod
+    def _in_turn(wishes: dict[int, tuple[TileKey, ...]]) -> list[TileKey]:
+        """One tile for each asker in turn, so that two pictures of a slide fill alike."""
+        return [key for turn in zip_longest(*wishes.values()) for key in turn if key is not None]
+
     def cached_pixels(self, key: TileKey) -> RGB | None:
         """Pixels of a tile the loader still holds (any thread)."""
         return self.loader.cached(key)
 
-    def rest(self, pyramid: DisplayPyramid) -> None:
-        """Stop loading for a slide that is not shown at the moment; what is in memory stays."""
-        self._wanted.pop(pyramid.fingerprint, None)
-        self.loader.want(pyramid, ())
+    def rest(self, pyramid: DisplayPyramid, asker: int = 0) -> None:
+        """Stop loading for an asker that does not show the slide at the moment; what is in memory stays."""
+        wishes = self._wanted.get(pyramid.fingerprint)
+        if wishes is not None and wishes.pop(asker, None) is not None:
+            self.loader.want(pyramid, self._in_turn(wishes))
 
     def drop(self, pyramid: DisplayPyramid) -> None:
         """Forget a slide that is being closed."""

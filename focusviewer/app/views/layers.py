@@ -37,6 +37,14 @@ class Images(Protocol):
         ...
 
 
+class Overlay(Protocol):
+    """What a tool lays over the picture while it is in use."""
+
+    def paint(self, painter: QPainter, view: View) -> None:
+        """Paint in screen pixels."""
+        ...
+
+
 def span(origin: int, start: float, length: float, factor: float) -> tuple[int, int]:
     """Screen start and length of a stretch of picture; neighbours meet without gap or overlap."""
     a = origin + round(start * factor)
@@ -159,47 +167,6 @@ class HeatmapLayer:
             painter.fillRect(QRectF(ox + x * view.scale, oy + y * view.scale, w * view.scale, h * view.scale), brush)
 
 
-class PatchLayer:
-    """A synthesised picture lying on the slide where its pixels came from."""
-
-    def __init__(self) -> None:
-        self.image: QImage | None = None
-        self.zoom = 0
-        self.x = self.y = 0  # upper left corner, pixels of the zoom
-        self.badge = ""
-
-    def clear(self) -> None:
-        """Show the scan again."""
-        self.image = None
-
-    def target(self, view: View) -> QRect:
-        """Screen rectangle of the patch, on the same pixel grid as the tiles."""
-        assert self.image is not None
-        factor = view.scale * 2.0**self.zoom
-        ox, oy = view.origin
-        x, w = span(ox, self.x, self.image.width(), factor)
-        y, h = span(oy, self.y, self.image.height(), factor)
-        return QRect(x, y, w, h)
-
-    def paint(self, painter: QPainter, view: View) -> None:
-        """Paint the patch over the tiles."""
-        if self.image is None:
-            return
-        target = self.target(view)
-        if target.size() == self.image.size():
-            painter.drawImage(target.topLeft(), self.image)
-        else:
-            painter.drawImage(target, self.image)
-
-    def paint_frame(self, painter: QPainter, view: View) -> None:
-        """A thin line around the patch where its border lies inside the viewport."""
-        if self.image is None:
-            return
-        painter.setPen(QPen(ACCENT, 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(self.target(view).adjusted(0, 0, -1, -1))
-
-
 class MarkLayer:
     """A rectangle that points at something (a region chosen in a list), level-0 pixels."""
 
@@ -258,20 +225,6 @@ class ScaleBar:
         painter.drawText(text_box, Qt.AlignmentFlag.AlignCenter, text)
         bar = QRectF(box.center().x() - width / 2, box.bottom() - 0.7 * pad - thick, width, thick)
         painter.fillRect(bar, HUD_TEXT)
-
-
-class Badge:
-    """A line of text, upper left: which picture this is."""
-
-    def paint(self, painter: QPainter, text: str, font: QFont, ratio: float, *, synthesised: bool) -> None:
-        """Paint the badge; synthesised pixels get the warning colour."""
-        font = hud_font(font, ratio, bold=True)
-        metrics = QFontMetricsF(font)
-        box = QRectF(12 * ratio, 12 * ratio, metrics.horizontalAdvance(text) + 20 * ratio, metrics.height() + 9 * ratio)
-        hud_box(painter, box, ratio, ACCENT if synthesised else HUD_BACK)
-        painter.setPen(QColor(30, 22, 0) if synthesised else HUD_TEXT)
-        painter.setFont(font)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
 class Minimap:

@@ -24,12 +24,13 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.models.paint_stats import PaintStats
 from focusviewer.app.models.view import View, snap_scale, step_scale
 from focusviewer.app.models.wishes import TileRange, seen_tiles, wish_list
-from focusviewer.app.views.layers import Badge, HeatmapLayer, MarkLayer, Minimap, PatchLayer, ScaleBar, TileLayer
+from focusviewer.app.views.hand import Hand
+from focusviewer.app.views.layers import HeatmapLayer, MarkLayer, Minimap, Overlay, ScaleBar, TileLayer
+from focusviewer.app.views.patch import Badge, PatchLayer, paint_badges
 from focusviewer.slides import TileKey
 
 REST_MS = 150
 FAST_PIXELS = 5_000_000  # larger viewports scale roughly while moving and smoothly at rest
-INERTIA_MS = 16
 NOTCH = 120.0
 
 
@@ -65,19 +66,16 @@ class Viewport(QWidget):
         self.scale_bar = ScaleBar()
         self.minimap = Minimap()
         self.badge = Badge()
+        self.overlays: list[Overlay] = []  # of the tools in use, above all other layers
         self.is_complete = False
         self.painted = False
         self._keys: list[TileKey] = []
         self._range: TileRange | None = None
         self._moving = False
-        self._drag: QPointF | None = None
-        self._on_map = False
-        self._velocity = QPointF()
-        self._moved_at = self._turned = 0.0
+        self._hand = Hand(self)
+        self._turned = 0.0
         self._rest_timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest_timer.timeout.connect(self._rest)
-        self._inertia_timer = QTimer(self, interval=INERTIA_MS)
-        self._inertia_timer.timeout.connect(self._glide)
         tiles.arrived.connect(self._tile_arrived)
         tiles.failed.connect(self._tile_arrived)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -106,13 +104,13 @@ class Viewport(QWidget):
     def show_document(self, document: Document | None) -> None:
         """Show another slide, where it was left (or wholly, the first time)."""
         if self.document is not None and self.document is not document:
-            self.tiles.rest(self.document.pyramid)
+            self.tiles.rest(self.document.pyramid, id(self))
         self.document = document
         self.heatmap.image = None
         self.mark.rect = None
         self.patch.clear()
         self.tile_layer.previous_plane = None
-        self._inertia_timer.stop()
+        self._hand.stop()
         self._range = None
         if document is not None:
             document.view.resize(*self._screen_size())
@@ -207,7 +205,7 @@ class Viewport(QWidget):
         self._range = wanted
         self._keys = seen_tiles(document, wanted.zoom)
         top = self.tiles.top_key(document.pyramid, wanted.plane)
-        self.tiles.request(document.pyramid, wish_list(document, wanted.zoom, top, self._keys))
+        self.tiles.request(document.pyramid, wish_list(document, wanted.zoom, top, self._keys), id(self))
 
     @Slot(object)
     def _tile_arrived(self, key: TileKey) -> None:
@@ -258,6 +256,8 @@ class Viewport(QWidget):
         missing = self.tile_layer.paint(painter, view, self.document.pyramid, self._keys)
         self.patch.paint(painter, view)
         self.heatmap.paint(painter, view)
+        for overlay in self.overlays:
+            overlay.paint(painter, view)
         return missing
 
     def _paint_readouts(self, painter: QPainter) -> None:
@@ -272,10 +272,9 @@ class Viewport(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.scale_bar.visible:
             self.scale_bar.paint(painter, view, self.document.mpp, font, ratio)
-        if self.patch.image is not None:
-            self.badge.paint(painter, self.patch.badge, font, ratio, synthesised=True)
-        elif len(self.document.planes_um) > 1:
-            self.badge.paint(painter, self.plane_text(), font, ratio, synthesised=False)
+        scan = self.plane_text() if len(self.document.planes_um) > 1 else ""
+        right = self.minimap.rect(view, ratio).x() if self.minimap.visible else view.width
+        paint_badges(painter, self.badge, self.patch, view, scan, right, font, ratio)
 
     def plane_text(self) -> str:
         """Which acquired plane is shown, in words."""
@@ -337,41 +336,20 @@ class Viewport(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to drag, or go where the minimap was clicked."""
-        self._inertia_timer.stop()
-        if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) or self.view is None:
-            return
-        at = self._screen(event.position())
-        self._on_map = self.minimap.contains(self.view, self.ratio, at)
-        self._drag = at
-        self._velocity = QPointF()
-        if self._on_map:
-            self.go_to(*self.minimap.slide_point(self.view, self.ratio, at))
-        else:
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self._hand.stop()
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) and self.view is not None:
+            self._hand.take(self._screen(event.position()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture; tell what is under the cursor."""
-        if self.view is None:
-            return
-        at = self._screen(event.position())
-        if self._drag is not None:
-            if self._on_map:
-                self.go_to(*self.minimap.slide_point(self.view, self.ratio, at))
-            else:
-                step, now = at - self._drag, perf_counter()
-                self._velocity = self._velocity * 0.5 + step * (0.5 / max(now - self._moved_at, 0.004))
-                self._moved_at = now
-                self.pan_pixels(step.x(), step.y())
-            self._drag = at
-        self.pointed.emit(*self.view.to_slide(at.x(), at.y()))
+        if self.view is not None:
+            at = self._screen(event.position())
+            self._hand.move(at)
+            self.pointed.emit(*self.view.to_slide(at.x(), at.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the drag, gliding on if the user has chosen so."""
-        gliding = self.inertia and self._drag is not None and not self._on_map
-        if gliding and perf_counter() - self._moved_at < 0.06:
-            self._inertia_timer.start()
-        self._drag = None
-        self.unsetCursor()
+        self._hand.let_go()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Zoom in one octave at the cursor (with Shift: out)."""
@@ -387,12 +365,3 @@ class Viewport(QWidget):
     def leaveEvent(self, event: QEvent) -> None:
         """Clear the read-outs of the cursor."""
         self.pointed.emit(math.nan, math.nan)
-
-    @Slot()
-    def _glide(self) -> None:
-        self._velocity *= 0.92
-        step = self._velocity * (INERTIA_MS / 1000)
-        if math.hypot(step.x(), step.y()) < 0.5:
-            self._inertia_timer.stop()
-            return
-        self.pan_pixels(step.x(), step.y())

@@ -1,0 +1,160 @@
+"""The synthesised picture on the slide: how much of it is seen, how far it can be trusted, and what it says it is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+
+from focusviewer.app.models.view import View
+from focusviewer.app.views.layers import ACCENT, HUD_BACK, HUD_TEXT, hud_box, hud_font, span
+
+SYNTHESISED_TEXT = QColor(30, 22, 0)
+
+
+class PatchLayer:
+    """A synthesised picture lying on the slide where its pixels came from.
+
+    Attributes
+    ----------
+    badge, detail : str
+        What the picture is, and what it was made from and by.
+    veiled : bool
+        The scan is shown instead, for comparison.
+    wipe : float, optional
+        Only what lies right of this part of the viewport's width is shown.
+    tint : QImage, optional
+        Laid over the picture where it is not borne out by the scan; stretched to the picture's size.
+    """
+
+    def __init__(self) -> None:
+        self.image: QImage | None = None
+        self.zoom = 0
+        self.x = self.y = 0  # upper left corner, pixels of the zoom
+        self.badge = self.detail = ""
+        self.veiled = False
+        self.wipe: float | None = None
+        self.tint: QImage | None = None
+        self.tint_visible = False
+
+    def clear(self) -> None:
+        """Show the scan again."""
+        self.image = self.tint = None
+
+    def take(self, other: PatchLayer) -> None:
+        """Show the same picture as another layer (not the same part of it)."""
+        self.image, self.zoom, self.x, self.y = other.image, other.zoom, other.x, other.y
+        self.badge, self.detail = other.badge, other.detail
+        self.tint, self.tint_visible = other.tint, other.tint_visible
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether any of the picture is on screen."""
+        return self.image is not None and not self.veiled
+
+    def left(self, view: View) -> int:
+        """Screen column from which the picture is shown."""
+        return 0 if self.wipe is None else round(self.wipe * view.width)
+
+    def target(self, view: View) -> QRect:
+        """Screen rectangle of the patch, on the same pixel grid as the tiles."""
+        assert self.image is not None
+        factor = view.scale * 2.0**self.zoom
+        ox, oy = view.origin
+        x, w = span(ox, self.x, self.image.width(), factor)
+        y, h = span(oy, self.y, self.image.height(), factor)
+        return QRect(x, y, w, h)
+
+    def paint(self, painter: QPainter, view: View) -> None:
+        """Paint the patch over the tiles."""
+        if self.image is None or self.veiled:
+            return
+        target = self.target(view)
+        painter.save()
+        self._clip(painter, view)
+        if target.size() == self.image.size():
+            painter.drawImage(target.topLeft(), self.image)
+        else:
+            painter.drawImage(target, self.image)
+        if self.tint is not None and self.tint_visible:
+            painter.drawImage(target, self.tint)
+        painter.restore()
+
+    def paint_frame(self, painter: QPainter, view: View) -> None:
+        """A thin line around the patch where its border lies inside the viewport."""
+        if not self.is_shown:
+            return
+        painter.save()
+        self._clip(painter, view)
+        painter.setPen(QPen(ACCENT, 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(self.target(view).adjusted(0, 0, -1, -1))
+        painter.restore()
+
+    def _clip(self, painter: QPainter, view: View) -> None:
+        if self.wipe is not None:
+            left = self.left(view)
+            painter.setClipRect(QRect(left, 0, max(view.width - left, 0), view.height))
+
+
+class Badge:
+    """One or two lines of text in a box at the top: which picture this is."""
+
+    def paint(
+        self,
+        painter: QPainter,
+        text: str,
+        font: QFont,
+        ratio: float,
+        *,
+        synthesised: bool,
+        detail: str = "",
+        span: tuple[float, float] = (0.0, float("inf")),
+    ) -> None:
+        """Paint the badge; synthesised pixels get the warning colour.
+
+        Parameters
+        ----------
+        detail : str
+            A second, lighter line.
+        span : (left, right)
+            Screen columns to stay between; what does not fit is shortened.
+        """
+        bold, plain = hud_font(font, ratio, bold=True), hud_font(font, ratio)
+        room = max(span[1] - span[0] - 44 * ratio, 0.0)
+        lines = [(text, bold)] + ([(detail, plain)] if detail else [])
+        metrics = [QFontMetricsF(line_font) for _, line_font in lines]
+        shown = [
+            made.elidedText(line, Qt.TextElideMode.ElideRight, room)
+            for (line, _), made in zip(lines, metrics, strict=True)
+        ]
+        width = max(made.horizontalAdvance(line) for line, made in zip(shown, metrics, strict=True))
+        if room < 24 * ratio:
+            return
+        height = metrics[0].height()
+        box = QRectF(span[0] + 12 * ratio, 12 * ratio, width + 20 * ratio, len(lines) * height + 9 * ratio)
+        hud_box(painter, box, ratio, ACCENT if synthesised else HUD_BACK)
+        painter.setPen(SYNTHESISED_TEXT if synthesised else HUD_TEXT)
+        for index, ((_, line_font), line) in enumerate(zip(lines, shown, strict=True)):
+            painter.setFont(line_font)
+            row = QRectF(box.x() + 10 * ratio, box.y() + 4.5 * ratio + index * height, width + ratio, height)
+            painter.drawText(row, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
+
+
+def paint_badges(
+    painter: QPainter, badge: Badge, patch: PatchLayer, view: View, scan: str, right: float, font: QFont, ratio: float
+) -> None:
+    """Say what is on screen: the scan (``scan``, may be empty), the synthesised picture, or both beside a wipe.
+
+    Parameters
+    ----------
+    right : float
+        Screen column the badges stay left of.
+    """
+    compared = patch.image is not None and (patch.veiled or patch.wipe is not None)
+    left = float(patch.left(view)) if patch.is_shown else right
+    if compared or (patch.image is None and scan):
+        badge.paint(painter, scan or "Scan", font, ratio, synthesised=False, span=(0.0, min(left, right)))
+    if patch.is_shown:
+        badge.paint(
+            painter, patch.badge, font, ratio, synthesised=True, detail=patch.detail, span=(left, max(right, left))
+        )
