@@ -1,0 +1,78 @@
+"""The sharpest focus of a view, found by rendering it and measuring the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+
+import numpy as np
+
+from focusviewer.errors import CancelledError
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.slides.base import RGB
+
+COARSE_UM = 0.5
+FINE_UM = 0.125
+
+
+def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, cancel: Event | None = None) -> float:
+    """Target at which the rendered view has the lowest blur score.
+
+    Parameters
+    ----------
+    engine : Refocuser
+    encoded : Encoded
+        From :meth:`Refocuser.encode` of this engine.
+    low_um, high_um : float
+        Ends of the search, um.
+    cancel : threading.Event, optional
+        Looked at before every picture.
+
+    Returns
+    -------
+    float
+        um. A plane's own position unless a synthesised picture is clearly sharper than it: what is sharp already
+        stays as it was scanned.
+
+    Raises
+    ------
+    CancelledError
+        If ``cancel`` is set.
+    """
+
+    def score(z_um: float) -> float:
+        if cancel is not None and cancel.is_set():
+            raise CancelledError
+        return blur_score(engine.render(encoded, z_um), encoded.mpp)
+
+    return search(score, encoded.planes_um, encoded.best_z_um, low_um, high_um)
+
+
+def search(
+    score: Callable[[float], float], planes_um: tuple[float, ...], guess_um: float, low_um: float, high_um: float
+) -> float:
+    """Coarse-to-fine search for the lowest score from a guess on; see :func:`best_z`."""
+    known: dict[float, float] = {}
+
+    def at(z_um: float) -> float:
+        key = round(float(np.clip(z_um, low_um, high_um)), 4)
+        if key not in known:
+            known[key] = score(key)
+        return known[key]
+
+    scan = min((plane for plane in planes_um), key=at)
+    steps = np.arange(low_um, high_um + COARSE_UM / 2, COARSE_UM)
+    best = min([float(step) for step in steps] + [guess_um], key=at)
+    step = COARSE_UM / 2
+    while step >= FINE_UM:
+        best = min([best, best - step, best + step], key=at)
+        step /= 2
+    best = round(float(np.clip(best, low_um, high_um)), 4)
+    return best if at(best) < at(scan) else float(scan)
+
+
+def blur_score(pixels: RGB, mpp: float) -> float:
+    """How blurred a view is: larger is blurrier, uint8 (H, W, 3) in."""
+    from focusviewer.focus import get_model
+
+    return get_model("focuslitenn-1").score(pixels, mpp)

@@ -1,0 +1,149 @@
+"""What can be wished for, by name: every mode is a target map for the same engine.
+
+Deblurring, interpolation, defocus and all-in-focus differ only in the target focus (spec of the seed, 5.2): one value
+for all pixels, or one for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from focusviewer.errors import UserError
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.support import distance_um, unsupported
+
+MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")
+
+NEEDS_Z = ("refocus", "interpolate", "extrapolate", "defocus")
+"""Modes that need a focus position; ``deblur`` takes one that has been found before."""
+
+_NEARLY = 1e-6
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A focus somebody wants.
+
+    Attributes
+    ----------
+    mode : str
+        One of MODES.
+    z_um : float or None
+        Position of the focal plane, um, for the modes in NEEDS_Z.
+    map_um : float32 (H, W) or None
+        Position for each pixel: the target of ``map``, the measured depth of the tissue for ``all-in-focus``.
+    """
+
+    mode: str
+    z_um: float | None = None
+    map_um: FloatMap | None = None
+
+
+def target_of(engine: Refocuser, encoded: Encoded, wish: Wish) -> float | FloatMap:
+    """Turn a wish into the target to render.
+
+    Returns
+    -------
+    float or float32 (H, W)
+        um, on the axis of the planes.
+
+    Raises
+    ------
+    UserError
+        If the mode does not apply to this view (interpolation outside the planes ...), or lies out of reach.
+    """
+    check_wish(wish, encoded.planes_um, engine.max_z_um)
+    if wish.map_um is not None and wish.map_um.shape != encoded.shape:
+        raise UserError("The map does not fit", f"it is {wish.map_um.shape}, the view {encoded.shape}", "")
+    if wish.mode == "defocus":
+        _check_defocus(wish, encoded)
+    if wish.mode in NEEDS_Z or (wish.mode == "deblur" and wish.z_um is not None):
+        assert wish.z_um is not None
+        return wish.z_um
+    if wish.mode == "deblur":
+        from focusviewer.refocus.auto import best_z
+
+        low, high = reach_um(encoded.planes_um, engine.max_z_um)
+        return best_z(engine, encoded, low, high)
+    if wish.map_um is not None:
+        return wish.map_um
+    return engine.all_in_focus_target(encoded)
+
+
+def reach_um(planes_um: tuple[float, ...], max_z_um: float) -> tuple[float, float]:
+    """Lowest and highest target that planes can be refocused to, um."""
+    return min(planes_um) - max_z_um, max(planes_um) + max_z_um
+
+
+def check_wish(wish: Wish, planes_um: tuple[float, ...], max_z_um: float) -> None:
+    """Refuse a wish that no view through these planes can fulfil; needs no pixels.
+
+    Raises
+    ------
+    UserError
+    """
+    if wish.mode not in MODES:
+        raise UserError(f"No mode is called {wish.mode!r}", "", f"Choose one of: {', '.join(MODES)}.")
+    if wish.mode in NEEDS_Z and wish.z_um is None:
+        raise UserError(f"{wish.mode} needs a focus position", "none was given", "Give it in um.")
+    if wish.mode == "map" and wish.map_um is None:
+        raise UserError("No target map was given", "", "Give the focus of each pixel in um.")
+    if wish.z_um is not None:
+        _check_place(wish, planes_um)
+    wanted = wish.z_um if wish.map_um is None else wish.map_um
+    if wanted is None:
+        return
+    if not np.isfinite(wanted).all():
+        raise UserError(f"Cannot refocus in mode {wish.mode}", "the target is not a number everywhere", "")
+    check_reach(wanted, planes_um, max_z_um)
+
+
+def check_reach(wanted: float | FloatMap, planes_um: tuple[float, ...], max_z_um: float) -> None:
+    """Refuse a target farther from the planes than the engine is made for.
+
+    Raises
+    ------
+    UserError
+    """
+    distance = distance_um(planes_um, wanted)
+    if distance <= max_z_um + _NEARLY:
+        return
+    what = f"to {wanted:g} um" if isinstance(wanted, (int, float)) else "as the map asks"
+    raise UserError(
+        f"Cannot refocus {what}",
+        f"refocusing reaches {max_z_um:g} um from an acquired plane, this is {distance:.3g} um away",
+        "Ask for a nearer focus.",
+    )
+
+
+def _check_place(wish: Wish, planes_um: tuple[float, ...]) -> None:
+    """Whether the position lies where the mode's name says."""
+    assert wish.z_um is not None
+    low, high = min(planes_um), max(planes_um)
+    inside = low <= wish.z_um <= high
+    acquired = f"the planes lie from {low:g} to {high:g} um" if high > low else f"the one plane lies at {low:g} um"
+    if wish.mode == "interpolate" and (high == low or not inside):
+        raise UserError(f"Cannot interpolate at {wish.z_um:g} um", acquired, "Interpolate between acquired planes.")
+    if wish.mode == "extrapolate" and inside:
+        raise UserError(f"Cannot extrapolate to {wish.z_um:g} um", acquired, "Extrapolate beyond them.")
+
+
+def _check_defocus(wish: Wish, encoded: Encoded) -> None:
+    """Defocus synthesis goes away from the tissue, or it would be deblurring under another name."""
+    assert wish.z_um is not None
+    depth = encoded.best_z_um
+    nearest = min(encoded.planes_um, key=lambda plane: abs(plane - wish.z_um))  # type: ignore[operator]
+    if abs(wish.z_um - depth) + _NEARLY < abs(nearest - depth):
+        raise UserError(
+            f"{wish.z_um:g} um is no defocus",
+            f"the tissue lies near {depth:.2g} um, and the plane at {nearest:g} um is farther from it",
+            "Go the other way, or use the mode refocus.",
+        )
+
+
+def why_not(wish: Wish, mpp: float | None, planes_um: tuple[float, ...], fluorescence: bool = False) -> str:
+    """Why a wish is outside what refocusing supports, in words; empty when it is inside."""
+    wanted = wish.z_um if wish.map_um is None else None
+    return unsupported(mpp, planes_um, wanted, fluorescence)

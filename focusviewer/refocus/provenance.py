@@ -1,0 +1,93 @@
+"""What a synthesised picture says about itself, so that it is never taken for a scan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from focusviewer import __version__
+from focusviewer.refocus.base import FloatMap, Refocuser
+
+STATEMENT = "synthesised; not for diagnosis"
+"""What every file with synthesised pixels says."""
+
+SAME_Z_UM = 1e-6
+
+
+def provenance(
+    engine: Refocuser,
+    slide_name: str,
+    fingerprint: str,
+    planes: Sequence[int],
+    planes_um: Sequence[float],
+    target: float | FloatMap | str,
+    mpp: float,
+    region: Sequence[int],
+) -> dict[str, Any]:
+    """Everything that is needed to make a picture again, and to know it for what it is.
+
+    Parameters
+    ----------
+    engine : Refocuser
+    slide_name, fingerprint : str
+        The source: its name for people, and the hash of its content.
+    planes : sequence of int
+        Planes of the source that went in.
+    planes_um : sequence of float
+        Their positions, um.
+    target : float, float32 (H, W) or str
+        The focus asked for in um, for all pixels or for each; or words for one that followed from the pixels.
+    mpp : float
+        Pixel size of the picture, um.
+    region : sequence of int
+        x, y, width, height in level-0 pixels.
+
+    Returns
+    -------
+    dict
+        Of JSON's types only. ``synthesised`` is False where the target is one of the planes, whose pixels are given as
+        they were scanned.
+    """
+    z_um = float(target) if isinstance(target, (int, float, np.floating)) else None
+    acquired = z_um is not None and any(abs(z_um - plane) < SAME_Z_UM for plane in planes_um)
+    facts: dict[str, Any] = {
+        "statement": "acquired plane, as scanned" if acquired else STATEMENT,
+        "software": f"FocusViewer {__version__}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": slide_name,
+        "fingerprint": fingerprint,
+        "engine": engine.name,
+        "engine_version": engine.version,
+        "weights_sha256": weights_sha256(engine.name),
+        "target": target if isinstance(target, str) else "one focus" if z_um is not None else "focus map",
+        "z_um": z_um,
+        "synthesised": not acquired,
+        "region": [int(value) for value in region],
+        "planes": [int(plane) for plane in planes],
+        "planes_um": [float(plane) for plane in planes_um],
+        "mpp": float(mpp),
+    }
+    if isinstance(target, np.ndarray):
+        facts["z_range_um"] = [float(target.min()), float(target.max())]
+    return facts
+
+
+def weights_sha256(name: str) -> str | None:
+    """SHA-256 of the weights an engine uses, in hexadecimal; None for an engine without weights."""
+    from focusviewer.refocus.registry import engines
+
+    for entry in engines():
+        if entry.name == name and entry.weights is not None and entry.weights.exists():
+            return _sha256(entry.weights, entry.weights.stat().st_mtime_ns)
+    return None
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,106 @@
+"""Where refocusing is supported: what the engines know, and what they would only guess.
+
+The engines know the blur of absorbing sections in transmitted light, a few microns around an acquired plane, at 20x
+and finer. Elsewhere the answer is a sentence instead of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.refocus.base import MAX_Z_UM
+from focusviewer.slides.base import RGB, Region, Slide
+
+MAX_MPP = 0.6
+"""Coarsest pixel, in um, at which a few microns of defocus can be seen and so be worked on."""
+
+FLUORESCENCE_PX = 1024
+"""Longest side of the picture of a slide that is looked at for a dark background."""
+
+_NEARLY = 1e-6
+_BLACK = 25
+_DARK = 100
+
+
+def unsupported(
+    mpp: float | None, planes_um: Sequence[float], z_um: float | None = None, fluorescence: bool = False
+) -> str:
+    """Say why a view cannot be refocused.
+
+    Parameters
+    ----------
+    mpp : float or None
+        Pixel size that would be worked at, um; None when nobody knows it.
+    planes_um : sequence of float
+        Positions of the acquired planes, um.
+    z_um : float, optional
+        The wanted focus on the same axis; without it only the view is judged.
+    fluorescence : bool
+        Whether the slide glows on a dark background, see :func:`looks_fluorescent`.
+
+    Returns
+    -------
+    str
+        The reason in words, without a full stop; empty when there is nothing against it.
+    """
+    if fluorescence:
+        return "it looks like fluorescence, and the engines know stained tissue in transmitted light only"
+    if mpp is None:
+        return "its pixel size is not known, and blur cannot be told in microns"
+    if mpp > MAX_MPP + _NEARLY:
+        return f"its pixels of {mpp:.3g} um are coarser than {MAX_MPP:g} um, where a few microns of blur do not show"
+    if z_um is None:
+        return ""
+    if not np.isfinite(z_um):
+        return f"{z_um} is no focus position"
+    distance = distance_um(planes_um, z_um)
+    if distance > MAX_Z_UM + _NEARLY:
+        return (
+            f"refocusing reaches {MAX_Z_UM:g} um from an acquired plane, and {z_um:g} um is {distance:.3g} um from one"
+        )
+    return ""
+
+
+def distance_um(planes_um: Sequence[float], z_um: float | npt.NDArray[np.floating]) -> float:
+    """Distance of a target from its nearest plane, um; of a map, the largest there is."""
+    positions = np.sort(np.asarray(planes_um, np.float64))
+    targets = np.asarray(z_um, np.float64).ravel()
+    above = np.clip(np.searchsorted(positions, targets), 0, positions.size - 1)
+    below = np.clip(above - 1, 0, None)
+    return float(np.minimum(np.abs(targets - positions[above]), np.abs(targets - positions[below])).max())
+
+
+def looks_fluorescent(pixels: RGB) -> bool:
+    """Whether a picture shows glowing specimens on a dark background.
+
+    In transmitted light the background is the brightest part and hardly any tissue is black. In fluorescence most
+    is dark, some of it black, and the bright part is the rare one.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 3)
+    """
+    brightest = pixels.max(axis=2)
+    floor, middle, peak = np.percentile(brightest, [1, 50, 99])
+    return bool(floor < _BLACK and middle < _DARK and peak - middle > middle - floor)
+
+
+def is_fluorescence(slide: Slide) -> bool:
+    """Whether a slide is fluorescence, judged by a coarse picture of its middle plane.
+
+    Raises
+    ------
+    SlideError
+        If the slide cannot be read.
+    """
+    width, height = slide.dimensions
+    level = slide.best_level(max(width, height) / FLUORESCENCE_PX)
+    of_level = slide.levels[level]
+    # A slide without a pyramid is judged by its middle, not read as a whole.
+    take = (min(of_level.width, 2 * FLUORESCENCE_PX), min(of_level.height, 2 * FLUORESCENCE_PX))
+    x = round((of_level.width - take[0]) / 2 * of_level.downsample)
+    y = round((of_level.height - take[1]) / 2 * of_level.downsample)
+    return looks_fluorescent(slide.read_region(Region(level, x, y, *take, len(slide.planes_um) // 2)))
