@@ -188,11 +188,11 @@ def _field_crops(
     rng = np.random.default_rng((seed, list(SHARES).index(recipe.kind), number))
     field = _open_field(recipe, patches, crop_px, mpp, na_range, max_z_um, seed, rng)
     z_um = _distances(rng, PLANES[recipe.kind], max_z_um)
-    glass = _glass(recipe.kind, rng)
+    glass = glass_light(recipe.kind, rng)
     return [field.system.camera.capture(glass * field.light(float(z)), rng) for z in z_um], z_um
 
 
-def _glass(kind: str, rng: np.random.Generator) -> FloatArray:
+def glass_light(kind: str, rng: np.random.Generator) -> FloatArray:
     """Light through empty glass: drawn for phantoms, part of the picture otherwise."""
     return rng.uniform(0.9, 1.0, 3).astype(np.float32) if kind == "phantom" else np.ones(3, np.float32)
 
@@ -306,15 +306,19 @@ class PlaneGenerator:
         source = np.empty(count, np.int32)
         for row, kind in enumerate(kinds):
             rng = np.random.default_rng((self.seed, 35, step, row))
-            field, source[row] = self._field(str(kind), step, rng)
+            field, source[row] = self.field(str(kind), step, rng)
             z_um[row] = _distances(rng, config.planes, config.max_z_um)
-            glass, camera = _glass(str(kind), rng), field.system.camera
+            glass, camera = glass_light(str(kind), rng), field.system.camera
             clean = replace(camera, noise=0.0, jpeg_quality=None) if config.clean_targets else camera
             for plane, z in enumerate(z_um[row]):
                 images[row, plane] = (clean if plane else camera).capture(glass * field.light(float(z)), rng)
         return PlaneBatch(images, z_um, source)
 
-    def _field(self, kind: str, step: int, rng: np.random.Generator) -> tuple[Field, int]:
+    def field(self, kind: str, step: int, rng: np.random.Generator) -> tuple[Field, int]:
+        """A field of a kind of :data:`SHARES` under a random scanner, and its source.
+
+        Volumes of lifted patches and phantoms are shared by :data:`STEPS_PER_SLOT` steps.
+        """
         config = self.config
         system = draw_system(rng, config.na_range)
         if kind == "thin":
