@@ -54,6 +54,7 @@ def test_focus_tables_keep_their_keys_and_gain_new_ones(bench: Path, command: Co
         "tables.md",
         "tables.json",
         "focus-stacks.csv",
+        "focus-scales.csv",
         "focus-real.csv",
     }
 

@@ -100,7 +100,7 @@ def test_measured_and_published_figures_are_told_apart(outcomes: list[Outcome], 
 def test_a_failed_model_has_a_row_that_says_why(outcomes: list[Outcome], bench: Bench) -> None:
     for table in tables(outcomes, bench):
         row = next(row for row in table.rows if row["model"] == "broken")
-        assert row["why"].startswith("ValueError")
+        assert row["why"].startswith("Scales are not compared" if table.name == "focus-scales" else "ValueError")
     assert "why not" in page("Study", [], tables(outcomes, bench))
 
 
@@ -112,6 +112,7 @@ def test_a_report_is_written_with_its_tables(outcomes: list[Outcome], bench: Ben
         "tables.md",
         "tables.json",
         "focus-stacks.csv",
+        "focus-scales.csv",
         "focus-real.csv",
         "not-judged.csv",
     ]
@@ -121,7 +122,7 @@ def test_a_report_is_written_with_its_tables(outcomes: list[Outcome], bench: Ben
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
     names = [table["name"] for table in json.loads(files[2].read_text("utf-8"))]
-    assert names == ["focus-stacks", "focus-real", "not-judged"]
+    assert names == ["focus-stacks", "focus-scales", "focus-real", "not-judged"]
 
 
 def test_engines_are_judged_from_planes_to_planes(bench: Bench, rng: np.random.Generator) -> None:

@@ -29,6 +29,8 @@ NOTES = {
     "of 0.25 µm; blurred from 3 levels. Real pictures are the held-out side of the training data (they chose "
     "between checkpoints, never trained them) and count as thin; phantoms are 2 to 4 µm thick. Intervals: 95 %, "
     'drawn by picture. "within" is the mean of each field\'s own SRCC.',
+    "focus-scales": "The simulated test stacks as they are, and averaged in twos: the same tissue at 40x and 20x, "
+    "read with the calibrations shipped for either scale. Medians; the difference is relative to the mean of the two.",
     "focus-slides": "Whole maps of simulated slides of tissue phantoms; blurred from 0.75 µm. Intervals: 95 %, drawn "
     "by squares of 250 µm.",
     "focus-real": "Judged as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
@@ -53,6 +55,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("srcc_phantoms", "SRCC, phantoms", 3, "high"),
         Column("srcc_within", "SRCC within a field", 3, "high"),
         Column("seconds_per_image", "s per 1024²", 4, "low"),
+    ),
+    "focus-scales": (
+        MODEL,
+        Column("range", "true distance, µm"),
+        Column("images", "images"),
+        Column("fine_um", "at 0.25 µm/px, µm", 2),
+        Column("coarse_um", "at 0.5 µm/px, µm", 2),
+        Column("difference", "difference", 2, "low"),
     ),
     "focus-slides": (
         MODEL,
@@ -116,6 +126,7 @@ DATASET_COLUMNS = {
 }
 TITLES = {
     "focus-stacks": "Simulated test stacks",
+    "focus-scales": "The same tissue at two scales",
     "focus-slides": "Simulated slides",
     "focus-real": "Real focal stacks",
     "refocus-simulated": "Held-out pictures, simulated defocus, one plane",

@@ -16,6 +16,7 @@ from focusviewer.training.judging.planes import evaluate_refocus_planes, field_p
 from focusviewer.training.judging.published import with_published
 from focusviewer.training.judging.published_sets import DataSets, evaluate_focus_dataset, evaluate_refocus_dataset
 from focusviewer.training.judging.refocus import evaluate_refocus_real, refocus_simulated_table
+from focusviewer.training.judging.scales import evaluate_scales
 from focusviewer.training.judging.stacks import RealStack, evaluate_focus
 from focusviewer.training.judging.study import Outcome, Part, rows_of
 from focusviewer.training.judging.tables import Column, Row, Table, is_number
@@ -55,6 +56,7 @@ def focus_parts(bench: Bench) -> list[Part]:
     """What focus models are put to."""
     fields, stacks = bench.fields, bench.stacks
     parts = [Part("focus-stacks", fields.key, lambda model: [evaluate_focus_fields(model, fields)])]
+    parts.append(Part("focus-scales", fields.key, lambda model: evaluate_scales(model, fields)))
     if not bench.quick:
         key = f"slides-{SLIDES_VERSION}"
         parts.append(Part("focus-slides", key, lambda model: evaluate_focus_simulated(model, cache_dir())))
