@@ -37,6 +37,9 @@ class Encoded:
         The engine's own.
     notes : tuple of str
         What the user should know about this view, e.g. why it is left as scanned.
+    operators_only : bool
+        Whether the engine does nothing but mix filters that follow from the optics, so that by construction no detail
+        comes from anywhere but the scan.
     """
 
     shape: tuple[int, int]
@@ -45,6 +48,7 @@ class Encoded:
     blur_um: FloatMap
     state: Any
     notes: tuple[str, ...] = ()
+    operators_only: bool = False
 
     @property
     def best_z_um(self) -> float:

@@ -115,7 +115,7 @@ class FastRefocuser(Refocuser):
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
         zs = tuple(plane.z_um for plane in planes)
         notes = (REFRACTS,) if max(plane.refracting for plane in planes) > 0.5 else ()
-        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank), notes)
+        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank), notes, operators_only=True)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> _Plane:
         import torch
