@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from focusviewer.cli import evaluate_forward, evaluate_qc
+from focusviewer.cli import evaluate_forward, evaluate_fusion, evaluate_qc
 from focusviewer.cli.arguments import AsJson
 from focusviewer.cli.output import Progress, note, print_json, table
 from focusviewer.errors import UserError
@@ -53,6 +53,7 @@ commands = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
     evaluate_forward.register(commands)
+    evaluate_fusion.register(commands)
     evaluate_qc.register(commands)
     app.add_typer(commands, name="evaluate")
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy.stats import skewnorm
 
+from focusviewer.focus.fusion import fusion_variant
 from focusviewer.focus.fusion.model import FusionModel
-from focusviewer.training.fusion import FusionSettings, FusionTask
+from focusviewer.training.fusion import FusionSettings, FusionTask, entries
 from focusviewer.training.fusion_baselines import (
     CascadeFusion,
     SupportVectorFusion,
@@ -19,6 +20,8 @@ from focusviewer.training.fusion_baselines import (
 )
 from focusviewer.training.fusion_network import FusionNetwork
 from focusviewer.training.fusion_scores import ScoreTable
+from focusviewer.training.judging import fusion as judging
+from focusviewer.training.judging.fusion import Halves, evaluate_fusion
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.trainer import train
 from focusviewer.training.lab.update import stream_seed
@@ -185,3 +188,19 @@ def test_a_run_writes_a_model_that_scores_slides(tables, tmp_path: Path, monkeyp
     halo = model.halo_px
     part = model.score_with_halo(np.pad(picture, ((halo, halo), (halo, halo), (0, 0)), mode="symmetric")[130:], 0.25)
     np.testing.assert_allclose(part.scores, grid.scores[1:], atol=1e-5)
+
+
+def test_fusions_are_judged_beside_members_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "entries", lambda: [replace(entry, defaults=_CONFIG) for entry in entries()])
+    monkeypatch.setattr(judging, "VARIANTS", [fusion_variant("fusion-rf-ms")])
+    halves = Halves(0.25, _observed(800, 1), _observed(300, 2), _observed(400, 3), np.arange(400, dtype=np.int32) // 20)
+    rows = {row["method"]: row for row in evaluate_fusion(halves)}
+    best = max(rows[name]["srcc"] for name in _MEMBERS)
+    for name in ("fusion-rf-ms", "RRF", "weighted RRF", "SVR", "cascade"):
+        row = rows[name]
+        assert row["srcc_low"] <= row["srcc"] <= row["srcc_high"]
+        assert row["over_best"] == pytest.approx(row["srcc"] - best)
+        assert row["us_per_score"] > 0
+    assert rows["fusion-rf-ms"]["srcc"] > best
+    lost = {name: row["srcc"] - row["srcc_noise"] for name, row in rows.items() if "srcc_noise" in row}
+    assert lost["fusion-rf-ms"] < 0.02 < lost["RRF"]  # who believes everybody alike believes noise as well
