@@ -47,9 +47,16 @@ class TaskEntry:
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    from focusviewer.training import dictionary, focus, focus_nets, fusion, refocus
+    from focusviewer.training import dictionary, focus, focus_nets, fusion, refocus, wsi_features
 
-    return [*focus.entries(), *focus_nets.entries(), *fusion.entries(), *refocus.entries(), *dictionary.entries()]
+    return [
+        *focus.entries(),
+        *focus_nets.entries(),
+        *fusion.entries(),
+        *refocus.entries(),
+        *wsi_features.entries(),
+        *dictionary.entries(),
+    ]
 
 
 def find_entry(task: str, model: str | None = None) -> TaskEntry:
