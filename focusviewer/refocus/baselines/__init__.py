@@ -1,0 +1,1 @@
+"""What the refocusing engines are compared with in the tables of ``evaluate``; the window does not offer them."""
