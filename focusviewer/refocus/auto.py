@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from threading import Event
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +13,15 @@ from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides.base import RGB
 
-COARSE_UM = 0.5
+if TYPE_CHECKING:
+    from focusviewer.focus.base import FocusModel
+
+COARSE_UM = 1.0
 FINE_UM = 0.125
+MARGIN = 0.2
+"""A synthesised picture must be sharper than the scan by this much, in levels of 0.25 um, to be preferred."""
+
+JUDGE = "focuslitenn-10"
 
 
 def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, cancel: Event | None = None) -> float:
@@ -51,8 +60,13 @@ def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, c
 def search(
     score: Callable[[float], float], planes_um: tuple[float, ...], guess_um: float, low_um: float, high_um: float
 ) -> float:
-    """Coarse-to-fine search for the lowest score from a guess on; see :func:`best_z`."""
+    """Coarse-to-fine search for the lowest score, a guess among the first tries; see :func:`best_z`.
+
+    With one plane only its positive side is searched, where the tissue lies by convention.
+    """
     known: dict[float, float] = {}
+    if len(planes_um) == 1:
+        low_um = max(low_um, planes_um[0])
 
     def at(z_um: float) -> float:
         key = round(float(np.clip(z_um, low_um, high_um)), 4)
@@ -60,19 +74,23 @@ def search(
             known[key] = score(key)
         return known[key]
 
-    scan = min((plane for plane in planes_um), key=at)
-    steps = np.arange(low_um, high_um + COARSE_UM / 2, COARSE_UM)
-    best = min([float(step) for step in steps] + [guess_um], key=at)
+    scan = min(planes_um, key=lambda plane: (at(plane), plane))
+    best = min([float(step) for step in np.arange(low_um, high_um + 1e-6, COARSE_UM)] + [guess_um, scan], key=at)
     step = COARSE_UM / 2
     while step >= FINE_UM:
         best = min([best, best - step, best + step], key=at)
         step /= 2
     best = round(float(np.clip(best, low_um, high_um)), 4)
-    return best if at(best) < at(scan) else float(scan)
+    return best if at(best) < at(scan) - MARGIN else float(scan)
 
 
 def blur_score(pixels: RGB, mpp: float) -> float:
-    """How blurred a view is: larger is blurrier, uint8 (H, W, 3) in."""
+    """How blurred a view is in levels of 0.25 um, uint8 (H, W, 3) in: the product's own measure of blur."""
+    return _judge().score(pixels, mpp)
+
+
+@lru_cache(maxsize=1)
+def _judge() -> FocusModel:
     from focusviewer.focus import get_model
 
-    return get_model("focuslitenn-1").score(pixels, mpp)
+    return get_model(JUDGE)

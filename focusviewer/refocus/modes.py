@@ -57,8 +57,8 @@ def target_of(engine: Refocuser, encoded: Encoded, wish: Wish) -> float | FloatM
     check_wish(wish, encoded.planes_um, engine.max_z_um)
     if wish.map_um is not None and wish.map_um.shape != encoded.shape:
         raise UserError("The map does not fit", f"it is {wish.map_um.shape}, the view {encoded.shape}", "")
-    if wish.mode == "defocus":
-        _check_defocus(wish, encoded)
+    if wish.mode == "defocus" and wish.z_um is not None:
+        check_defocus(wish.z_um, encoded.best_z_um, encoded.planes_um)
     if wish.mode in NEEDS_Z or (wish.mode == "deblur" and wish.z_um is not None):
         assert wish.z_um is not None
         return wish.z_um
@@ -130,15 +130,23 @@ def _check_place(wish: Wish, planes_um: tuple[float, ...]) -> None:
         raise UserError(f"Cannot extrapolate to {wish.z_um:g} um", acquired, "Extrapolate beyond them.")
 
 
-def _check_defocus(wish: Wish, encoded: Encoded) -> None:
-    """Defocus synthesis goes away from the tissue, or it would be deblurring under another name."""
-    assert wish.z_um is not None
-    depth = encoded.best_z_um
-    nearest = min(encoded.planes_um, key=lambda plane: abs(plane - wish.z_um))  # type: ignore[operator]
-    if abs(wish.z_um - depth) + _NEARLY < abs(nearest - depth):
+def check_defocus(z_um: float, depth_um: float, planes_um: tuple[float, ...]) -> None:
+    """Defocus synthesis goes away from the tissue, or it would be deblurring under another name.
+
+    Parameters
+    ----------
+    depth_um : float
+        Where most of the tissue lies.
+
+    Raises
+    ------
+    UserError
+    """
+    nearest = min(planes_um, key=lambda plane: abs(plane - z_um))
+    if abs(z_um - depth_um) + _NEARLY < abs(nearest - depth_um):
         raise UserError(
-            f"{wish.z_um:g} um is no defocus",
-            f"the tissue lies near {depth:.2g} um, and the plane at {nearest:g} um is farther from it",
+            f"{z_um:g} um is no defocus",
+            f"the tissue lies near {depth_um:.2g} um, and the plane at {nearest:g} um is farther from it",
             "Go the other way, or use the mode refocus.",
         )
 

@@ -10,8 +10,9 @@ import tifffile
 from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
-from focusviewer.cli.refocus import read_target_map
-from focusviewer.refocus import tiling
+from focusviewer.cli.refocus_options import read_target_map
+from focusviewer.refocus import layout, planning, tiling
+from focusviewer.refocus.modes import Wish
 from focusviewer.slides import RGB, open_slide
 
 Command = Callable[..., Outcome]
@@ -54,10 +55,17 @@ def test_the_file_says_that_it_is_synthesised_and_how(
     assert {"engine_version", "weights_sha256", "planes_um", "date", "fingerprint", "region"} <= set(facts)
 
 
+def sharpest_at(monkeypatch: pytest.MonkeyPatch, z_um: float, pixels: RGB) -> None:
+    """Let the picture that the adding engine makes for ``z_um`` be the sharpest one."""
+    wanted = float(np.clip(pixels + round(10 * z_um), 0, 255).mean())
+    monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda made, mpp: abs(float(made.mean()) - wanted))
+
+
 def test_auto_uses_the_best_focus_and_tells_it(
-    command: Command, picture: Path, tmp_path: Path, adding_engine: AddingEngine
+    command: Command, picture: Path, tmp_path: Path, adding_engine: AddingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "a.png"
+    sharpest_at(monkeypatch, 1.5, read(picture).astype(int))
     document = command("refocus", picture, "--z", "auto", "--mpp", 0.25, "--out", out, "--json").document
     assert document["z_um"] == pytest.approx(1.5)
     assert (added(out, picture, (0, 0, 640, 480)) == 15).all()
@@ -92,8 +100,9 @@ def test_a_target_map_gives_every_pixel_its_own_focus(
 
 
 def test_planes_of_a_stack_can_be_chosen(
-    command: Command, stack: Path, tmp_path: Path, adding_engine: AddingEngine
+    command: Command, stack: Path, tmp_path: Path, adding_engine: AddingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda made, mpp: 0.0)
     out = tmp_path / "a.png"
     all_planes = command("refocus", stack, "--z", "auto", "--out", out, "--json").document
     assert all_planes["planes"] == [0, 1, 2]
@@ -186,13 +195,15 @@ def test_large_regions_are_the_same_as_in_one_piece(
     path = tmp_path / "large.png"
     pixels = tissue_like(700, 900)
     Image.fromarray(pixels).save(path)
-    monkeypatch.setattr(tiling.spans, "__defaults__", (256, 64))
+    monkeypatch.setattr(layout, "TILE_PX", 256)
     target = np.linspace(0, 3, 800, dtype=np.float32)[None, :].repeat(600, 0)
     with open_slide(path, mpp=0.25) as slide:
         view = tiling.View(slide, (50, 60, 800, 600), (0,), (0.0,), 0.25)
-        whole = tiling.refocus_view(view, adding_engine, tiling.Target("map", map_um=target))
+        whole = tiling.refocus_view(view, adding_engine, Wish("map", map_um=target))
         seen: list[float] = []
-        auto = tiling.refocus_view(view, adding_engine, tiling.Target("auto"), seen.append)
+        monkeypatch.setattr(planning, "STUDIED_PX", 900)
+        sharpest_at(monkeypatch, 1.5, pixels[60:660, 50:850].astype(int))
+        auto = tiling.refocus_view(view, adding_engine, Wish("deblur"), seen.append)
     part = pixels[60:660, 50:850].astype(int)
     assert len(adding_engine.encoded) > 10
     np.testing.assert_array_equal(whole.pixels, part + np.rint(target * 10).astype(int)[..., None])
@@ -230,10 +241,10 @@ def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monke
 
     path = tmp_path / "flat.png"
     Image.fromarray(np.full((300, 900, 3), 100, np.uint8)).save(path)
-    monkeypatch.setattr(tiling.spans, "__defaults__", (256, 64))
+    monkeypatch.setattr(layout, "TILE_PX", 256)
     with open_slide(path, mpp=0.25) as slide:
         view = tiling.View(slide, (0, 0, 900, 300), (0,), (0.0,), 0.25)
-        result = tiling.refocus_view(view, Disagreeing(), tiling.Target("z", 1.0))
+        result = tiling.refocus_view(view, Disagreeing(), Wish("refocus", 1.0))
     steps = np.abs(np.diff(result.pixels.astype(int), axis=1)).max()
     assert result.pixels.max() - result.pixels.min() > 30  # they do disagree
     assert steps <= 2

@@ -1,0 +1,281 @@
+"""What the options of ``refocus`` mean: the view, the wish, and what is refused before any work is done."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from focusviewer.cli.arguments import Box, parse_planes, parse_region
+from focusviewer.errors import ScaleUnknownError, UserError
+
+if TYPE_CHECKING:
+    from focusviewer.refocus.base import FloatMap, Refocuser
+    from focusviewer.refocus.layout import View
+    from focusviewer.refocus.modes import Wish
+    from focusviewer.slides import Slide
+
+MAX_PIXELS = 64_000_000
+"""Largest picture that is made in memory; larger ones are written as they are made."""
+
+_LOOK_PX = 512
+TARGETS = {"refocus": "one focus", "deblur": "best focus", "all-in-focus": "all in focus", "map": "focus map"}
+
+
+def exactly_one(given: dict[str, Any]) -> None:
+    """Refuse anything but one of some options.
+
+    Raises
+    ------
+    UserError
+    """
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        what = f"{' and '.join(named)} were given together" if named else "No focus was given"
+        raise UserError(what, "", "Give one of --z UM, --z auto, --all-in-focus, --map FILE or --sweep FROM:TO:STEP.")
+
+
+def mode_of(mode: str | None, z: str | None, all_in_focus: bool, target_map: Path | None, depth: Path | None) -> str:
+    """The mode that the options ask for, by its name or by what they are.
+
+    Raises
+    ------
+    UserError
+        If they contradict each other, or one that the mode needs is missing.
+    """
+    from focusviewer.refocus.modes import MODES, NEEDS_Z
+
+    auto = z is not None and z.lower() == "auto"
+    named = mode
+    if mode is None:
+        exactly_one({"--z": z, "--all-in-focus": all_in_focus or None, "--map": target_map})
+        mode = "all-in-focus" if all_in_focus else "map" if target_map else "deblur" if auto else "refocus"
+    if mode not in MODES:
+        raise UserError(f"No mode is called {mode!r}", "", f"Choose one of: {', '.join(MODES)}.")
+    fits = {"--z": mode in NEEDS_Z or (auto and mode == "deblur"), "--all-in-focus": mode == "all-in-focus"}
+    fits |= {"--map": mode == "map", "--depth": mode == "all-in-focus"}
+    for option, value in {"--z": z, "--all-in-focus": all_in_focus, "--map": target_map, "--depth": depth}.items():
+        if value and not fits[option]:
+            shown = f"{option} {value}" if option == "--z" else option
+            raise UserError(f"{shown} does not go with the mode {mode}", "", "Leave one of them out.")
+    if mode in NEEDS_Z and (z is None or auto):
+        if auto and mode == "refocus":
+            return "deblur"
+        raise UserError(f"--mode {named} needs a focus position", "", "Give it in microns, like --z 1.5.")
+    if mode == "map" and target_map is None:
+        raise UserError("--mode map needs a target map", "", "Give it with --map FILE.")
+    return mode
+
+
+def parse_z(text: str | None) -> float | None:
+    """Microns; None for nothing and for ``auto``.
+
+    Raises
+    ------
+    UserError
+    """
+    if text is None or text.lower() == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"--z {text!r} cannot be read", "", "Give microns, like --z 1.5, or --z auto.")
+    return value
+
+
+def parse_sweep(text: str) -> list[float]:
+    """``FROM:TO:STEP`` in um as the positions of a play there and back.
+
+    Raises
+    ------
+    UserError
+    """
+    from focusviewer.refocus.sweep import sweep_targets
+
+    try:
+        low, high, step = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UserError(f"--sweep {text!r} cannot be read", "", "Give it like --sweep -2:2:0.25.") from None
+    return sweep_targets(low, high, step)
+
+
+def view_of(
+    slide: Slide, region: str | None, planes: str | None, z_step: float | None, z_um: float | None, *, large: bool
+) -> View:
+    """What the options say is to be refocused, checked before it is read.
+
+    Parameters
+    ----------
+    large : bool
+        Whether the result is written as it is made, so that any size will do.
+
+    Raises
+    ------
+    UserError
+        Also for slides that the engines know nothing of, see :mod:`focusviewer.refocus.support`.
+    """
+    from focusviewer.refocus.layout import View
+    from focusviewer.refocus.sources import MAX_PLANES
+
+    if slide.mpp is None:
+        raise ScaleUnknownError(slide.name)
+    box = parse_region(region, slide) or (0, 0, *slide.dimensions)
+    if box[2] * box[3] > MAX_PIXELS and not large:
+        raise UserError(
+            f"{box[2]} x {box[3]} pixels are too many for one picture",
+            "",
+            "Choose a part with --region X,Y,W,H, or write an .ome.tif.",
+        )
+    _check_support(slide)
+    positions = _positions_um(slide, z_step)
+    chosen = _chosen_planes(planes, slide, box, positions, z_um)
+    if len(chosen) > MAX_PLANES:
+        raise UserError(
+            f"{len(chosen)} planes are too many", f"engines take up to {MAX_PLANES}", "Name fewer in --planes."
+        )
+    if len(chosen) > 1 and z_step is None and not slide.info.z_step_known:
+        raise UserError(f"The z step of {slide.name} is not known", "the file does not state it", "Give --z-step UM.")
+    return View(slide, box, tuple(chosen), tuple(positions[plane] for plane in chosen), slide.mpp)
+
+
+def _check_support(slide: Slide) -> None:
+    """Refuse slides that the engines would only guess about."""
+    from focusviewer.refocus.support import is_fluorescence, unsupported
+
+    why = unsupported(slide.mpp, slide.planes_um) or unsupported(
+        slide.mpp, slide.planes_um, fluorescence=is_fluorescence(slide)
+    )
+    if why:
+        raise UserError(f"Cannot refocus {slide.name}", why, "Use a bright-field scan of 20x or more.")
+
+
+def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
+    if z_step is None:
+        return slide.planes_um
+    if not 0.01 <= z_step <= 100:
+        raise UserError(f"--z-step {z_step:g} is not a usable distance", "", "Give microns, like --z-step 0.5.")
+    return tuple(index * z_step for index in range(len(slide.planes_um)))
+
+
+def _chosen_planes(
+    text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], z_um: float | None
+) -> tuple[int, ...]:
+    """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
+    from focusviewer.refocus.sources import AUTO_PLANES, MAX_PLANES, source_planes
+
+    if text is not None and text.strip().lower() == "auto":
+        sharpness = _sharpness(slide, box)
+        wanted = positions[max(range(len(positions)), key=sharpness.__getitem__)] if z_um is None else z_um
+        return source_planes(positions, wanted, AUTO_PLANES, sharpness)
+    named = parse_planes(text, slide)
+    if named is not None:
+        return tuple(named)
+    return source_planes(positions, None if len(positions) <= MAX_PLANES else z_um)
+
+
+def _sharpness(slide: Slide, box: Box) -> list[float]:
+    """How sharp the middle of a region is on each plane."""
+    from focusviewer.refocus.auto import blur_score
+    from focusviewer.slides import Region
+
+    if len(slide.planes_um) == 1:
+        return [0.0]
+    width, height = min(_LOOK_PX, box[2]), min(_LOOK_PX, box[3])
+    x, y = box[0] + (box[2] - width) // 2, box[1] + (box[3] - height) // 2
+    mpp = slide.mpp or 0.25
+    return [
+        -blur_score(slide.read_region(Region(0, x, y, width, height, plane)), mpp)
+        for plane in range(len(slide.planes_um))
+    ]
+
+
+def wish_of(mode: str, z_um: float | None, map_file: Path | None, view: View, engine: Refocuser) -> Wish:
+    """The wish of the options, checked against the planes.
+
+    Raises
+    ------
+    UserError
+    """
+    from focusviewer.refocus.modes import Wish, check_wish
+
+    map_um = None
+    if map_file is not None:
+        _, _, width, height = view.box
+        map_um = read_map(map_file)
+        if width * height <= MAX_PIXELS:
+            map_um = stretched(map_um, width, height)
+    wish = Wish(mode, z_um, map_um)
+    check_wish(wish, view.planes_um, engine.max_z_um)
+    return wish
+
+
+def read_target_map(path: Path, width: int, height: int) -> FloatMap:
+    """A target map from a file, stretched over a region: float32 (height, width), um.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_map`.
+    """
+    return stretched(read_map(path), width, height)
+
+
+def read_map(path: Path) -> FloatMap:
+    """A map of microns from a file: float32 (rows, columns).
+
+    ``.npz`` with ``target_um`` (or ``z_um``, ``depth_um``, or a single array), ``.npy`` or a TIFF of one channel.
+
+    Raises
+    ------
+    UserError
+        If there is no such map, or it holds anything but finite numbers.
+    """
+    import numpy as np
+
+    advice = "Give an .npz with target_um, an .npy or a one-channel .tif of microns."
+    try:
+        values = np.asarray(_load_array(path), np.float32)
+    except FileNotFoundError as error:
+        raise UserError(f"Cannot read the map {path}", "there is no such file", advice) from error
+    except Exception as error:
+        raise UserError(f"Cannot read the map {path}", str(error), advice) from error
+    if values.ndim > 2:
+        values = values.reshape([side for side in values.shape if side != 1])
+    if values.ndim != 2 or not values.size:
+        raise UserError(f"Cannot use the map {path}", f"its shape is {values.shape}, not rows and columns", advice)
+    if not np.isfinite(values).all():
+        raise UserError(f"Cannot use the map {path}", "it holds values that are not numbers", "Fill the gaps first.")
+    return values
+
+
+def stretched(values: FloatMap, width: int, height: int) -> FloatMap:
+    """A map at another size: float32 (height, width)."""
+    import numpy as np
+    from PIL import Image
+
+    if values.shape == (height, width):
+        return values
+    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def _load_array(path: Path) -> Any:
+    import numpy as np
+
+    suffix = path.suffix.lower()
+    if suffix in {".tif", ".tiff"}:
+        import tifffile
+
+        return tifffile.imread(path)
+    if suffix not in {".npz", ".npy"}:
+        raise ValueError(f"unknown file type {suffix or '(none)'}")
+    content = np.load(path, allow_pickle=False)
+    if suffix == ".npy":
+        return content
+    with content:
+        usual = ("target_um", "z_um", "depth_um")
+        names = [name for name in usual if name in content.files] or content.files
+        if names[0] not in usual and len(names) > 1:
+            raise ValueError(f"it holds {', '.join(content.files)}, but no target_um")
+        return content[names[0]]
