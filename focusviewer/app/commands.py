@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from focusviewer.app.actions import ActionRecord, ActionRegistry
 from focusviewer.app.models import scales
+from focusviewer.app.refocus_commands import compare_commands, refocus_commands, save_commands
 from focusviewer.app.worklist_commands import worklist_commands
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ TOOLBAR = (
     "focus.auto",
     "focus.all_in_focus",
     "",
+    "compare.wipe",
+    "compare.split",
+    "compare.flicker",
+    "",
     "file.snapshot",
     "help.shortcuts",
 )
@@ -37,7 +42,7 @@ TOOLBAR = (
 def make_commands(window: MainWindow) -> ActionRegistry:
     """Register every command of the window."""
     registry = ActionRegistry()
-    for make in (_file, _view, _move, _focus, worklist_commands, _help):
+    for make in (_file, _view, _move, _focus, refocus_commands, compare_commands, worklist_commands, _help):
         for record in make(window):
             registry.add(record)
     return registry
@@ -65,21 +70,19 @@ def _file(window: MainWindow) -> list[ActionRecord]:
             "Save what the picture shows, with overlay and scale bar",
             separator=True,
         ),
-        ActionRecord(
-            "file.save_refocused", "Save &refocused picture…", window.ask_save_refocused, "save", ("Ctrl+Shift+S",)
-        ),
+        *save_commands(window),
         ActionRecord("file.scale", "Set sca&le…", window.ask_scale, "ruler", ("Ctrl+L",), separator=True),
         ActionRecord("file.quit", "&Quit", window.close, "exit", ("Ctrl+Q",), separator=True),
     ]
 
 
 def _view(window: MainWindow) -> list[ActionRecord]:
-    port, look = window.viewport, window.appearance
+    look, on = window.appearance, window.refocus_desk.compare.acting
     records = [
-        ActionRecord("view.fit", "Whole slide", port.fit, "fit", ("0", "Home"), "Show the whole slide"),
-        ActionRecord("view.zoom_in", "Zoom in", partial(port.zoom_by, 1), "zoom-in", ("+", "=")),
-        ActionRecord("view.zoom_out", "Zoom out", partial(port.zoom_by, -1), "zoom-out", ("-",)),
-        ActionRecord("view.actual", "Scanned pixels (1:1)", partial(port.zoom_to, 1.0), "actual", ("Ctrl+1",)),
+        ActionRecord("view.fit", "Whole slide", lambda: on().fit(), "fit", ("0", "Home"), "Show the whole slide"),
+        ActionRecord("view.zoom_in", "Zoom in", lambda: on().zoom_by(1), "zoom-in", ("+", "=")),
+        ActionRecord("view.zoom_out", "Zoom out", lambda: on().zoom_by(-1), "zoom-out", ("-",)),
+        ActionRecord("view.actual", "Scanned pixels (1:1)", lambda: on().zoom_to(1.0), "actual", ("Ctrl+1",)),
     ]
     for index, power in enumerate(scales.PRESETS):
         callback = partial(window.zoom_preset, index)
@@ -138,11 +141,15 @@ def _move(window: MainWindow) -> list[ActionRecord]:
         ("page_left", "One screen left", "Shift+PgUp", -0.9, 0.0),
         ("page_right", "One screen right", "Shift+PgDown", 0.9, 0.0),
     )
+
+    def pan(dx: float, dy: float) -> None:
+        window.refocus_desk.compare.acting().pan_fraction(dx, dy)
+
     return [
         ActionRecord(
             f"move.{name}",
             text,
-            partial(window.viewport.pan_fraction, dx, dy),
+            partial(pan, dx, dy),
             shortcuts=(key,),
             scope="viewport",
             menu=False,

@@ -109,9 +109,10 @@ def test_a_new_view_is_studied_when_it_rests_and_keeps_the_focus(window, open_in
     assert window.refocus.shown.area != old.area
 
 
-def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot) -> None:
+def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot, monkeypatch) -> None:
     open_in(window, "fake.svs")
     close_up(window, qtbot)
+    monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda pixels, mpp: abs(float(pixels[0, 0, 2]) - 75))
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
         window.focusing.auto_focus()  # switches refocusing on by itself
     assert window.refocus_panel.target_um == pytest.approx(1.5)
@@ -214,11 +215,14 @@ def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_
         qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(png) as saved:
-        assert saved.text["FocusUm"] == "1.25"
-        assert "computed" in saved.text["Synthesised"]
+        assert saved.text["z_um"] == "1.25"
+        assert "synthesised" in saved.text["statement"]
+        assert "weights_sha256" in saved.text
+        assert saved.text["date"]
         pixels = np.asarray(saved)
     with tifffile.TiffFile(tif) as file:
-        assert json.loads(file.pages[0].description)["Engine"] == "fake 1"
+        facts = json.loads(file.pages[0].description)
+        assert (facts["engine"], facts["engine_version"], facts["planes"]) == ("fake", "1", [0])
         assert np.array_equal(file.asarray(), pixels)
         assert file.pages[0].get_resolution("MICROMETER")[0] == pytest.approx(4.0, rel=1e-3)
 
@@ -238,7 +242,7 @@ def test_an_engine_without_weights_is_not_chosen_and_the_choice_is_not_forgotten
 
 def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.ask_save_refocused()
+    window.refocus_desk.ask_save_refocused()
     assert "no refocused picture" in window.messages.messages()[0].text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Qt, Slot
 
 from focusviewer.app.controllers.heatmap import HeatmapController
@@ -57,6 +59,20 @@ class Focusing(QObject):
         """Every part at its best focus."""
         self._tools.refocus_section.unfold()
         self._refocus.all_in_focus()
+
+    def enter(self, mode: str) -> None:
+        """Refocus in one of the panel's modes."""
+        self._tools.refocus_section.unfold()
+        self._refocus.enter(mode)
+
+    def opened(self, command: Callable[[], None]) -> Callable[[], None]:
+        """Make a command that opens the Refocus section first."""
+
+        def act() -> None:
+            self._tools.refocus_section.unfold()
+            command()
+
+        return act
 
     def turn_knob(self, step_um: float) -> None:
         """Turn the focus knob a little."""

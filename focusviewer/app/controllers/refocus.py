@@ -1,62 +1,46 @@
-"""The focus knob: studies the view when it rests, then renders it for every position of the slider."""
+"""The focus knob: the view as it would look at another focus, in the mode and at the place the panel says."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from time import perf_counter
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtGui import QImage
 
+from focusviewer.app.controllers.study import Studies
 from focusviewer.app.controllers.tiles import TileSource
-from focusviewer.app.heavy import import_torch
+from focusviewer.app.engine_room import SLOW, EngineMaker, EngineRoom, Rendered, Study, make_engine
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models import refocus as model
 from focusviewer.app.models.document import Document
-from focusviewer.app.models.refocus import RefocusArea
-from focusviewer.app.pixels import read_rect, to_qimage
+from focusviewer.app.models.refocus import KNOB_MODES, Order, Painted, RefocusArea
 from focusviewer.app.throttle import Throttle
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.focus.base import ModelEntry
-from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.slides import RGB
 
 SLIDER_MS = 30
-KEPT_VIEWS = 3
 
-EngineMaker = Callable[[str], Refocuser]
-
-
-def make_engine(name: str) -> Refocuser:
-    """Build an engine (in a worker: it may import torch)."""
-    from focusviewer.refocus import get_engine
-
-    import_torch()
-    return get_engine(name)
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A synthesised picture and what it is."""
-
-    area: RefocusArea
-    z_um: float | None  # None: all in focus
-    pixels: RGB
-    image: QImage
-    engine_version: str
-    milliseconds: float
+Painter = Callable[[], Painted]
+"""Tells what is painted at the moment."""
 
 
 class RefocusController(QObject):
-    """Ties the Refocus panel, the inference lane and the viewport's patch together."""
+    """Ties the Refocus panel, the inference lane and the viewport's patch together.
+
+    Signals
+    -------
+    encoded : the view has been studied
+    rendered : (Rendered) a synthesised picture is on screen
+    patch_changed : another picture, or none, is on screen
+    turned_by_user : the knob or the mode was changed by hand
+    mode_changed : (mode) it may be the same, on another slide
+    """
 
     failed = Signal(str)
     encoded = Signal()
-    rendered = Signal(object)  # Rendered
+    rendered = Signal(object)
+    patch_changed = Signal()
+    turned_by_user = Signal()
+    mode_changed = Signal(str)
     plane_wanted = Signal(int)
 
     def __init__(
@@ -68,51 +52,66 @@ class RefocusController(QObject):
         engine_maker: EngineMaker = make_engine,
     ) -> None:
         super().__init__()
-        self._jobs, self._tiles, self._viewport, self.panel = jobs, tiles, viewport, panel
-        self.engine_maker = engine_maker
-        self._engines: dict[str, Refocuser] = {}  # touched by the inference thread only
-        self._kept: OrderedDict[RefocusArea, Encoded] = OrderedDict()
-        self._document: Document | None = None
-        self._area: RefocusArea | None = None
-        self._all_in_focus = False
-        self._auto_waits = False
-        self._rendering = False
-        self._next: tuple[RefocusArea, float | None] | None = None
-        self._study: Job | None = None
+        self._jobs, self._viewport, self.panel = jobs, viewport, panel
+        self.room = EngineRoom(engine_maker)
+        self.studies = Studies(jobs, tiles, self.room)
+        self.document: Document | None = None
+        self.painter: Painter | None = None
+        self.mode = "refocus"
         self.shown: Rendered | None = None
-        self.encode_ms = self.step_ms = 0.0
+        self.step_ms = 0.0
+        self._best: dict[RefocusArea, float] = {}
+        self._by_hand: tuple[int, ...] = ()
+        self._next: Order | None = None
+        self._turning_plane = False
+        self._job: Job | None = None
+        self._obstacle = self._limit = ""
         self._slider = Throttle(self._apply, SLIDER_MS, self)
         panel.switched.connect(self._switched)
         panel.target_changed.connect(self._target_changed)
+        panel.mode_changed.connect(self._mode_chosen)
         panel.auto_requested.connect(self.auto)
         panel.all_in_focus_requested.connect(self.all_in_focus)
         panel.engine_changed.connect(self._engine_changed)
-        viewport.rested.connect(self._rested)
+        panel.sources_changed.connect(self._sources_changed)
+        viewport.rested.connect(self.view_rested)
+        viewport.view_changed.connect(self._moved)
+        self.studies.ready.connect(self._studied)
+        self.studies.refused.connect(self._refused)
+        self.studies.changed.connect(self._say)
+        self.studies.failed.connect(self.failed)
         jobs.ended.connect(self._job_ended)
-
-    def load_engines(self, wanted: str) -> None:
-        """Fill the panel's list (the registry is imported in a worker)."""
-
-        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
-            from focusviewer import refocus
-
-            return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
-
-        def done(found: tuple[list[ModelEntry], str, str]) -> None:
-            self.panel.set_engines(*found)
-            self._rested()
-
-        self._jobs.start("engines", work, lane=Lane.INFERENCE, done=done, failed=self.failed.emit)
 
     @property
     def is_on(self) -> bool:
         """Whether the user has switched refocusing on."""
         return self.panel.switch.isChecked()
 
+    @property
+    def can_refocus(self) -> bool:
+        """Whether it is on and nothing stands against it."""
+        return self.is_on and not self._obstacle
+
+    @property
+    def engine_maker(self) -> EngineMaker:
+        """What builds engines."""
+        return self.room.maker
+
+    @engine_maker.setter
+    def engine_maker(self, maker: EngineMaker) -> None:
+        self.room.maker = maker
+
+    @property
+    def encode_ms(self) -> float:
+        """What the last study took."""
+        return self.studies.milliseconds
+
     def show_document(self, document: Document | None) -> None:
         """Turn to another slide."""
         self._forget_view()
-        self._document = document
+        self.document, self._by_hand, self._limit = document, (), ""
+        self._set_mode("refocus")
+        self._best.clear()
         self._show_scan()
         if document is not None:
             self.panel.set_planes(document.planes_um, document.plane_um)
@@ -120,34 +119,50 @@ class RefocusController(QObject):
 
     def scale_changed(self) -> None:
         """The slide has got a scale: everything in um is another."""
-        self._kept.clear()
-        self.show_document(self._document)
-        self._rested()
+        self.studies.clear()
+        self.show_document(self.document)
+        self.view_rested()
 
     def plane_changed(self) -> None:
         """Another acquired plane is shown: the knob follows."""
-        if self._document is None or len(self._document.planes_um) < 2:
+        if self.document is None or len(self.document.planes_um) < 2:
             return
-        self._all_in_focus = self._auto_waits = False
+        self.panel.set_home(self.document.plane_um)
+        if self._turning_plane:  # by the knob
+            return
+        self._set_mode("refocus")
         self._stop_rendering()  # a picture on its way belongs to the plane that was left
-        self.panel.set_planes(self._document.planes_um, self._document.plane_um)
         self._show_scan()
 
     @Slot()
     def auto(self) -> None:
-        """Turn to the sharpest focus of this view."""
-        if not self._ready():
-            return
-        self._all_in_focus, self._auto_waits = False, True
-        self._after_encoding()
+        """Turn to the sharpest focus of this view, and of those that follow."""
+        self.enter("deblur")
 
     @Slot()
     def all_in_focus(self) -> None:
         """Show every part at its own best focus."""
-        if not self._ready():
-            return
-        self._all_in_focus, self._auto_waits = True, False
-        self._after_encoding()
+        self.enter("all-in-focus")
+
+    def enter(self, mode: str) -> None:
+        """Switch refocusing on if it is off, and to a mode."""
+        if not self.is_on:
+            self.panel.switch.setChecked(True)
+        self._set_mode(mode)
+        if self._check():
+            self.view_rested()
+            self._apply()
+
+    def turn_to(self, z_um: float) -> None:
+        """Turn the knob to a focus."""
+        if self.mode not in KNOB_MODES:
+            self._set_mode("refocus")
+        self.panel.set_target(z_um)
+        self._look_again()
+
+    def repaint(self) -> None:
+        """The painted map is another one."""
+        self._look_again()
 
     def toggle(self) -> None:
         """Switch refocusing on or off."""
@@ -156,182 +171,230 @@ class RefocusController(QObject):
     # --- the view ------------------------------------------------------------------------------------------
 
     def _check(self) -> bool:
-        reason = model.obstacle(self._document)
-        document = self._document
+        self._obstacle = model.obstacle(self.document)
+        document = self.document
         unknown = document is not None and (
             document.mpp is None or (len(document.planes_um) > 1 and not document.slide.info.z_step_known)
         )
-        self.panel.set_obstacle(reason, offer_scale=unknown)
-        return not reason
-
-    def _ready(self) -> bool:
-        if not self.is_on:
-            self.panel.switch.setChecked(True)
-        return self._study_again()
-
-    def _study_again(self) -> bool:
-        """Study the view if that was stopped or went wrong; returns whether the view can be refocused at all."""
-        if self._area is None:
-            self._rested()
-        return self._check()
+        self.panel.set_obstacle(self._obstacle, offer_scale=unknown)
+        return not self._obstacle
 
     @Slot(bool)
     def _switched(self, on: bool) -> None:
         if on:
-            self._rested()
-        else:
-            self._forget_view()
-            if self._document is not None:
-                self.panel.set_target(self._document.plane_um)
-            self._show_scan()
-            self._check()
+            self.view_rested()
+            return
+        self._forget_view()
+        self._set_mode("refocus")
+        if self.document is not None:
+            self.panel.set_target(self.document.plane_um)
+        self._show_scan()
+        self._check()
 
     @Slot()
-    def _rested(self) -> None:
+    def view_rested(self) -> None:
         """Study what is on screen, unless that has been done."""
         possible = self._check()
         if not (self.is_on and possible and self.panel.engine_name):
             return
-        assert self._document is not None
-        area = model.area_of(self._document, self.panel.engine_name)
-        if area == self._area:
+        assert self.document is not None
+        self.studies.ask(self.document, self._area_now(self.document))
+
+    def order(self) -> Order | None:
+        """What is wished for now; None while the best focus is not known."""
+        if self.mode == "paint":
+            return Order("paint", None, self.painter() if self.painter is not None else None)
+        if self.mode == "deblur":
+            area = self.studies.area
+            return Order("deblur", self._best[area]) if area in self._best else None
+        return Order(self.mode, self.panel.target_um if self.mode in KNOB_MODES else None)
+
+    def _area_now(self, document: Document) -> RefocusArea:
+        z_um = self.panel.target_um if self.mode in KNOB_MODES else None
+        area = self.studies.area
+        now = area.planes if area is not None and area.fingerprint == document.pyramid.fingerprint else ()
+        planes = model.chosen_planes(document.planes_um, z_um, self._by_hand, now)
+        return model.area_of(document, self.panel.engine_name, planes)
+
+    @Slot()
+    def _moved(self) -> None:
+        """The view is moving: what a slow engine still does for the old one is in vain."""
+        area = self.studies.area
+        if self.document is None or area is None or area.engine not in SLOW:
             return
-        self._area = area
-        if area in self._kept:
-            self._kept.move_to_end(area)
-            self._after_encoding()
-        else:
-            self._encode(self._document, area)
-
-    def _encode(self, document: Document, area: RefocusArea) -> None:
-        def work(job: Job) -> tuple[Encoded, float]:
-            cached = self._tiles.cached_pixels
-            images = [
-                read_rect(document.pyramid, area.zoom, area.rect, plane, cached, job.cancel) for plane in area.planes
-            ]
-            engine = self._engine(area.engine)
-            started = perf_counter()
-            encoded = engine.encode(images, area.mpp, area.planes_um)
-            return encoded, 1000 * (perf_counter() - started)
-
-        def done(result: tuple[Encoded, float]) -> None:
-            encoded, self.encode_ms = result
-            self._kept[area] = encoded
-            while len(self._kept) > KEPT_VIEWS:
-                self._kept.popitem(last=False)
-            self._say()
-            self.encoded.emit()
-            self._after_encoding()
-
-        def failed(text: str) -> None:
-            self._area = None
-            self._say()
-            self.failed.emit(text)
-
-        self._study = None  # the job this one replaces was not stopped by the user
-        title = "Studying the view"
-        self._study = self._jobs.start("encode", work, lane=Lane.INFERENCE, title=title, done=done, failed=failed)
-        self._say()
-
-    @Slot(object)
-    def _job_ended(self, job: Job) -> None:
-        if job.kind != "encode" or not job.cancel.is_set():
+        if not (self.studies.is_busy or self._job is not None):
             return
-        if job is self._study:
-            self._area = None
-        self._say()
+        if model.obstacle(self.document) or model.area_of(self.document, area.engine, area.planes) != area:
+            self.studies.forget()
+            self._stop_rendering()
+            self._say()
 
-    def _engine(self, name: str) -> Refocuser:
-        if name not in self._engines:
-            self._engines[name] = self.engine_maker(name)
-        return self._engines[name]
+    @Slot()
+    def _studied(self) -> None:
+        self._say()
+        self.encoded.emit()
+        self._apply()
+
+    @Slot()
+    def _refused(self) -> None:
+        self._check()
+        self._show_scan()
 
     def _forget_view(self) -> None:
-        self._jobs.cancel("encode")
+        self.studies.forget()
         self._slider.clear()
+        self._jobs.cancel("auto")
         self._stop_rendering()
-        self._area = None
-        self._all_in_focus = self._auto_waits = False
 
     def _stop_rendering(self) -> None:
         self._next = None
         self._jobs.cancel("render")
-        self._rendering = False
+        self._job = None
 
     # --- the knob ------------------------------------------------------------------------------------------
 
+    def _set_mode(self, mode: str) -> None:
+        if mode != self.mode:
+            self.mode = mode
+            self._jobs.cancel("auto")
+            self._stop_rendering()
+        self.panel.show_mode(mode)
+        self.mode_changed.emit(mode)
+
+    @Slot(str)
+    def _mode_chosen(self, mode: str) -> None:
+        self.turned_by_user.emit()
+        self.enter(mode)
+
     @Slot(float)
     def _target_changed(self, z_um: float) -> None:
-        self._all_in_focus = self._auto_waits = False
+        self.turned_by_user.emit()
+        if self.mode == "paint":
+            return  # there the knob says what the brush paints
+        if self.mode not in KNOB_MODES:
+            self._set_mode("refocus")
+        self._look_again()
+
+    def _look_again(self) -> None:
         if self.is_on:
-            self._study_again()
+            self.view_rested()  # other planes may be needed, or the study was stopped
         self._slider()
 
     @Slot(str)
     def _engine_changed(self, name: str) -> None:
-        self._area = None
-        self._rested()
+        self._stop_rendering()
+        self._best.clear()
+        self.studies.forget()
+        self.view_rested()
 
-    def _after_encoding(self) -> None:
-        encoded = self._kept.get(self._area) if self._area is not None else None
-        if encoded is None:
-            return
-        if self._auto_waits:
-            self._auto_waits = False
-            low, high = model.z_range(encoded.planes_um)
-            self.panel.set_target(min(max(encoded.best_z_um, low), high))
-        self._apply()
+    @Slot(object)
+    def _sources_changed(self, planes: tuple[int, ...]) -> None:
+        self._by_hand = planes
+        self._best.clear()
+        self.view_rested()
 
     def _apply(self) -> None:
-        """Show the focus the knob stands at: an acquired plane as it is, anything else rendered."""
-        document, area = self._document, self._area
-        if document is None or not self.is_on:
+        """Show what is wished for: an acquired plane as it is, anything else rendered."""
+        document, study = self.document, self.studies.current
+        if document is None or not self.is_on or self._obstacle:
             return
-        z_um = None if self._all_in_focus else self.panel.target_um
+        order = self.order()
+        if order is None:
+            if study is not None:
+                self._find_best(study)
+            return
+        z_um = order.z_um
+        if self.mode == "deblur" and z_um is not None:
+            self.panel.set_target(z_um)
         plane = None if z_um is None else model.acquired_plane(document.planes_um, z_um)
+        self._limit = "" if z_um is None else model.why_not(document, z_um)
         if plane is not None:
+            self._show_plane(plane)
+        elif self._limit:
             self._stop_rendering()
-            self.plane_wanted.emit(plane)
             self._show_scan()
-        elif area is not None and area in self._kept:
-            self._next = (area, z_um)
+        elif study is not None:
+            self._next = order
             self._render_next()
+
+    def _show_plane(self, plane: int) -> None:
+        self._stop_rendering()
+        self._turning_plane = True
+        self.plane_wanted.emit(plane)
+        self._turning_plane = False
+        self._show_scan()
+
+    def _find_best(self, study: Study) -> None:
+        assert self.document is not None
+        low, high = model.z_range(self.document.planes_um)
+        low = max(low, study.area.planes_um[0] - model.MAX_Z_UM)
+        high = min(high, study.area.planes_um[-1] + model.MAX_Z_UM)
+
+        def done(z_um: float) -> None:
+            self._best[study.area] = z_um
+            self._apply()
+            self._say()
+
+        self._jobs.start(
+            "auto",
+            lambda job: self.room.best_z(study, low, high, job),
+            lane=Lane.INFERENCE,
+            title="Finding the best focus",
+            done=done,
+            failed=self._tell_failure,
+        )
+        self._say()
 
     def _render_next(self) -> None:
         """Render the latest wish; one at a time, so that dragging shows every picture that is ready."""
-        if self._rendering or self._next is None:
+        study, order = self.studies.current, self._next
+        if order is None or study is None:
             return
-        (area, z_um), self._next = self._next, None
-        encoded = self._kept.get(area)
-        if encoded is None:
-            return
-        self._rendering = True
+        if self._job is not None:
+            if study.area.engine not in SLOW:
+                return  # it will be over in a moment, and then this is called again
+            self._jobs.cancel("render")
+        self._next = None
 
         def work(job: Job) -> Rendered:
-            engine = self._engine(area.engine)
-            started = perf_counter()
-            target: Any = engine.all_in_focus_target(encoded) if z_um is None else z_um
-            pixels = engine.render(encoded, target)
-            spent = 1000 * (perf_counter() - started)
-            return Rendered(area, z_um, pixels, to_qimage(pixels), engine.version, spent)
+            return self.room.render(study, order, job)
 
-        def failed(text: str) -> None:
-            self._rendering = False
-            self.failed.emit(text)
+        title = f"Computing the focus ({study.area.engine})" if study.area.engine in SLOW else ""
+        self._job = self._jobs.start(
+            "render", work, lane=Lane.INFERENCE, title=title, done=self._show, failed=self._tell_failure
+        )
+        self._say()
 
-        self._jobs.start("render", work, lane=Lane.INFERENCE, done=self._show, failed=failed)
+    def _tell_failure(self, text: str) -> None:
+        self._job = None
+        if self.mode == "defocus":  # that this focus is none is no error, and the next step of the knob may be one
+            self._limit = text
+            self._show_scan()
+            return
+        self._say()
+        self.failed.emit(text)
+
+    @Slot(object)
+    def _job_ended(self, job: Job) -> None:
+        if job is self._job:
+            self._job = None
+        if job.kind in ("render", "auto") and job.cancel.is_set():
+            self._say()
 
     def _show(self, picture: Rendered) -> None:
-        self._rendering = False
+        assert self.document is not None
+        self._job = None
         self.step_ms = picture.milliseconds
         patch = self._viewport.patch
+        patch.clear()
         patch.image, patch.zoom = picture.image, picture.area.zoom
         patch.x, patch.y = picture.area.rect[:2]
-        what = "all in focus" if picture.z_um is None else f"z = {picture.z_um:+.2f} µm"
-        patch.badge = f"Synthesised  ·  {what}"
+        patch.badge = model.badge_text(picture.mode, picture.z_um)
+        patch.detail = model.source_text(picture.area, len(self.document.planes_um))
         self.shown = picture
         self._say()
         self._viewport.update()
+        self.patch_changed.emit()
         self.rendered.emit(picture)
         self._render_next()
 
@@ -340,36 +403,24 @@ class RefocusController(QObject):
         self._viewport.patch.clear()
         self._viewport.update()
         self._say()
+        self.patch_changed.emit()
 
+    @Slot()
     def _say(self) -> None:
-        if self._jobs.running("encode"):
+        study = self.studies.current
+        slow = self._job is not None and study is not None and study.area.engine in SLOW
+        if self.studies.is_busy:
             text = "Studying the view…"
+        elif self._jobs.running("auto"):
+            text = "Looking for the best focus…"
+        elif slow:
+            text = "Computing… The picture is the last one until then."
+        elif self._limit:
+            text = self._limit
         elif self.shown is not None:
             text = f"Computed by {self.shown.area.engine}, not scanned."
-        elif self.is_on and self._area in self._kept:
-            text = "These are scanned pixels. Turn the knob to refocus."
         else:
-            text = ""
-        encoded = self._kept.get(self._area) if self._area is not None else None
-        if encoded is not None and self.is_on:
-            text = " ".join([text, *encoded.notes]).strip()
+            text = "These are scanned pixels. Turn the knob to refocus." if self.is_on and study is not None else ""
+        if study is not None and self.is_on:
+            text = " ".join([text, *study.encoded.notes]).strip()
         self.panel.set_state(text, synthesised=self.shown is not None)
-
-    # --- saving --------------------------------------------------------------------------------------------
-
-    def facts(self) -> dict[str, Any]:
-        """What the synthesised picture is, for its file."""
-        assert self.shown is not None
-        assert self._document is not None
-        area = self.shown.area
-        x0, y0, x1, y1 = (value << area.zoom for value in area.rect)
-        return {
-            "Source": self._document.name,
-            "Fingerprint": area.fingerprint,
-            "Region": [x0, y0, x1 - x0, y1 - y0],
-            "PixelSizeUm": area.mpp,
-            "FocusUm": "all in focus" if self.shown.z_um is None else round(self.shown.z_um, 3),
-            "PlanesUm": list(area.planes_um),
-            "Engine": f"{area.engine} {self.shown.engine_version}",
-            "Synthesised": "These pixels are computed, not scanned. For research use only.",
-        }

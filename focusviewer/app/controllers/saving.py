@@ -41,11 +41,15 @@ class SavingController(QObject):
         }
         if document.slide.info.z_step_known:
             facts["PlaneUm"] = document.plane_um
-        if self._refocus.shown is not None:
-            facts.update(self._refocus.facts())
         facts["Software"] = SOFTWARE
+        shown = self._refocus.shown if self._viewport.patch.is_shown else None
         mpp = document.mpp / document.view.scale if document.mpp else None
-        self._save(path, lambda job: save_picture(path, from_qimage(image), facts, mpp))
+
+        def work(job: Job) -> None:
+            synthesis = {} if shown is None else {"Synthesised": self._refocus.room.facts(document, shown)}
+            save_picture(path, from_qimage(image), {**facts, **synthesis}, mpp)
+
+        self._save(path, work)
 
     def save_refocused(self, path: Path) -> None:
         """Save the synthesised pixels."""
@@ -53,8 +57,13 @@ class SavingController(QObject):
         if shown is None:
             self.failed.emit("There is no refocused picture to save. Switch Refocus on and turn the knob.")
             return
-        facts = {**self._refocus.facts(), "Software": SOFTWARE}
-        self._save(path, lambda job: save_picture(path, shown.pixels, facts, shown.area.mpp))
+        document = self._refocus.document
+        assert document is not None
+
+        def work(job: Job) -> None:
+            save_picture(path, shown.pixels, self._refocus.room.facts(document, shown), shown.area.mpp)
+
+        self._save(path, work)
 
     def _save(self, path: Path, work: Callable[[Job], None]) -> None:
         self._jobs.start(

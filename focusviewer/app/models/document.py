@@ -23,6 +23,7 @@ class Document:
     maps: dict[tuple[str, int], FocusMap] = field(default_factory=dict)
     fresh: bool = True  # not shown yet: the first time it fits the window
     bad_tiles: int = 0
+    fluorescence: bool | None = None  # nobody has looked yet
 
     @classmethod
     def of(cls, slide: Slide) -> Document:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from focusviewer.app.models.document import Document
-from focusviewer.refocus.base import MAX_Z_UM
+from focusviewer.refocus.base import MAX_Z_UM, FloatMap
+from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.sources import AUTO_PLANES, source_planes
+from focusviewer.refocus.support import MAX_MPP, unsupported
 
-MAX_MPP = 0.6
-"""Coarsest screen pixel, in um, at which a few microns of defocus can be seen and so be worked on."""
+MODES = {
+    "refocus": "Refocus",
+    "deblur": "Deblur (best focus of the view)",
+    "all-in-focus": "All in focus",
+    "defocus": "Defocus (blur on purpose)",
+    "paint": "Paint a focus map",
+}
+"""Modes of the panel, with their names for people."""
+
+KNOB_MODES = ("refocus", "defocus")
+"""Modes in which the knob says the focus of the picture."""
 
 FINEST_MPP = 0.15
 """Finest pixel, in um, that engines are made for; finer scans are worked on at their next zoom."""
@@ -18,6 +31,33 @@ MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
 
 SAME_Z_UM = 0.005
+
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height in level-0 pixels."""
+
+
+class Painted(Protocol):
+    """A focus map as it was painted at some moment."""
+
+    def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
+        """Focus over a region in um: float32 of the shape (H, W)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user wants to see: a mode, with its focus or its painted map."""
+
+    mode: str
+    z_um: float | None = None
+    painted: Painted | None = None
+
+    def wish(self, box: Box, shape: tuple[int, int]) -> Wish:
+        """The wish for a region that is worked on in so many rows and columns (in a worker)."""
+        if self.painted is not None:
+            return Wish("map", None, self.painted.map_um(box, shape))
+        return Wish(self.mode, self.z_um)
 
 
 @dataclass(frozen=True)
@@ -31,6 +71,12 @@ class RefocusArea:
     planes: tuple[int, ...]
     planes_um: tuple[float, ...]
     engine: str
+
+    @property
+    def box(self) -> Box:
+        """The rectangle in level-0 pixels."""
+        x0, y0, x1, y1 = (value << self.zoom for value in self.rect)
+        return x0, y0, x1 - x0, y1 - y0
 
 
 def work_zoom(scale: float, mpp: float) -> int:
@@ -51,6 +97,8 @@ def obstacle(document: Document | None) -> str:
         return "Open a slide first."
     if document.mpp is None:
         return "The pixel size of this slide is not known. Set its scale to measure and refocus in microns."
+    if document.fluorescence:
+        return sentence(unsupported(document.mpp, document.planes_um, fluorescence=True))
     if len(document.planes_um) > 1 and not document.slide.info.z_step_known:
         return "The distance between the planes of this stack is not known. Set it to refocus between them."
     if document.mpp > MAX_MPP:
@@ -63,8 +111,8 @@ def obstacle(document: Document | None) -> str:
     return ""
 
 
-def area_of(document: Document, engine: str) -> RefocusArea:
-    """The area to work on for the current view (only when :func:`obstacle` is empty)."""
+def area_of(document: Document, engine: str, planes: tuple[int, ...] | None = None) -> RefocusArea:
+    """The area to work on for the current view (only when :func:`obstacle` is empty), from some planes or all."""
     assert document.mpp is not None
     zoom = min(work_zoom(document.view.scale, document.mpp), document.pyramid.n_zooms - 1)
     shrink = 2.0**-zoom
@@ -76,16 +124,69 @@ def area_of(document: Document, engine: str) -> RefocusArea:
         min(width, math.ceil(x1) + MARGIN_PX),
         min(height, math.ceil(y1) + MARGIN_PX),
     )
-    planes_um = document.planes_um
+    chosen = tuple(range(len(document.planes_um))) if planes is None else planes
     return RefocusArea(
         document.pyramid.fingerprint,
         zoom,
         rect,
         document.mpp * 2**zoom,
-        tuple(range(len(planes_um))),
-        planes_um,
+        chosen,
+        tuple(document.planes_um[plane] for plane in chosen),
         engine,
     )
+
+
+def chosen_planes(
+    planes_um: tuple[float, ...], z_um: float | None, by_hand: tuple[int, ...], now: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Planes to work from: those chosen by hand, or the nearest that tell most about the focus.
+
+    Parameters
+    ----------
+    z_um : float or None
+        Wanted focus; None where it differs from place to place.
+    by_hand : tuple of int
+        Empty: automatic.
+    now : tuple of int
+        Planes that the view is known from already. They stay while those right around the focus are among them, as
+        studying others takes time.
+    """
+    if by_hand:
+        return by_hand
+    if z_um is not None and now and set(source_planes(planes_um, z_um, 2)) <= set(now):
+        return now
+    return source_planes(planes_um, z_um, AUTO_PLANES)
+
+
+def why_not(document: Document, z_um: float) -> str:
+    """Why a focus is outside the supported range, as a sentence; empty when it is inside."""
+    return sentence(unsupported(document.mpp, document.planes_um, z_um))
+
+
+def sentence(reason: str) -> str:
+    """A reason of :func:`unsupported`, for the panel."""
+    return f"Not supported: {reason.replace(' um', ' µm')}." if reason else ""
+
+
+def planes_text(planes: tuple[int, ...], count: int) -> str:
+    """Which planes a picture was made from, in words; empty where there is only one."""
+    if count == 1:
+        return ""
+    if len(planes) == count:
+        return f"from all {count} planes"
+    names = ", ".join(str(plane + 1) for plane in planes)
+    return f"from plane{'s' * (len(planes) > 1)} {names} of {count}"
+
+
+def badge_text(mode: str, z_um: float | None) -> str:
+    """What a synthesised picture says it is."""
+    words = {"all-in-focus": "all in focus", "paint": "painted focus", "deblur": "best focus"}
+    return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_um:+.2f} µm'}"
+
+
+def source_text(area: RefocusArea, count: int) -> str:
+    """What it was made by and from, on a slide of ``count`` planes."""
+    return "  ·  ".join(filter(None, (area.engine, planes_text(area.planes, count))))
 
 
 def acquired_plane(planes_um: tuple[float, ...], z_um: float) -> int | None:

@@ -11,6 +11,11 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QWidget
 from focusviewer.app.controllers.slides import SLIDE_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
+MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
+PYRAMIDS = "Pyramidal OME-TIFF (*.ome.tif)"
+MAPS = "Focus map (*.npz)"
+
+Chosen = Callable[[Path], None]
 
 
 def open_dialog(dialog: QDialog) -> None:
@@ -72,5 +77,33 @@ def choose_picture(parent: QWidget, title: str, folder: str, stem: str, chosen: 
             dialog.selectFile(f"{bare}.{suffix}")
 
     dialog.filterSelected.connect(follow)
+    dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+    open_dialog(dialog)
+
+
+def choose_target(
+    parent: QWidget, title: str, folder: str, stem: str, filters: str, suffix: str, chosen: Chosen
+) -> None:
+    """Let the user choose where a file of other types than pictures is saved; ``suffix`` without its dot."""
+    dialog = QFileDialog(parent, title, folder, filters)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix(suffix)
+    dialog.selectFile(f"{stem}.{suffix}")
+
+    def follow(chosen_filter: str) -> None:
+        wanted = chosen_filter.partition("(*.")[2].partition(")")[0].partition(" ")[0]
+        dialog.setDefaultSuffix(wanted)
+        for path in [Path(name) for name in dialog.selectedFiles()[:1]]:
+            dialog.selectFile(f"{path.name.removesuffix(''.join(path.suffixes[-1:]))}.{wanted}")
+
+    dialog.filterSelected.connect(follow)
+    dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+    open_dialog(dialog)
+
+
+def choose_map(parent: QWidget, folder: str, chosen: Chosen) -> None:
+    """Let the user choose a painted focus map."""
+    dialog = QFileDialog(parent, "Load a painted focus map", folder, f"{MAPS};;All files (*)")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     dialog.fileSelected.connect(lambda name: chosen(Path(name)))
     open_dialog(dialog)

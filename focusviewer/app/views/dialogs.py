@@ -137,12 +137,14 @@ def native_keys(shortcuts: tuple[str, ...]) -> list[str]:
     return [QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in shortcuts]
 
 
+HELD = (("Space, held", "The scan instead of the refocused picture"),)
 MOUSE = (
     ("Wheel", "Zoom at the cursor"),
     ("Ctrl + wheel", "Focal plane above or below"),
     ("Drag", "Move the picture"),
     ("Double click", "Zoom in (with Shift: out)"),
     ("Click on the minimap", "Go there"),
+    ("Drag while painting a focus map", "Paint; the middle button moves the picture"),
 )
 
 
@@ -157,8 +159,9 @@ def shortcut_sheet(actions: ActionRegistry, parent: QWidget | None = None) -> Te
             keys = "  or  ".join(f"<b>{escape(key)}</b>" for key in native_keys(record.shortcuts))
             name = escape(record.text.replace("&", "").rstrip("…"))
             rows.append(f"<tr><td width=190>{keys}</td><td>{name}</td></tr>")
-    rows.append("<tr><td colspan=2><br><b>Mouse</b></td></tr>")
-    rows += [f"<tr><td width=190><b>{escape(keys)}</b></td><td>{escape(what)}</td></tr>" for keys, what in MOUSE]
+    for title, lines in (("Held", HELD), ("Mouse", MOUSE)):
+        rows.append(f"<tr><td colspan=2><br><b>{title}</b></td></tr>")
+        rows += [f"<tr><td width=190><b>{escape(keys)}</b></td><td>{escape(what)}</td></tr>" for keys, what in lines]
     dialog = TextDialog("Keyboard and mouse", parent)
     dialog.text.setHtml(f"<table cellspacing=0 cellpadding=3>{''.join(rows)}</table>")
     return dialog

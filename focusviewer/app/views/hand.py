@@ -24,6 +24,7 @@ class Hand(QObject):
         self._on_map = False
         self._velocity = QPointF()
         self._moved_at = 0.0
+        self._cursor = port.cursor()  # to be restored
         self._timer = QTimer(self, interval=INERTIA_MS)
         self._timer.timeout.connect(self._glide)
 
@@ -36,6 +37,7 @@ class Hand(QObject):
         if self._on_map:
             port.go_to(*port.minimap.slide_point(port.view, port.ratio, at))
         else:
+            self._cursor = port.cursor()
             port.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def move(self, at: QPointF) -> None:
@@ -57,8 +59,9 @@ class Hand(QObject):
         gliding = self._port.inertia and self._drag is not None and not self._on_map
         if gliding and perf_counter() - self._moved_at < 0.06:
             self._timer.start()
+        if self._drag is not None and not self._on_map:
+            self._port.setCursor(self._cursor)
         self._drag = None
-        self._port.unsetCursor()
 
     def stop(self) -> None:
         """Glide no further."""

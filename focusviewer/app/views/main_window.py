@@ -21,6 +21,7 @@ from focusviewer.app.controllers.appearance import Appearance
 from focusviewer.app.controllers.focusing import Focusing
 from focusviewer.app.controllers.heatmap import HeatmapController
 from focusviewer.app.controllers.refocus import RefocusController
+from focusviewer.app.controllers.refocus_desk import RefocusDesk
 from focusviewer.app.controllers.saving import SavingController
 from focusviewer.app.controllers.scale import ScaleController
 from focusviewer.app.controllers.slides import MAX_FROM_FOLDER, SlideController
@@ -33,6 +34,7 @@ from focusviewer.app.models.heatmap import style_of
 from focusviewer.app.settings import Settings, save_settings
 from focusviewer.app.views import choosers, dialogs
 from focusviewer.app.views.bars import MessageBar
+from focusviewer.app.views.compare_bar import CompareBar
 from focusviewer.app.views.menus import Menus
 from focusviewer.app.views.slide_list import SlideList
 from focusviewer.app.views.status import Status
@@ -72,6 +74,7 @@ class MainWindow(QMainWindow):
         self.commands = commands.make_commands(self)
         self.menus = Menus(self, self.viewport, self.commands)
         self.actions_by_id = self.menus.actions
+        self.refocus_desk.bind(self.menus.actions)
         self.menus.add_toolbar(commands.TOOLBAR)
         self._fill_recent()
         self._connect()
@@ -87,13 +90,15 @@ class MainWindow(QMainWindow):
     def _build_parts(self) -> None:
         self.messages = MessageBar()
         self.viewport = Viewport(self.tiles)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)  # a second, synchronised viewport goes in here
+        self.compare_bar = CompareBar()
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)  # the second picture of a comparison goes in here
         self.splitter.addWidget(self.viewport)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
+        column.addWidget(self.compare_bar)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(centre)
         self.tools = Tools(style_of(self.settings))
@@ -107,6 +112,7 @@ class MainWindow(QMainWindow):
         self.refocus = RefocusController(self.jobs, self.tiles, self.viewport, self.refocus_panel)
         self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
         self.saving = SavingController(self.jobs, self.viewport, self.refocus)
+        self.refocus_desk = RefocusDesk(self)
 
     def _build_docks(self) -> None:
         self.left = self._dock("Slides", "slides", self.slide_list, Qt.DockWidgetArea.LeftDockWidgetArea)
@@ -145,7 +151,7 @@ class MainWindow(QMainWindow):
         self.slides.known_already.connect(self._known_already)
         self.heatmap.failed.connect(self._map_failed)
         self.saving.saved.connect(self._saved)
-        for source in (self.slides.failed, self.refocus.failed, self.saving.failed, self.jobs.error):
+        for source in (self.slides.failed, self.saving.failed, self.jobs.error):
             source.connect(self.show_error)
         self.slide_list.document_chosen.connect(self.slides.show)
         self.slide_list.document_closed.connect(self.slides.close)
@@ -154,12 +160,11 @@ class MainWindow(QMainWindow):
         self.refocus.plane_wanted.connect(self.set_plane)
         for panel in (self.plane_panel, self.refocus_panel, self.slide_panel):
             panel.scale_requested.connect(self.ask_scale)
-        self.refocus_panel.save_requested.connect(self.ask_save_refocused)
 
     def load_registries(self) -> None:
         """Fill the lists of models and engines, in workers (after the window is there)."""
         self.heatmap.load_models()
-        self.refocus.load_engines(self.settings.engine)
+        self.refocus_desk.load_engines()
 
     # --- documents -----------------------------------------------------------------------------------------
 
@@ -325,16 +330,6 @@ class MainWindow(QMainWindow):
         if self.document is not None:
             stem = f"{self.document.path.stem}-view"
             choosers.choose_picture(self, "Save snapshot", self.settings.last_folder, stem, self.saving.snapshot)
-
-    @Slot()
-    def ask_save_refocused(self) -> None:
-        """Ask where to save the synthesised picture."""
-        if self.document is None or self.refocus.shown is None:
-            self.show_error("There is no refocused picture to save. Switch Refocus on and turn the knob.")
-            return
-        stem = f"{self.document.path.stem}-refocused"
-        chosen = self.saving.save_refocused
-        choosers.choose_picture(self, "Save refocused picture", self.settings.last_folder, stem, chosen)
 
     def show_help(self) -> None:
         """Open the help."""

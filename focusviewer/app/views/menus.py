@@ -14,8 +14,8 @@ from focusviewer.app.models import scales
 from focusviewer.app.views.dialogs import native_keys
 from focusviewer.app.views.theme import bind_icon
 
-NEED_A_SLIDE = ("focus.", "view.fit", "view.zoom", "view.actual", "view.preset", "view.plane")
-NEED_A_SLIDE_TOO = frozenset({"file.close", "file.snapshot", "file.scale", "file.save_refocused"})
+NEED_A_SLIDE = ("focus.", "compare.", "view.fit", "view.zoom", "view.actual", "view.preset", "view.plane")
+NEED_A_SLIDE_TOO = frozenset({"file.close", "file.snapshot", "file.scale"})
 
 
 class Menus:
@@ -90,7 +90,7 @@ class Menus:
     def show_state(self, has_slide: bool, mpp: float | None) -> None:
         """Enable what makes sense now, and name the zoom presets."""
         for name, action in self.actions.items():
-            if name.startswith(NEED_A_SLIDE) or name in NEED_A_SLIDE_TOO:
+            if name.startswith((*NEED_A_SLIDE, "file.save_", "file.export_")) or name in NEED_A_SLIDE_TOO:
                 action.setEnabled(has_slide)
         for index in range(len(scales.PRESETS)):
             self.actions[f"view.preset_{index + 1}"].setText(scales.preset_text(index, mpp if has_slide else 1.0))

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QMenu, QSizePolicy, QWidget
 
-from focusviewer.app.models.refocus import z_range
+from focusviewer.app.models.refocus import MODES, z_range
+from focusviewer.app.views.refocus_boxes import PaintBox, SourceBox, SweepBox, TrustBox
 from focusviewer.app.views.widgets import FocusSlider, button, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import ModelEntry
+
+SWEEP_UM = 2.0
+"""How far a sweep goes either way, unless the user says otherwise."""
+
+
+def _choice(name: str) -> QComboBox:
+    """A list to choose from that leaves the panel its width."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
 
 
 class RefocusPanel(QWidget):
@@ -18,8 +33,9 @@ class RefocusPanel(QWidget):
     auto_requested = Signal()
     all_in_focus_requested = Signal()
     engine_changed = Signal(str)
+    mode_changed = Signal(str)
+    sources_changed = Signal(object)  # planes chosen by hand, or an empty tuple
     scale_requested = Signal()
-    save_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,9 +48,11 @@ class RefocusPanel(QWidget):
         self.reset.clicked.connect(self._reset)
         self.engine.currentIndexChanged.connect(self._engine_chosen)
         self.set_scale.clicked.connect(self.scale_requested)
-        self.save.clicked.connect(self.save_requested)
+        self.mode.activated.connect(self._mode_chosen)
+        self.sources.chosen.connect(self.sources_changed)
         self._home = 0.0
         self.set_planes((0.0,), 0.0)
+        self.show_mode("refocus")
         self.set_obstacle("Open a slide first.", offer_scale=False)
         self.set_state("", synthesised=False)
 
@@ -58,25 +76,34 @@ class RefocusPanel(QWidget):
         self.auto = button("Auto", "auto", "Sharpest focus of this view (A)")
         self.all_in_focus = button("All in focus", "layers", "Every part at its own best focus (Shift+A)")
         self.reset = button("Scan", "undo", "Back to the scanned pixels (Shift+R)")
-        self.engine = QComboBox()
-        self.engine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.engine.setMinimumContentsLength(8)
-        self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.mode, self.engine = _choice("Mode"), _choice("Engine")
+        for name, text in MODES.items():
+            self.mode.addItem(text, name)
+        self.paint, self.sweep, self.sources, self.trust = PaintBox(), SweepBox(), SourceBox(), TrustBox()
         self.state = hint()
-        self.save = button("Save picture…", "save", "Save the refocused view as PNG or TIFF")
+        self.save = button("Save", "save", "Save the refocused picture, a sweep of the focus, or a larger region")
         layout = panel_layout(self)
         layout.addLayout(row(self.switch, 1, self.badge))
         layout.addWidget(self.reason)
         layout.addLayout(row(self.set_scale, 1))
+        form = QFormLayout()
+        form.addRow("Mode", self.mode)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        layout.addLayout(form)
         layout.addWidget(self.slider)
         middle = hint("focus")
         middle.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addLayout(row(self.low, middle, self.high))
         layout.addLayout(row(self.spin, self.auto, self.all_in_focus))
-        form = QFormLayout()
-        form.addRow("Engine", self.engine)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        layout.addLayout(form)
+        layout.addWidget(self.paint)
+        layout.addWidget(self.sweep)
+        more = QFormLayout()
+        self.sources_label = QLabel("Planes")
+        more.addRow("Engine", self.engine)
+        more.addRow(self.sources_label, self.sources)
+        more.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        layout.addLayout(more)
+        layout.addWidget(self.trust)
         layout.addWidget(self.state)
         layout.addLayout(row(self.reset, 1, self.save))
 
@@ -112,6 +139,27 @@ class RefocusPanel(QWidget):
         self.high.setText(f"{high:+g}")
         self._home = home_um
         self.set_target(home_um)
+        self.sweep.set_ends(max(low, home_um - SWEEP_UM), min(high, home_um + SWEEP_UM))
+        self.sources.set_planes(planes_um)
+        for widget in (self.sources_label, self.sources):
+            widget.setVisible(len(planes_um) > 1)
+
+    def set_home(self, home_um: float) -> None:
+        """Another of the planes is shown: the knob stands there."""
+        self._home = home_um
+        self.set_target(home_um)
+
+    def show_mode(self, mode: str) -> None:
+        """Show a mode and its controls, without telling."""
+        self.mode.setCurrentIndex(self.mode.findData(mode))
+        self.paint.setVisible(mode == "paint")
+        self.sweep.setVisible(mode != "paint")
+
+    def set_save_menu(self, actions: list[QAction]) -> None:
+        """Offer these commands under the Save button."""
+        menu = QMenu(self.save)
+        menu.addActions(actions)
+        self.save.setMenu(menu)
 
     def set_target(self, z_um: float) -> None:
         """Move the knob without telling."""
@@ -126,7 +174,8 @@ class RefocusPanel(QWidget):
         self.reason.setVisible(bool(reason))
         self.set_scale.setVisible(offer_scale)
         on = self.switch.isChecked() and not reason
-        for widget in (self.slider, self.spin, self.auto, self.all_in_focus, self.reset):
+        knob = (self.slider, self.spin, self.auto, self.all_in_focus, self.reset)
+        for widget in (*knob, self.mode, self.paint, self.sweep, self.sources, self.trust, self.save):
             widget.setEnabled(on)
 
     def set_state(self, text: str, *, synthesised: bool) -> None:
@@ -134,7 +183,6 @@ class RefocusPanel(QWidget):
         self.state.setText(text)
         self.state.setVisible(bool(text))
         self.badge.setVisible(synthesised)
-        self.save.setEnabled(synthesised)
 
     # --- slots ---------------------------------------------------------------------------------------------
 
@@ -158,6 +206,10 @@ class RefocusPanel(QWidget):
     def _reset(self) -> None:
         self.set_target(self._home)
         self.target_changed.emit(self._home)
+
+    @Slot()
+    def _mode_chosen(self) -> None:
+        self.mode_changed.emit(self.mode.currentData())
 
     @Slot()
     def _engine_chosen(self) -> None:
