@@ -89,8 +89,10 @@ def folded(network: WsiFeatures) -> WsiFeatures:
         assert isinstance(stage, nn.Sequential)
         assert isinstance(target, nn.Sequential)
         for index in range(0, len(stage), 3):
-            fused = torch.nn.utils.fuse_conv_bn_eval(stage[index].eval(), stage[index + 1].eval())
-            target[index].load_state_dict(fused.state_dict())
+            convolution, norm = stage[index].eval(), stage[index + 1].eval()
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            target[index].load_state_dict(torch.nn.utils.fuse_conv_bn_eval(convolution, norm).state_dict())
     return plain.eval()
 
 
@@ -100,7 +102,8 @@ def load_features(path: Path | None = None) -> WsiFeatures:
 
     network = WsiFeatures()
     network.load_state_dict(load_file(str(path or resource_path(*WEIGHTS))))
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
 
 
 def feature_extractor(network: WsiFeatures) -> Callable[[npt.NDArray[np.float64]], list[npt.NDArray[np.float64]]]:
@@ -206,7 +209,8 @@ class FeatureTask(Task):
     def network(self) -> WsiFeatures:
         """The network, with batch normalisation."""
         if self._network is None:
-            self._network = WsiFeatures(normalised=True).to(memory_format=torch.channels_last)
+            self._network = WsiFeatures(normalised=True)
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
     @property
@@ -231,7 +235,7 @@ class FeatureTask(Task):
     def validate(self) -> dict[str, float]:
         """Share of held-out crops that are told right, and their cross-entropy."""
         labels = torch.arange(len(self._classes)).repeat_interleave(self.settings.held_out)
-        logits = torch.cat([self._logits(part) for part in self._checks.split(64)]).cpu()
+        logits = torch.cat([self._logits(part) for part in torch.split(self._checks, 64)]).cpu()
         return {
             "accuracy": float((logits.argmax(1) == labels).float().mean()),
             "entropy": float(functional.cross_entropy(logits, labels)),

@@ -47,14 +47,25 @@ class TaskEntry:
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    from focusviewer.training import dictionary, focus, focus_nets, fusion, refocus, wsi_features
+    from focusviewer.training import (
+        dictionary,
+        focus,
+        focus_nets,
+        fusion,
+        refocus,
+        refocus_baselines,
+        wsi_dists,
+        wsi_features,
+    )
 
     return [
         *focus.entries(),
         *focus_nets.entries(),
         *fusion.entries(),
         *refocus.entries(),
+        *refocus_baselines.entries(),
         *wsi_features.entries(),
+        *wsi_dists.entries(),
         *dictionary.entries(),
     ]
 
