@@ -7,11 +7,10 @@ equations 3.4 and 3.5 of the thesis it grew into: ``y = <w1, max(x)> + <w2, min(
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_safetensors
 from safetensors.torch import save
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from focusviewer.errors import UserError
 from focusviewer.files import write_safetensors
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
+from focusviewer.focus.strips import Wanted, strips
 from focusviewer.focus.torch_threads import one_core
 from focusviewer.slides import RGB
 
@@ -28,11 +28,7 @@ WINDOW_CELLS, STRIDE_CELLS = 47, 26
 PADDING = 1
 """The network's padding of one pixel, filled from the neighbouring image."""
 
-Run = tuple[int, int]
-Wanted = npt.NDArray[np.bool_]
-
 _OVERLAP = WINDOW_CELLS - STRIDE_CELLS  # cells of a window that the next one shares
-_STRIP = 2  # strides that are read at a time
 _GROUPS = {1: (2, 8), 2: (2, 4)}
 """Neighbouring cells (rows, columns) computed as the channels of one output, for 1 and 2 kernels: processors work on
 16 channels at a time, and few kernels would leave most of them idle."""
@@ -218,7 +214,9 @@ def _pooled_cells(read: ReadPart, weights: _Weights, wanted: Wanted) -> tuple[Te
     cells = torch.zeros((STRIDE_CELLS, STRIDE_CELLS * cols + _OVERLAP, weights.conv.shape[0]))
     scratch = torch.empty(0)
     high, low = _RowPool(torch.amax), _RowPool(torch.amin)
-    for row, (pixels, runs) in enumerate(_strips(read, wanted)):
+    window = WINDOW_CELLS * STEP + 2 * PADDING
+    for row, (strip, runs) in enumerate(strips(read, wanted, window, STRIDE_CELLS * STEP, _SHARED)):
+        pixels = torch.from_numpy(strip)
         count = STRIDE_CELLS if row < rows else _OVERLAP
         for first, last in runs:
             start, stop = STRIDE_CELLS * first, STRIDE_CELLS * last + WINDOW_CELLS
@@ -228,44 +226,6 @@ def _pooled_cells(read: ReadPart, weights: _Weights, wanted: Wanted) -> tuple[Te
         high.add(cells[:count])
         low.add(cells[:count])
     return high.windows(cols), low.windows(cols)
-
-
-def _strips(read: ReadPart, wanted: Wanted) -> Iterator[tuple[Tensor, list[Run]]]:
-    """Every strip of 132 pixel rows (the last has 107 that count), and the runs of windows that need it.
-
-    Some strips are read at a time; of the pixels only those that a run covers mean anything. The last strip is never
-    read alone: beyond the slide's edge its pixels are mirrored, and that takes enough of them.
-    """
-    rows, cols = wanted.shape
-    stride = STRIDE_CELLS * STEP
-    needed = np.zeros((rows + 1, cols), bool)  # a window takes its own strip, and most of the next
-    needed[:-1] |= wanted
-    needed[1:] |= wanted
-    width = STEP * (STRIDE_CELLS * cols + _OVERLAP - 1) + KERNEL
-    buffer = np.empty(((_STRIP + 1) * stride + _SHARED, width, 3), np.uint8)
-    image = torch.from_numpy(buffer)
-    first = 0
-    while first <= rows:
-        last = min(first + _STRIP, rows + 1) if rows + 1 - first > _STRIP + 1 else rows + 1
-        bottom = stride * last + _SHARED if last <= rows else stride * rows + STEP * (_OVERLAP - 1) + KERNEL
-        for start, stop in _runs(np.asarray(needed[first:last].any(axis=0))):
-            left, right = stride * start, stride * stop + STEP * (WINDOW_CELLS - 1) + KERNEL
-            buffer[: bottom - stride * first, left:right] = read(stride * first, bottom, left, right)
-        for row in range(first, last):
-            top = stride * (row - first)
-            yield image[top : top + stride + _SHARED], _runs(np.asarray(needed[row]))
-        first = last
-
-
-def _runs(needed: npt.NDArray[np.bool_]) -> list[Run]:
-    """First and last of the windows that lie next to each other; a gap of one is bridged, as its pixels are shared."""
-    found: list[Run] = []
-    for index in np.flatnonzero(needed).tolist():
-        if found and index - found[-1][1] <= 2:
-            found[-1] = (found[-1][0], index)
-        else:
-            found.append((index, index))
-    return found
 
 
 _SHARED = KERNEL - STEP

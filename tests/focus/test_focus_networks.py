@@ -8,12 +8,15 @@ import torch
 from focus_doubles import tissue_picture
 
 from focusviewer.errors import UserError
+from focusviewer.focus.base import FloatMap
 from focusviewer.focus.networks import NETWORKS, NetworkSpec, entries, network_spec
-from focusviewer.focus.networks.eonss import DivisiveNormalisation
+from focusviewer.focus.networks.eonss import DivisiveNormalisation, HalvingPool
+from focusviewer.focus.networks.eonss_strips import EonssModel
 from focusviewer.focus.networks.fno import MODES, WINDOW, FourierLayer, Transforms
 from focusviewer.focus.networks.mobile import CLASSES, LEVELS_PER_CLASS, MobileClassifier
 from focusviewer.focus.networks.model import NetworkModel, for_inference, score_pixels
 from focusviewer.focus.networks.weights import load_networks, parameter_count, save_networks
+from focusviewer.slides import RGB
 
 _SIZES = {
     "eonss": 123_401,
@@ -149,3 +152,61 @@ def test_a_doubtful_answer_has_a_wide_uncertainty() -> None:
     assert doubt is not None
     # A flat answer over 20 levels has the entropy of a normal distribution of this spread.
     assert doubt.tolist() == pytest.approx([0.484, 4.84], abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def shared_eonss(built) -> EonssModel:
+    """EONSS that shares its first stage between windows, with the weights of the one that cuts windows out."""
+    return EonssModel(network_spec("eonss"), built["eonss"][1])
+
+
+def _score_each(path: Path, picture: RGB) -> FloatMap:
+    """Every window cut out and scored by itself in full precision."""
+    network = load_networks(path, network_spec("eonss").make)[0][0.25]
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (235, 235), (0, 1))[::130, ::130]
+    images = torch.from_numpy(windows.reshape(-1, 3, 235, 235).copy()).float() / 255
+    with torch.inference_mode():
+        return network.judge(network(images))[0].numpy().reshape(windows.shape[:2])
+
+
+def test_sharing_the_first_stage_gives_the_scores_of_single_windows(shared_eonss: EonssModel, built) -> None:
+    picture = np.array(tissue_picture(235 + 5 * 130 + 17, 235 + 2 * 130 + 90))
+    expected = _score_each(built["eonss"][1], picture)
+    found = shared_eonss.score_windows(picture, 0.25).scores
+    assert found.shape == (3, 6) and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=0.1)
+    assert np.ptp(expected) > 1  # differences of windows are far above what rounding makes
+
+
+def test_sharing_is_exact_in_full_precision(built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("focusviewer.focus.networks.model._has_bfloat16", lambda: False)
+    model = EonssModel(network_spec("eonss"), built["eonss"][1])
+    picture = np.array(tissue_picture(235 + 4 * 130, 235 + 130))
+    expected = _score_each(built["eonss"][1], picture)
+    np.testing.assert_allclose(model.score_windows(picture, 0.25).scores, expected, atol=2e-3)
+
+
+def test_scores_do_not_depend_on_where_a_piece_begins_or_which_windows_matter(shared_eonss: EonssModel) -> None:
+    picture = np.array(tissue_picture(235 + 6 * 130, 235 + 3 * 130))
+    whole = shared_eonss.score_windows(picture, 0.25).scores
+    part = shared_eonss.score_windows(picture[130:, 3 * 130 :], 0.25).scores
+    np.testing.assert_array_equal(part, whole[1:, 3:])
+    wanted = np.zeros(whole.shape, bool)
+    wanted[0, 6] = wanted[2, 1] = wanted[3, 1] = True
+    read: list[tuple[int, int, int, int]] = []
+
+    def pixels(top: int, bottom: int, left: int, right: int) -> RGB:
+        read.append((top, bottom, left, right))
+        return picture[top:bottom, left:right]
+
+    some = shared_eonss.score_piece(pixels, picture.shape[:2], 0.25, wanted).scores
+    np.testing.assert_array_equal(some[wanted], whole[wanted])
+    assert sum((bottom - top) * (right - left) for top, bottom, left, right in read) < 0.5 * picture[..., 0].size
+    with pytest.raises(ValueError, match="smaller than a window"):
+        shared_eonss.score_windows(picture[:200], 0.25)
+
+
+def test_pooling_in_pairs_is_torch_s_own() -> None:
+    x, pool = torch.randn(2, 3, 7, 10), HalvingPool()
+    torch.testing.assert_close(pool.eval()(x), torch.nn.functional.max_pool2d(x, 2), rtol=0, atol=0)
+    torch.testing.assert_close(pool.train()(x), pool.eval()(x), rtol=0, atol=0)

@@ -48,9 +48,13 @@ class LevelRegressor(FocusNetwork):
         return MIDDLE * (1 + head.float())
 
 
+MIDDLE_GRAY, PIXEL_GAIN = 0.7, 5.0
+"""What pixels in [0, 1] are brought to zero mean and unit spread by."""
+
+
 def normalised(images: Tensor) -> Tensor:
     """Pixels in [0, 1] to about zero mean and unit spread (stained sections are bright and of low contrast)."""
-    return (images - 0.7) * 5.0
+    return (images - MIDDLE_GRAY) * PIXEL_GAIN
 
 
 def channels_last(network: nn.Module) -> None:

@@ -124,6 +124,10 @@ def _entry(spec: NetworkSpec) -> ModelEntry:
         from focusviewer.focus.networks.model import NetworkModel
 
         assert weights is not None
+        if spec.name == "eonss":
+            from focusviewer.focus.networks.eonss_strips import EonssModel
+
+            return EonssModel(spec, weights)
         return NetworkModel(spec, weights)
 
     return ModelEntry(spec.name, "focus", build, spec.summary, weights, trained=True)

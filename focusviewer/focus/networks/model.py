@@ -54,13 +54,17 @@ class NetworkModel(FocusModel):
         """Keep the calling thread to one core; every worker scores its own piece."""
         one_core()
 
+    def scale_of(self, mpp: float | None) -> float:
+        """Pixel size of the network that is used at ``mpp``: the nearest, the finest when nobody knows."""
+        mpp = self.mpps[0] if mpp is None else mpp
+        return min(self.mpps, key=lambda scale: abs(np.log(scale / mpp)))
+
     def score_windows(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
         """Score every full window; see :meth:`FocusModel.score_windows`."""
         rows, cols = ((side - self.window_px) // self.stride_px + 1 for side in image.shape[:2])
         if rows < 1 or cols < 1:
             raise ValueError(f"image {image.shape[:2]} is smaller than a window of {self.window_px} px")
-        mpp = self.mpps[0] if mpp is None else mpp
-        network = self._networks[min(self.mpps, key=lambda scale: abs(np.log(scale / mpp)))]
+        network = self._networks[self.scale_of(mpp)]
         windows = np.lib.stride_tricks.sliding_window_view(image, (self.window_px, self.window_px), (0, 1))
         windows = windows[:: self.stride_px, :: self.stride_px]  # rows, cols, 3, y, x
         scores = np.empty(rows * cols, np.float32)
