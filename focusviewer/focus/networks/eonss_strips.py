@@ -1,9 +1,10 @@
 """EONSS over strips of a slide, its first convolution shared by overlapping windows. Imports torch.
 
-Windows of 235 px start 130 px apart, so most pixels lie in four of them. The first stage, which is most of the
-work (convolution, divisive normalisation), runs once over the pixels; each window then pools its own cells, since pairs of cells fall differently
-in every other window, and its frame of cells, which sees the zeros that pad a window, is computed by itself. The
-scores are those of :class:`~focusviewer.focus.networks.model.NetworkModel`, which cuts every window out.
+Windows of 235 px start 130 px apart, so most pixels lie in four of them. The first stage (convolution, divisive
+normalisation), which is most of the work, runs once over the pixels; each window then pools its own cells, since pairs
+of cells fall differently in every other window, and its frame of cells, which sees the zeros that pad a window, is
+computed by itself. The scores are those of :class:`~focusviewer.focus.networks.model.NetworkModel`, which cuts every
+window out.
 """
 
 from __future__ import annotations
@@ -41,9 +42,7 @@ _INNER = _CELLS - 2  # cells along a window that see no padding
 _SIDES = 4
 _SHARED_PX = KERNEL - STEP
 _CHUNK_PX = STRIDE_PX * (CHUNK - 1) + WINDOW_PX
-_CHUNK_CELLS = 16 * math.ceil(
-    ((_CHUNK_PX - KERNEL) // STEP + 1) / 16
-)  # no cell is one that fills no vector: those round otherwise
+_CHUNK_CELLS = 16 * math.ceil(((_CHUNK_PX - KERNEL) // STEP + 1) / 16)  # what is left over by vectors rounds otherwise
 _ZERO = 178  # gray that pixels are counted from: small whole numbers are exact in half precision
 
 
