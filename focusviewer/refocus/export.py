@@ -246,4 +246,4 @@ def encode_tile(pixels: RGB, compression: str) -> bytes:
         return bytes(
             imagecodecs.jpeg8_encode(pixels, level=QUALITY, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
         )
-    return bytes(imagecodecs.deflate_encode(imagecodecs.delta_encode(pixels, axis=1), level=6))
+    return bytes(imagecodecs.deflate_encode(imagecodecs.delta_encode(pixels, axis=1).tobytes(), level=6))

@@ -7,6 +7,7 @@ can be in both: only the pointers that end each image are to be set.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 
@@ -20,7 +21,7 @@ def chain_levels(path: Path) -> None:
         order, big = tiff.byteorder, tiff.is_bigtiff
         offsets = [first.offset, *levels]
     with path.open("r+b") as file:
-        for offset, following in zip(offsets, offsets[1:], strict=False):
+        for offset, following in pairwise(offsets):
             file.seek(offset)
             count = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))[0]
             file.seek(offset + (8 + 20 * count if big else 2 + 12 * count))
