@@ -28,6 +28,19 @@ def _build_fast() -> Refocuser:
     return FastRefocuser(weights)
 
 
+def _build_radiance() -> Refocuser:
+    from focusviewer.refocus.radiance.engine import RadianceRefocuser
+
+    weights = _weights("radiance")
+    if weights is None:
+        raise UserError(
+            "The radiance engine has no weights",
+            "this installation lacks radiance.safetensors",
+            "Use the fast engine, or train one with `focusviewer train radiance`.",
+        )
+    return RadianceRefocuser(weights)
+
+
 def engines() -> list[ModelEntry]:
     """Every refocusing engine."""
     return [
@@ -38,7 +51,15 @@ def engines() -> list[ModelEntry]:
             "Physical operators of the scanner's optics, mixed per place by a small network",
             _weights("fast"),
             trained=True,
-        )
+        ),
+        ModelEntry(
+            "radiance",
+            "refocus",
+            _build_radiance,
+            "Network that represents the tissue in depth from any number of planes, and draws any focus from it",
+            _weights("radiance"),
+            trained=True,
+        ),
     ]
 
 

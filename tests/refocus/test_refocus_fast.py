@@ -147,7 +147,7 @@ def test_a_target_map_of_the_wrong_size_is_refused(believes_2um: FastRefocuser) 
 
 
 def test_the_registry_lists_and_builds_the_engine() -> None:
-    assert [entry.name for entry in engines()] == ["fast"]
+    assert "fast" in [entry.name for entry in engines()]
     assert get_engine("fast").parameters() > 10_000
     with pytest.raises(UserError, match="fast"):
         get_engine("magic")

@@ -248,14 +248,14 @@ class RadianceNet(nn.Module):
         -------
         float32 (B, 3, H, W), 0..1; while training not clamped, so that no pixel loses its gradient.
         """
-        base, residual = self.parts(features, images, defocus, target)
-        picture = base + residual
+        anchor, residual = self.parts(features, images, defocus, target)
+        picture = anchor + residual_gain(defocus, target, self.config.ramp_um) * residual
         return picture if self.training else picture.clamp(0, 1)
 
     def parts(
         self, features: Sequence[Tensor], images: Tensor, defocus: Tensor, target: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Anchor and residual of :meth:`decode`, each float32 (B, 3, H, W)."""
+        """Anchor, and the bounded residual before it fades at a plane, each float32 (B, 3, H, W)."""
         anchor = (anchor_weights(defocus, target) * images.float()).sum(1)
         distance = _signed_gap(defocus, target)
         codes = self._codes(target)
@@ -273,8 +273,7 @@ class RadianceNet(nn.Module):
                 x = functional.leaky_relu(self.joins[stage](torch.cat(parts, 1)), 0.1)
             x = self.blocks[stage](x, codes[stage])
         limit = self.config.residual_limit
-        residual = limit * torch.tanh(self.head(x).float() / limit)
-        return anchor, residual_gain(defocus, target, self.config.ramp_um) * residual
+        return anchor, limit * torch.tanh(self.head(x).float() / limit)
 
     def attention(self, features: Sequence[Tensor], target: Tensor) -> list[Tensor]:
         """Weights over depth of each pooling layer (fig 5.10), fine to coarse: float32 (B, D, H / 2^l, W / 2^l)."""

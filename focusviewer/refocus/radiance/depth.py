@@ -1,0 +1,133 @@
+"""Where the tissue lies on the focus axis, for views that come without focus maps.
+
+The network wants the signed distance of every plane from the tissue. Two sources are at hand: the windows of a focus
+model (as the thesis does, with FocusLiteNN), and what the fast engine's selector believes, which looks much closer.
+Either way one map of depth per view follows, smooth and of low resolution; one plane cannot tell its side of focus,
+and the tissue is taken to lie on the positive side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from focusviewer.refocus.base import MAX_Z_UM, FloatMap, Refocuser
+from focusviewer.slides.base import RGB
+
+CELL_PX = 16
+"""Pixels per cell of the depth map."""
+
+STEP_UM = 0.125
+_SMOOTH_CELLS = 1.5
+_LARGEST_ERROR_UM = 1.0
+_BLOCK_PX = 1024
+
+
+def combine(distances: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
+    """The depth that explains best how far every plane is from focus.
+
+    Parameters
+    ----------
+    distances : sequence of float32 (h, w)
+        |distance from focus| of each plane, um.
+    planes_um : sequence of float
+        Positions of the planes, increasing.
+
+    Returns
+    -------
+    float32 (h, w), position of the tissue on the axis of the planes; with one plane never below it.
+    """
+    known = [np.clip(distance, 0, MAX_Z_UM).astype(np.float32) for distance in distances]
+    if len(known) == 1:
+        return known[0] + np.float32(planes_um[0])
+    depths = np.arange(planes_um[0] - MAX_Z_UM, planes_um[-1] + MAX_Z_UM + 1e-6, STEP_UM, dtype=np.float32)
+    best = np.full(known[0].shape, np.inf, np.float32)
+    found = np.zeros_like(best)
+    for depth in depths:
+        # A plane that misjudges its distance must not outvote the others: errors count up to a micron.
+        error = np.zeros_like(best)
+        for distance, z_um in zip(known, planes_um, strict=True):
+            difference = np.abs(min(abs(float(depth) - z_um), MAX_Z_UM) - distance)
+            error += np.minimum(difference, _LARGEST_ERROR_UM) ** 2
+        better = error < best - 1e-6
+        best[better], found[better] = error[better], depth
+    return found
+
+
+def from_maps(maps: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
+    """Depth from known |distances| per pixel: float32 (H, W), as sharp as the maps."""
+    return combine([np.asarray(values, np.float32) for values in maps], planes_um)
+
+
+def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
+    """Depth as the fast engine believes: float32 (H, W), smoothed.
+
+    Parameters
+    ----------
+    images : sequence of uint8 (H, W, 3)
+    mpp : float
+        Pixel size, um.
+    planes_um : sequence of float
+        Increasing.
+    """
+    blur = _fast().encode(images, mpp, planes_um).blur_um
+    return _smoothed(blur + np.float32(planes_um[0]), planes_um)
+
+
+@lru_cache(maxsize=1)
+def _fast() -> Refocuser:
+    from focusviewer.refocus.patchwork import Patchwork
+    from focusviewer.refocus.registry import get_engine
+
+    return Patchwork(get_engine("fast"), _BLOCK_PX)
+
+
+def judged(images: Sequence[RGB], mpp: float, planes_um: Sequence[float], model: str = "focuslitenn-10") -> FloatMap:
+    """Depth from the windows of a focus model with a calibration: float32 (H, W), smoothed."""
+    from focusviewer.focus.base import LEVEL_UM
+    from focusviewer.focus.calibration import working_mpp
+    from focusviewer.focus.calibration_store import shipped_calibrations
+    from focusviewer.focus.registry import get_model
+    from focusviewer.focus.resample import resample
+
+    judge = get_model(model)
+    working = working_mpp(judge, mpp)
+    calibrations = shipped_calibrations()
+    curve = next((c.curve for c in calibrations if c.holds_for(judge.name, judge.version, "", working)), None)
+    shape = images[0].shape[:2]
+    distances = []
+    for image in images:
+        scaled = resample(image, judge.scale_for(mpp)) if judge.scale_for(mpp) != 1 else image
+        # Windows are centred on cells of one stride each, the last ones filled up by mirroring.
+        before = (judge.window_px - judge.stride_px) // 2
+        pads = [(before, -side % judge.stride_px + judge.window_px - judge.stride_px - before)
+                for side in scaled.shape[:2]]  # fmt: skip
+        padded = np.pad(scaled, [*pads, (0, 0)], mode="symmetric")
+        scores = judge.score_windows(padded, judge.model_mpp(mpp)).scores
+        um = scores * LEVEL_UM if curve is None else curve.read(scores)
+        distances.append(_stretched(um.astype(np.float32), scaled.shape[:2], judge.stride_px, shape))
+    return _smoothed(combine(distances, planes_um), planes_um)
+
+
+def _stretched(cells: FloatMap, scaled: tuple[int, ...], cell_px: int, shape: tuple[int, ...]) -> FloatMap:
+    """Cells of ``cell_px`` pixels of the scaled view, bilinear on the view's pixels."""
+    from scipy.ndimage import map_coordinates
+
+    axes = [(np.arange(full) + 0.5) * (small / full) / cell_px - 0.5 for full, small in zip(shape, scaled, strict=True)]
+    return np.asarray(map_coordinates(cells, np.meshgrid(*axes, indexing="ij"), order=1, mode="nearest"))
+
+
+def _smoothed(depth: FloatMap, planes_um: Sequence[float]) -> FloatMap:
+    """Means over cells, smoothed, bilinear on the pixels; one plane: never below it."""
+    from scipy.ndimage import gaussian_filter
+
+    height, width = depth.shape
+    full = np.pad(depth, ((0, -height % CELL_PX), (0, -width % CELL_PX)), mode="edge")
+    rows, columns = full.shape[0] // CELL_PX, full.shape[1] // CELL_PX
+    cells = full.reshape(rows, CELL_PX, columns, CELL_PX).mean(axis=(1, 3))
+    cells = gaussian_filter(cells, _SMOOTH_CELLS, mode="nearest")
+    if len(planes_um) == 1:
+        cells = np.maximum(cells, planes_um[0])
+    return _stretched(cells.astype(np.float32), depth.shape, CELL_PX, depth.shape)

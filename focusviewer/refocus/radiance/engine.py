@@ -1,0 +1,356 @@
+"""The radiance engine: the seed's network behind the Refocuser interface, for views of any size and any scale.
+
+The network gives a bounded residual; anchor, fading at acquired planes and the gate over empty glass are computed here
+for each pixel of the view, so they know no tiles. Residuals of neighbouring tiles are cross-faded. A view at another
+pixel size than the network's is scaled for the network only: its residual is scaled back and added to the scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from focusviewer.errors import UserError
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.radiance import depth as depths
+from focusviewer.refocus.radiance.glass import tissue_gate
+from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
+from focusviewer.slides.base import RGB
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from focusviewer.refocus.radiance.network import RadianceNet
+
+SUPPORTED_MPP = (0.15, 0.65)
+MAX_PLANES = 16
+SAME_SCALE = 1.15
+REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
+
+FindDepth = Callable[[Sequence[RGB], float, Sequence[float]], FloatMap]
+Features = list["Tensor"]
+
+_TILE_BYTES = 400_000_000  # about what one tile may take while it is encoded
+_KEPT_BYTES = 400_000_000  # features of a view that are kept between slider steps; above, they are made again
+_LARGEST_TILE_PX = 1024
+_BAND_ROWS = 128
+
+
+@dataclass(frozen=True)
+class View:
+    """What the engine keeps of a view. "Scaled" is at the network's pixel size.
+
+    Attributes
+    ----------
+    images : tuple of uint8 (H, W, 3)
+        Planes as scanned, lowest first.
+    planes_um : tuple of float
+    depth : float32 (H, W)
+        Position of the tissue, um.
+    gate : float32 (H, W)
+        Share of the residual that is used: 0 in empty glass.
+    scaled : tuple of uint8 (h, w, 3)
+    scaled_depth : float32 (h, w)
+    tiles : list of Tile
+        Of the scaled view; those of empty glass are left out.
+    features : list of features for each tile, or None where keeping them takes too much memory
+    """
+
+    images: tuple[RGB, ...]
+    planes_um: tuple[float, ...]
+    depth: FloatMap
+    gate: FloatMap
+    scaled: tuple[RGB, ...]
+    scaled_depth: FloatMap
+    tiles: list[Tile]
+    features: list[Features] | None
+
+
+class RadianceRefocuser(Refocuser):
+    """Refocuses with the network of the thesis (chapter 5); on a graphics card where there is one.
+
+    Parameters
+    ----------
+    weights : Path
+        safetensors file from ``network.save_radiance``.
+    find_depth : callable, optional
+        Gives the depth map of (images, mpp, planes_um) where no focus maps are given.
+    device : str, optional
+        Of torch; the graphics card if there is one.
+    tile_px : int, optional
+        Side of the tiles, a multiple of 32 above 96; otherwise set by the size of the network.
+    """
+
+    name = "radiance"
+    version = "1"
+    halo_px = 64
+
+    def __init__(
+        self,
+        weights: Path,
+        find_depth: FindDepth = depths.believed,
+        device: str | None = None,
+        tile_px: int | None = None,
+    ) -> None:
+        self._weights, self._find_depth, self._tile_px = weights, find_depth, tile_px
+        self._wanted_device = device
+        self._loaded: RadianceNet | None = None
+
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        import torch
+
+        return torch.device(self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    @property
+    def network(self) -> RadianceNet:
+        """The network, loaded at first use.
+
+        Raises
+        ------
+        UserError
+            If the weights cannot be read.
+        """
+        if self._loaded is None:
+            from focusviewer.refocus.radiance.network import load_radiance
+
+            try:
+                self._loaded = load_radiance(self._weights).to(self.device)
+            except Exception as error:  # missing, cut off or of another model: all mean the same to the user
+                raise UserError(
+                    f"Cannot load the weights of {self.name} from {self._weights}",
+                    " ".join(str(error).split()),
+                    "Reinstall FocusViewer.",
+                ) from error
+        return self._loaded
+
+    def encode(
+        self,
+        images: Sequence[RGB],
+        mpp: float,
+        planes_um: Sequence[float] = (0.0,),
+        focus_maps: Sequence[FloatMap] | None = None,
+    ) -> Encoded:
+        """Study a view once; see :meth:`Refocuser.encode`.
+
+        Raises
+        ------
+        UserError
+            If the pixel size lies outside SUPPORTED_MPP, the planes differ in number or size, or the weights cannot be
+            read.
+        """
+        _check(images, mpp, planes_um, focus_maps)
+        order = np.argsort(planes_um, kind="stable")
+        planes = tuple(np.ascontiguousarray(images[i]) for i in order)
+        zs = tuple(float(planes_um[i]) for i in order)
+        if focus_maps is None:
+            depth = self._find_depth(planes, mpp, zs)
+        else:
+            depth = depths.from_maps([focus_maps[i] for i in order], zs)
+        gate, notes = _allowed(planes)
+        view = self._view(planes, zs, mpp, depth, gate)
+        return Encoded(depth.shape, mpp, zs, depth - np.float32(zs[0]), view, notes)
+
+    def _view(
+        self, planes: tuple[RGB, ...], zs: tuple[float, ...], mpp: float, depth: FloatMap, gate: FloatMap
+    ) -> View:
+        height, width = depth.shape
+        factor = mpp / self.network.config.mpp
+        factor = 1.0 if 1 / SAME_SCALE <= factor <= SAME_SCALE else factor
+        size = max(1, round(height * factor)), max(1, round(width * factor))
+        scaled = planes if factor == 1 else tuple(_resized(plane, size) for plane in planes)
+        scaled_gate = scaled_map(gate, size)
+        cut = tiles(size, self._tile_px or self._side(len(planes)))
+        view = View(
+            planes,
+            zs,
+            depth,
+            gate,
+            scaled,
+            scaled_map(depth, size),
+            [tile for tile in cut if scaled_gate[tile.part].any()],
+            None,
+        )
+        config = self.network.config
+        kept = config.depth * config.channels * 1.75 * 2 * size[0] * size[1]
+        if kept > _KEPT_BYTES:
+            return view
+        return View(**{**vars(view), "features": [features for _, features in self.each_tile(view)]})
+
+    def _side(self, planes: int) -> int:
+        """Side of the tiles, so that encoding one stays within _TILE_BYTES."""
+        config = self.network.config
+        per_pixel = planes * (6 * config.channels + 100) + 24 * config.depth * config.channels
+        side = int((_TILE_BYTES / per_pixel) ** 0.5) // ALIGN_PX * ALIGN_PX
+        return min(max(side, OVERLAP_PX + 3 * ALIGN_PX), _LARGEST_TILE_PX)
+
+    def each_tile(self, view: View) -> Iterator[tuple[Tile, Features]]:
+        """Tiles of a view with their features, made again where they were not kept."""
+        import torch
+
+        for index, tile in enumerate(view.tiles):
+            if view.features is not None:
+                yield tile, view.features[index]
+                continue
+            with torch.inference_mode(), self._precision():
+                yield tile, self.network.encode(*self.inputs(view, tile))
+
+    def inputs(self, view: View, tile: Tile) -> tuple[Tensor, Tensor]:
+        """What the network is given of a tile: images (1, FS, 3, h, w) and signed defocus (1, FS, 1, h, w)."""
+        import torch
+
+        images = np.stack([_filled(plane[tile.part]) for plane in view.scaled])
+        depth = torch.from_numpy(_filled(view.scaled_depth[tile.part])).to(self.device)
+        pixels = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        planes = torch.tensor(view.planes_um, device=self.device).view(-1, 1, 1, 1)
+        return pixels[None], (planes - depth)[None]
+
+    def target(self, view: View, tile: Tile, target_um: FloatMap) -> Tensor:
+        """Signed distance of a scaled target map (h, w) from the tissue, within a tile: (1, 1, h, w)."""
+        import torch
+
+        part = _filled(np.asarray(target_um[tile.part] - view.scaled_depth[tile.part]))
+        return torch.from_numpy(part).to(self.device)[None, None]
+
+    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        """Give the view at a target focus; see :meth:`Refocuser.render`."""
+        view: View = encoded.state
+        return self.render_with(view, target_um, lambda features: features)
+
+    def render_with(self, view: View, target_um: float | FloatMap, change: Callable[[Features], Features]) -> RGB:
+        """Render from features that were changed; see :mod:`focusviewer.refocus.radiance.diagnostics`."""
+        if np.ndim(target_um) == 0:
+            for plane, z_um in zip(view.images, view.planes_um, strict=True):
+                if abs(z_um - float(target_um)) < 1e-6:
+                    return plane.copy()
+        target = full_map(target_um, view.depth.shape)
+        return self._compose(view, target, self._residual(view, target, change))
+
+    def _residual(self, view: View, target: FloatMap, change: Callable[[Features], Features]) -> FloatMap:
+        """What the network would draw, before it is faded and gated: float32 (3, H, W)."""
+        import torch
+
+        total = np.zeros((3, *view.scaled_depth.shape), np.float32)
+        scaled_target = scaled_map(target, view.scaled_depth.shape)
+        with torch.inference_mode(), self._precision():
+            for tile, features in self.each_tile(view):
+                wanted = self.target(view, tile, scaled_target)
+                _, residual = self.network.parts(change(features), *self.inputs(view, tile), wanted)
+                weights = tile.weights()
+                part = residual[0, :, : weights.shape[0], : weights.shape[1]].float().cpu().numpy()
+                total[:, tile.part[0], tile.part[1]] += part * weights
+        return total if total.shape[1:] == target.shape else scaled_map(total, target.shape)
+
+    def _compose(self, view: View, target: FloatMap, residual: FloatMap) -> RGB:
+        import torch
+
+        from focusviewer.refocus.radiance.network import anchor_weights, residual_gain
+
+        result = np.empty((*target.shape, 3), np.uint8)
+        zs = torch.tensor(view.planes_um).view(1, -1, 1, 1, 1)
+        for top in range(0, target.shape[0], _BAND_ROWS):
+            rows = slice(top, top + _BAND_ROWS)
+            # Planes against target, not both against the tissue: at an acquired plane the difference is exactly 0.
+            defocus = zs.expand(1, -1, 1, *target[rows].shape)
+            wanted = torch.from_numpy(np.ascontiguousarray(target[rows]))[None, None]
+            shares = anchor_weights(defocus, wanted)
+            images = torch.from_numpy(np.stack([plane[rows] for plane in view.images])).permute(0, 3, 1, 2)
+            picture = (shares[0] * images).sum(0)
+            gain = residual_gain(defocus, wanted, self.network.config.ramp_um)[0]
+            allowed = gain * torch.from_numpy(view.gate[rows])
+            picture += 255 * allowed * torch.from_numpy(residual[:, rows])
+            result[rows] = picture.clamp_(0, 255).add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
+        return result
+
+    def _precision(self) -> torch.autocast:
+        """Half precision where the processor has it, and where it is no slower."""
+        import torch
+
+        kind = self.device.type
+        able = torch.cuda.is_bf16_supported() if kind == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        return torch.autocast(kind, torch.bfloat16, enabled=bool(able) and self.network.config.channels >= 16)
+
+
+def full_map(target_um: float | FloatMap, shape: tuple[int, ...]) -> FloatMap:
+    """A target for each pixel: float32 (H, W).
+
+    Raises
+    ------
+    UserError
+        If it is a map of another size.
+    """
+    if np.ndim(target_um) == 0:
+        return np.full(shape, float(target_um), np.float32)
+    full = np.asarray(target_um, np.float32)
+    if full.shape != tuple(shape):
+        raise UserError(
+            "The target map does not fit", f"it is {full.shape}, the view {tuple(shape)}", "Use equal sizes."
+        )
+    return full
+
+
+def _allowed(planes: tuple[RGB, ...]) -> tuple[FloatMap, tuple[str, ...]]:
+    """Where the residual may be used, and what to tell the user."""
+    from focusviewer.refocus.guards import refraction
+
+    refracting = max(refraction(plane) for plane in planes)
+    gate = tissue_gate(planes) * np.float32(1 - refracting)
+    return gate, (REFRACTS,) if refracting > 0.5 else ()
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Rows and columns continued by mirroring up to a multiple of 8."""
+    from focusviewer.refocus.radiance.network import MULTIPLE
+
+    pads = [(0, -side % MULTIPLE) for side in values.shape[:2]]
+    return np.pad(values, [*pads, *[(0, 0)] * (values.ndim - 2)], mode="symmetric")
+
+
+def scaled_map(values: FloatMap, size: tuple[int, ...]) -> FloatMap:
+    """Maps (..., H, W) at another size, bilinear."""
+    import torch
+
+    if values.shape[-2:] == tuple(size):
+        return values
+    maps = torch.from_numpy(np.ascontiguousarray(values)).view(1, -1, *values.shape[-2:])
+    scaled = torch.nn.functional.interpolate(maps, tuple(size), mode="bilinear", antialias=True)[0]
+    return np.asarray(scaled.view(*values.shape[:-2], *size).numpy(), dtype=np.float32)
+
+
+def _resized(image: RGB, size: tuple[int, int]) -> RGB:
+    from PIL import Image
+
+    return np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+def _check(
+    images: Sequence[RGB], mpp: float, planes_um: Sequence[float], focus_maps: Sequence[FloatMap] | None
+) -> None:
+    if not SUPPORTED_MPP[0] <= mpp <= SUPPORTED_MPP[1]:
+        raise UserError(
+            f"Cannot refocus at {mpp:.3g} um per pixel",
+            f"the radiance engine works from {SUPPORTED_MPP[0]} to {SUPPORTED_MPP[1]} um per pixel",
+            "Zoom in, or use a scan of 20x or more.",
+        )
+    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
+        raise UserError(
+            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
+        )
+    if any(image.shape != images[0].shape for image in images):
+        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
+    if focus_maps is None:
+        return
+    if len(focus_maps) != len(images) or any(m.shape != images[0].shape[:2] for m in focus_maps):
+        raise UserError(
+            "Cannot refocus", "the focus maps do not fit the planes", "Give one map of equal size for each."
+        )
