@@ -43,8 +43,9 @@ so that small distances are learned as well."""
 EXACT = 0.2
 """Share of fields whose depth is told exactly."""
 
-OFFSET_UM, DRIFT_UM, SCALE = (0.35, 0.2), 0.15, 0.15
-"""Errors of the estimate: constant (from one plane, from several), drifting, and in proportion to the blur."""
+OFFSET_UM, DRIFT_UM, SCALE = (0.3, 0.2), 0.15, (0.45, 1.1)
+"""Errors of the estimate: constant (from one plane, from several), drifting, and, from one plane, in proportion to the
+blur. Who judges blur carefully calls it too small: the fast engine believes half of it on held-out stacks."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def believed_tissue(planes_um: FloatArray, crop_px: int, rng: np.random.Generato
     single = len(planes_um) == 1
     offset = rng.normal(0, OFFSET_UM[0 if single else 1])
     if single:
-        offset += rng.normal(0, SCALE) * abs(float(planes_um[0]))
+        offset -= (1 - rng.uniform(*SCALE)) * abs(float(planes_um[0]))
     knots = torch.from_numpy(rng.normal(0, DRIFT_UM, (1, 1, 3, 3)).astype(np.float32))
     drift = torch.nn.functional.interpolate(knots, (crop_px, crop_px), mode="bicubic", align_corners=True)
     return np.asarray(drift[0, 0].numpy() + np.float32(offset), np.float32)
