@@ -8,6 +8,9 @@ from focusviewer.errors import UserError
 from focusviewer.files import resource_path
 from focusviewer.focus.base import ModelEntry
 from focusviewer.refocus.base import Refocuser
+from focusviewer.refocus.baselines.catalogue import baselines
+
+__all__ = ["DEFAULT_ENGINE", "baselines", "engines", "get_engine"]
 
 DEFAULT_ENGINE = "fast"
 
@@ -64,14 +67,14 @@ def engines() -> list[ModelEntry]:
 
 
 def get_engine(name: str = DEFAULT_ENGINE) -> Refocuser:
-    """Build an engine by name.
+    """Build an engine by name, or one of the baselines that engines are compared with.
 
     Raises
     ------
     UserError
         If the name is unknown (lists the names) or its weights are missing.
     """
-    for entry in engines():
+    for entry in [*engines(), *baselines()]:
         if entry.name == name:
             engine: Refocuser = entry.build()
             return engine

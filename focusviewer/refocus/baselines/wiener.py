@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.optics.formation import FOCUS_FLOOR
-from focusviewer.optics.psf import Optics, channel_otf
+from focusviewer.optics.psf import Optics
+from focusviewer.refocus.baselines.physical import OPTICS, FloatArray, PhysicalBaseline
+from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, relative_transfer, to_spectrum
 from focusviewer.slides.base import RGB
 
-FloatArray = npt.NDArray[np.float32]
 Domain = Literal["density", "intensity"]
 DOMAINS: tuple[Domain, ...] = ("density", "intensity")
 
@@ -20,6 +20,11 @@ QUANTISATION = 1 / 255 / 12**0.5
 
 _DARKEST = 1 / 255
 _BINS = 96
+
+MISTRUST = 0.02
+"""What is not known of optics and distance, as a part of the picture's power: it bounds how much is amplified."""
+
+_ABOVE = 0.9  # of the highest frequency: no lens passes anything there, and what is found is noise
 
 
 def oracle_wiener(
@@ -63,42 +68,6 @@ def _restore(image: RGB, transfer: FloatArray, grid: FloatArray, noise: float, d
     spectrum = to_spectrum(values)
     ratio, unlikely = signal_to_noise(spectrum, transfer, grid, spread)
     return from_domain(from_spectrum(spectrum * (transfer * ratio / (transfer**2 * ratio + 1))), domain), unlikely
-
-
-def mirrored_frequencies(shape: tuple[int, int], mpp: float) -> FloatArray:
-    """Radial frequency (cycles per um) of each coefficient of :func:`to_spectrum`: float32 (H, W)."""
-    fy, fx = (np.arange(side) / (2 * side * mpp) for side in shape)
-    return np.asarray(np.hypot(fy[:, None], fx[None]), dtype=np.float32)
-
-
-def relative_transfer(grid: FloatArray, z_um: float, optics: Optics) -> FloatArray:
-    """Transfer of each colour at ``z_um``, relative to the ideal lens in focus: float32 (3, H, W)."""
-    ideal = Optics(optics.na, optics.refractive_index, optics.wavelengths_um)
-    rows = [
-        channel_otf(grid, z_um, optics, colour) / np.maximum(channel_otf(grid, 0.0, ideal, colour), FOCUS_FLOOR)
-        for colour in range(3)
-    ]
-    return np.clip(np.stack(rows), -1.0, 1.0)
-
-
-def to_spectrum(values: FloatArray) -> FloatArray:
-    """Cosine transform of each colour: float32 (H, W, 3) to float32 (3, H, W).
-
-    It takes the picture to be mirrored at its edges without end. A Fourier transform of a picture that is mirrored
-    only a little meets itself in a step, which the inverse of a strong blur spreads over all of it.
-    """
-    import scipy.fft
-
-    channels = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-    return np.asarray(scipy.fft.dctn(channels, axes=(1, 2), norm="ortho"), dtype=np.float32)
-
-
-def from_spectrum(spectrum: FloatArray) -> FloatArray:
-    """Undo :func:`to_spectrum`: float32 (3, H, W) to float32 (H, W, 3)."""
-    import scipy.fft
-
-    channels = scipy.fft.idctn(spectrum, axes=(1, 2), norm="ortho")
-    return np.ascontiguousarray(np.moveaxis(channels, 0, -1), dtype=np.float32)
 
 
 def to_domain(image: RGB, noise: float, domain: Domain) -> tuple[FloatArray, FloatArray]:
@@ -193,3 +162,31 @@ def _likely_spectrum(
     start = np.array([level, slope, 0.1])
     found = minimize(unlikely, start, method="Nelder-Mead", options={"maxiter": 300, "xatol": 1e-2, "fatol": 1.0})
     return model(found.x)
+
+
+def white_noise(spectrum: FloatArray, grid: FloatArray) -> FloatArray:
+    """Standard deviation of the noise in each colour, from the frequencies that no lens passes: float32 (3,).
+
+    Compression takes them away, so it is never less than rounding leaves.
+    """
+    corner = grid > _ABOVE * grid.max()
+    return np.asarray(np.sqrt(np.square(spectrum[:, corner]).mean(axis=1)), dtype=np.float32)
+
+
+class WienerBlind(PhysicalBaseline):
+    """The Wiener filter in optical density at the estimated distance, with the optics of an ordinary scanner.
+
+    ``T = (H_r H_b + m H_r) / (H_b^2 + m + N / S)`` takes tissue from b to r out of focus. The mistrust m bounds the
+    gain, and leaves as scanned what the lens did not pass.
+    """
+
+    name = "wiener-blind"
+
+    def _refocus(self, image: RGB, mpp: float, blur_um: float, wanted_um: float) -> RGB:
+        values, rounding = to_domain(image, 0.0, "density")
+        grid = mirrored_frequencies(image.shape[:2], mpp)
+        spectrum = to_spectrum(values)
+        blurred, wanted = (relative_transfer(grid, z_um, OPTICS) for z_um in (blur_um, wanted_um))
+        ratio, _ = signal_to_noise(spectrum, blurred, grid, np.maximum(white_noise(spectrum, grid), rounding))
+        operator = (blurred + MISTRUST) * wanted / (blurred**2 + MISTRUST + 1 / ratio)
+        return from_domain(from_spectrum(np.asarray(spectrum * operator, np.float32)), "density")

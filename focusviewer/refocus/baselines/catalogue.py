@@ -1,0 +1,71 @@
+"""The baselines by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from focusviewer.errors import UserError
+from focusviewer.files import resource_path
+from focusviewer.focus.base import ModelEntry
+from focusviewer.refocus.base import Refocuser
+
+KIND = "refocus-baseline"
+
+
+def baselines() -> list[ModelEntry]:
+    """Every method that engines are compared with in the tables of ``evaluate``; the window does not offer them."""
+    return [
+        ModelEntry("wiener-blind", KIND, _wiener, "Wiener filter in optical density at a distance guessed by a model"),
+        ModelEntry("richardson-lucy", KIND, _richardson_lucy, "Richardson-Lucy deconvolution at a guessed distance"),
+        ModelEntry("unsharp", KIND, _unsharp, "unsharp masking, as wide as the guessed blur"),
+        _learned("dfi", "U-net between two planes (DFI)"),
+        _learned("linear-latent", "autoencoder, interpolated in its latent space (LinearLatent)"),
+        _learned("restormer-small", "deblurring by attention between channels (Restormer)"),
+        _learned("mprnet-small", "deblurring in stages that teach each other (MPRNet)"),
+    ]
+
+
+def _wiener() -> Refocuser:
+    from focusviewer.refocus.baselines.wiener import WienerBlind
+
+    return WienerBlind()
+
+
+def _richardson_lucy() -> Refocuser:
+    from focusviewer.refocus.baselines.richardson_lucy import RichardsonLucy
+
+    return RichardsonLucy()
+
+
+def _unsharp() -> Refocuser:
+    from focusviewer.refocus.baselines.unsharp import Unsharp
+
+    return Unsharp()
+
+
+def _learned(name: str, summary: str) -> ModelEntry:
+    weights = _weights(name)
+    build: Callable[[], Refocuser] = partial(_build_learned, name)
+    return ModelEntry(name, KIND, build, summary, weights, trained=True)
+
+
+def _build_learned(name: str) -> Refocuser:
+    from focusviewer.refocus.baselines.learned import DEBLURRERS, Deblurrer, Interpolator
+
+    weights = _weights(name)
+    if weights is None:
+        raise UserError(
+            f"The weights of {name} are missing",
+            f"this installation has no baselines/{name}.safetensors",
+            f"Train them: focusviewer train refocus --model {name}.",
+        )
+    return Deblurrer(name, weights) if name in DEBLURRERS else Interpolator(name, weights)
+
+
+def _weights(name: str) -> Path | None:
+    try:
+        return resource_path("weights", "baselines", f"{name}.safetensors")
+    except FileNotFoundError:
+        return None
