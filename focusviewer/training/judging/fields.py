@@ -100,7 +100,7 @@ def field_set(
         Data folder with real pictures; without one the set holds phantoms alone.
     """
     config = config or FieldsConfig()
-    crops = _real_fields(load_sources(data_dir, "validation"), config) if data_dir and config.real else []
+    crops = sharp_fields(data_dir, config)
     facts = {**asdict(config), "version": VERSION, "phantom": PHANTOM_VERSION, "real": [name for name, _ in crops]}
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     path = cache_dir() / f"test-fields-{key}.npy"
@@ -110,6 +110,11 @@ def field_set(
     images = np.load(path, mmap_mode="r", allow_pickle=False)
     real = np.arange(len(names)) < len(crops)
     return FieldSet(images, levels, tuple(names), real, config.mpp, key)
+
+
+def sharp_fields(data_dir: Path | None, config: FieldsConfig) -> list[tuple[str, RGB]]:
+    """The held-out real pictures that fields are made of, by name; none without a data folder."""
+    return _real_fields(load_sources(data_dir, "validation"), config) if data_dir and config.real else []
 
 
 def _real_fields(sources: list[Source], config: FieldsConfig) -> list[tuple[str, RGB]]:

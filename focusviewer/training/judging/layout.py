@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from focusviewer.training.judging import refocus_layout
+from focusviewer.training.judging.refocus_layout import LIKENESS as LIKENESS
+from focusviewer.training.judging.refocus_layout import MODEL as MODEL
 from focusviewer.training.judging.tables import Column
 
-MODEL = Column("model", "model")
 AGREEMENT = (
     Column("srcc", "SRCC", 3, "high"),
     Column("plcc", "PLCC", 3, "high"),
@@ -14,16 +16,6 @@ AGREEMENT = (
     Column("pr_auc", "PR-AUC", 3, "high"),
     Column("mae_um", "mean error, µm", 2, "low"),
 )
-LIKENESS = (
-    Column("psnr", "PSNR, dB", 2, "high"),
-    Column("ssim", "SSIM", 3, "high"),
-    Column("ms_ssim", "MS-SSIM", 3, "high"),
-    Column("iw_ssim", "IW-SSIM", 3, "high"),
-    Column("dists", "DISTS form (fixed features)", 3, "low"),
-    Column("psnr_nearest", "PSNR of nearest input", 2),
-    Column("ssim_nearest", "SSIM of nearest input", 3),
-)
-
 NOTES = {
     "focus-stacks": "{fields} fields no model trained on, {planes} planes each 0.25 µm apart; truth |z - z*| in levels "
     "of 0.25 µm; blurred from 3 levels. Real pictures are the held-out side of the training data (they chose "
@@ -34,17 +26,8 @@ NOTES = {
     "focus-slides": "Whole maps of simulated slides of tissue phantoms; blurred from 0.75 µm. Intervals: 95 %, drawn "
     "by squares of 250 µm.",
     "focus-real": "Judged as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
-    "refocus-simulated": 'Held-out pictures blurred by known optics; "auto" is blind, "knob" is told the distance. '
-    "Re-blur: PSNR between the scan and the result blurred again. Intervals: 95 %, drawn by picture.",
-    "refocus-planes": "Planes of the simulated test stacks made from other planes, never from the target's neighbours. "
-    "With one input the axis is turned so that the tissue is on the positive side, as engines assume. Intervals: "
-    "95 %, drawn by picture.",
-    "refocus-real": "Single planes refocused blind, against the stated best plane; judged as 0.25 µm pixels.",
+    **refocus_layout.NOTES,
 }
-
-
-def _before_after(name: str, title: str, digits: int, after: str) -> tuple[Column, Column]:
-    return Column(f"{name}_before", f"{title} before", digits), Column(f"{name}_{after}", f"{title} {after}", digits)
 
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -83,42 +66,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("srcc_below", "SRCC below", 3, "high"),
         Column("srcc_above", "SRCC above", 3, "high"),
     ),
-    "refocus-simulated": (
-        MODEL,
-        Column("z_um", "z, µm", 1),
-        Column("noise", "noise", 3),
-        Column("fields", "fields"),
-        Column("psnr_before", "PSNR before", 2),
-        Column("psnr_auto", "PSNR auto", 2, "high"),
-        Column("psnr_knob", "PSNR knob", 2, "high"),
-        Column("gain_auto", "gain auto, dB", 2, "high"),
-        Column("worst_gain_auto", "worst field", 2, "high"),
-        *_before_after("ssim", "SSIM", 3, "auto"),
-        *_before_after("ms_ssim", "MS-SSIM", 3, "auto"),
-        *_before_after("iw_ssim", "IW-SSIM", 3, "auto"),
-        *_before_after("dists", "DISTS form", 3, "auto"),
-        Column("reblur_db", "re-blur, dB", 1, "high"),
-    ),
-    "refocus-planes": (
-        MODEL,
-        Column("task", "task"),
-        Column("inputs", "inputs"),
-        Column("stacks", "stacks"),
-        *LIKENESS,
-    ),
-    "refocus-real": (
-        MODEL,
-        Column("stack", "stack"),
-        Column("plane", "plane"),
-        *_before_after("psnr", "PSNR", 2, "after"),
-        Column("gain_db", "gain, dB", 2, "high"),
-        *_before_after("ssim", "SSIM", 3, "after"),
-        *_before_after("ms_ssim", "MS-SSIM", 3, "after"),
-        *_before_after("iw_ssim", "IW-SSIM", 3, "after"),
-        *_before_after("dists", "DISTS form", 3, "after"),
-        Column("reblur_db", "re-blur, dB", 1, "high"),
-        Column("estimated_um", "estimated, µm", 2),
-    ),
+    **refocus_layout.COLUMNS,
 }
 DATASET_COLUMNS = {
     "focus": (MODEL, Column("split", "split"), Column("images", "images"), Column("slides", "slides"), *AGREEMENT),
@@ -129,9 +77,7 @@ TITLES = {
     "focus-scales": "The same tissue at two scales",
     "focus-slides": "Simulated slides",
     "focus-real": "Real focal stacks",
-    "refocus-simulated": "Held-out pictures, simulated defocus, one plane",
-    "refocus-planes": "Simulated test stacks, from planes to planes",
-    "refocus-real": "Real focal stacks, each plane to best focus",
+    **refocus_layout.TITLES,
 }
 BEST_FIRST = {"focus-stacks"}
 PUBLISHED = {

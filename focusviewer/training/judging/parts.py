@@ -12,10 +12,9 @@ from focusviewer.optics.demo_slide import VERSION as SLIDES_VERSION
 from focusviewer.training.judging.fields import FieldSet
 from focusviewer.training.judging.focus import evaluate_focus_fields, evaluate_focus_simulated
 from focusviewer.training.judging.layout import BEST_FIRST, COLUMNS, DATASET_COLUMNS, MODEL, NOTES, PUBLISHED, TITLES
-from focusviewer.training.judging.planes import evaluate_refocus_planes, field_planes
 from focusviewer.training.judging.published import with_published
 from focusviewer.training.judging.published_sets import DataSets, evaluate_focus_dataset, evaluate_refocus_dataset
-from focusviewer.training.judging.refocus import evaluate_refocus_real, refocus_simulated_table
+from focusviewer.training.judging.refocus_parts import RefocusBench, derived_rows
 from focusviewer.training.judging.scales import evaluate_scales
 from focusviewer.training.judging.stacks import RealStack, evaluate_focus
 from focusviewer.training.judging.study import Outcome, Part, rows_of
@@ -72,19 +71,7 @@ def focus_parts(bench: Bench) -> list[Part]:
 
 def refocus_parts(bench: Bench) -> list[Part]:
     """What refocusing engines are put to."""
-    detail = not bench.quick
-    count = 8 if bench.quick else 24
-    planes = field_planes(bench.fields.some(6 if bench.quick else 14))
-    parts = [Part("refocus-planes", f"{bench.fields.key}-{len(planes)}", lambda e: evaluate_refocus_planes(e, planes))]
-    data, stacks = bench.data, bench.stacks
-    if data is not None:
-        key = f"simulated-{count}-{detail}"
-        judge = lambda engine: refocus_simulated_table(engine, data, count, detail)  # noqa: E731
-        parts.insert(0, Part("refocus-simulated", key, judge))
-    if stacks:
-        key = f"real-{bench.size}-" + "-".join(stack.name for stack in stacks)
-        crop = 384 if bench.quick else 768
-        parts.append(Part("refocus-real", key, lambda e: evaluate_refocus_real(e, stacks, crop, detail)))
+    parts = RefocusBench(bench.fields, bench.stacks, bench.data, bench.quick).parts()
     for dataset in bench.datasets.usable:
         if dataset.stacks and dataset.about.step_um is not None:
             limit = max(1, bench.limit // 30)
@@ -104,7 +91,8 @@ def _on_dataset(judge: Callable[..., Any], dataset: Any, limit: int) -> Callable
 def tables(outcomes: Sequence[Outcome], bench: Bench) -> list[Table]:
     """One table for every part that was run, published figures beside our own where a model has them."""
     names = dict.fromkeys(outcome.part for outcome in outcomes)
-    return [_table(name, rows_of(outcomes, name), bench) for name in names]
+    rows = derived_rows({name: rows_of(outcomes, name) for name in names})
+    return [_table(name, part, bench) for name, part in rows.items()]
 
 
 def _table(name: str, rows: tuple[Row, ...], bench: Bench) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.focus import intervals
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
 from focusviewer.training.metrics import dists_form, iw_ssim, ms_ssim, psnr, reblur_consistency, ssim
+
+if TYPE_CHECKING:
+    from focusviewer.optics import Optics
+    from focusviewer.training.judging.rivals import Rivals
 
 RGB = npt.NDArray[np.uint8]
 
@@ -36,7 +40,11 @@ def likeness(image: RGB, truth: RGB) -> dict[str, float]:
 
 
 def evaluate_refocus_real(
-    engine: Refocuser, stacks: Sequence[RealStack], crop_px: int = 768, detail: bool = False
+    engine: Refocuser,
+    stacks: Sequence[RealStack],
+    crop_px: int = 768,
+    detail: bool = False,
+    rivals: Rivals | None = None,
 ) -> list[dict[str, Any]]:
     """Refocus single planes of real stacks to their best focus, blind, and compare with the best plane.
 
@@ -49,6 +57,8 @@ def evaluate_refocus_real(
         Side of the central part that is judged.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency, which take longer.
+    rivals : Rivals, optional
+        Add the figures of the blind Wiener filter on the same planes.
 
     Returns
     -------
@@ -57,9 +67,11 @@ def evaluate_refocus_real(
     rows = []
     for stack in stacks:
         for truth, planes in _references(stack, crop_px):
-            rows += [
-                {"stack": stack.name, "plane": index, **_blind(engine, plane, truth, detail)} for index, plane in planes
-            ]
+            for index, plane in planes:
+                row = {"stack": stack.name, "plane": index, **_blind(engine, plane, truth, detail)}
+                if rivals is not None and row["gain_db"] is not None:
+                    row |= rivals.blind(plane, truth, ASSUMED_MPP)
+                rows.append(row)
     return rows
 
 
@@ -110,6 +122,7 @@ def evaluate_refocus_simulated(
     mpp: float = 0.25,
     groups: Sequence[str] | None = None,
     detail: bool = False,
+    rivals: Rivals | None = None,
 ) -> list[dict[str, Any]]:
     """Blur sharp crops with known optics and refocus them blind.
 
@@ -125,6 +138,9 @@ def evaluate_refocus_simulated(
         The picture each crop was cut from: intervals are drawn by it. Without it there are none.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency with the true optics, which take longer.
+    rivals : Rivals, optional
+        Add the Wiener filters that know everything (``_oracle``) and nothing (``_blind``), and how far the engine is
+        above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
 
     Returns
     -------
@@ -148,8 +164,22 @@ def evaluate_refocus_simulated(
             if detail:
                 # The blur beyond what the picture itself carries: the same operator that made it.
                 figures[-1]["reblur_db"] = reblur_consistency(auto, blurred, depth, mpp, optics)
+            if rivals is not None and depth:
+                figures[-1] |= _rivalled(figures[-1], rivals, (blurred, crop), optics, depth, mpp, noise)
         rows.append({"z_um": depth, "noise": noise, "fields": len(figures), **_means(figures, groups)})
     return rows
+
+
+def _rivalled(
+    own: dict[str, float], rivals: Rivals, pair: tuple[RGB, RGB], optics: Optics, z_um: float, mpp: float, noise: float
+) -> dict[str, float]:
+    """The other methods on the same picture, and how far the engine is above them."""
+    found = {**rivals.told(*pair, optics, z_um, mpp, noise), **rivals.blind(*pair, mpp)}
+    found["over_oracle"] = own["psnr_auto"] - found["psnr_oracle"]
+    found["ssim_over_oracle"] = own["ssim_auto"] - found["ssim_oracle"]
+    if "psnr_blind" in found:
+        found["over_blind"] = own["psnr_auto"] - found["psnr_blind"]
+    return found
 
 
 def _before_and_after(blurred: RGB, auto: RGB, knob: RGB, truth: RGB, detail: bool) -> dict[str, float]:
@@ -167,8 +197,9 @@ def _means(figures: list[dict[str, float]], groups: Sequence[str] | None) -> dic
     gain = columns["psnr_auto"] - columns["psnr_before"]
     row |= {"gain_auto": float(gain.mean()), "worst_gain_auto": float(gain.min())}
     if groups is not None:
-        for name in ("psnr_auto", "psnr_knob", "ssim_auto"):
-            row |= intervals({name: _mean}, groups, (columns[name],))
+        for name in ("psnr_auto", "psnr_knob", "ssim_auto", "over_oracle", "ssim_over_oracle", "over_blind"):
+            if name in columns:
+                row |= intervals({name: _mean}, groups, (columns[name],))
         row |= intervals({"gain_auto": _mean}, groups, (gain,))
     return row
 
@@ -178,14 +209,14 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 
 
 def refocus_simulated_table(
-    engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False
+    engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False, rivals: Rivals | None = None
 ) -> list[dict[str, Any]]:
     """Judge an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
 
     Intervals are drawn by picture.
     """
     crops, groups = held_out_crops(data_dir, fields)
-    options: dict[str, Any] = {"seed": 1, "groups": groups, "detail": detail}
+    options: dict[str, Any] = {"seed": 1, "groups": groups, "detail": detail, "rivals": rivals}
     return [row for noise in NOISES for row in evaluate_refocus_simulated(engine, crops, DEPTHS_UM, noise, **options)]
 
 

@@ -33,11 +33,14 @@ class RealStack:
     planes : uint8 (P, H, W, 3)
     best : (first, last) or None
         Range of planes that are sharp, 0-based; None where no single plane is.
+    all_in_focus : uint8 (H, W, 3) or None
+        The picture sharp everywhere that is published with the stack.
     """
 
     name: str
     planes: RGB
     best: tuple[int, int] | None
+    all_in_focus: RGB | None = None
 
 
 def real_stacks(data_dir: Path) -> list[RealStack]:
@@ -69,7 +72,9 @@ def _read_stack(folder: Path) -> RealStack:
         files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
         files.sort(key=lambda path: int(path.stem[1:]))
         planes = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in files])
-    return RealStack(folder.name, planes, REFERENCE.get(folder.name))
+    fused = folder / "all-in-focus.png"
+    sharp = np.asarray(Image.open(fused).convert("RGB")) if fused.exists() else None
+    return RealStack(folder.name, planes, REFERENCE.get(folder.name), sharp)
 
 
 def evaluate_focus(model: FocusModel, stacks: Sequence[RealStack]) -> list[dict[str, Any]]:
