@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.refocus.tiling import Span, fade, spans
+from focusviewer.refocus.layout import Span, fade, spans
 from focusviewer.slides.base import RGB
 
 PIECE_PX = 384
@@ -96,7 +96,7 @@ class Patchwork(Refocuser):
             _add(blur, piece, encoded.blur_um)
         first = state[0][1]
         notes = tuple(dict.fromkeys(note for _, encoded in state for note in encoded.notes))
-        return Encoded(shape, mpp, first.planes_um, blur, state, notes)
+        return replace(first, shape=shape, mpp=mpp, blur_um=blur, state=state, notes=notes)
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus, piece by piece; see :meth:`Refocuser.render`.

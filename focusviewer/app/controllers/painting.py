@@ -8,10 +8,9 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
 
 from focusviewer.app.controllers.refocus import RefocusController
-from focusviewer.app.jobs import Job, Jobs, Lane
+from focusviewer.app.jobs import Jobs, Lane
 from focusviewer.app.models.document import Document
-from focusviewer.app.models.painting import Painting, load_painting, save_painting
-from focusviewer.app.models.refocus import Painted
+from focusviewer.app.models.painting import PaintedMap, Painting, load_painting, save_painting
 from focusviewer.app.views.brush_ring import BrushRing
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
@@ -39,7 +38,7 @@ class PaintController(QObject):
         panel.paint.brush_changed.connect(self._show_brush)
         panel.paint.undo_requested.connect(self.undo)
         panel.paint.clear_requested.connect(self.clear)
-        panel.paint.show_strokes(0)
+        panel.paint.show_strokes(0, True)
         self.add_port(viewport)
 
     def add_port(self, port: Viewport) -> None:
@@ -54,7 +53,7 @@ class PaintController(QObject):
         """Whether a drag paints."""
         return self._refocus.mode == MODE and self._refocus.can_refocus
 
-    def snapshot(self) -> Painted:
+    def snapshot(self) -> PaintedMap:
         """What is painted now; where nothing is, the plane that is shown."""
         document = self._refocus.document
         return self.painting.snapshot(document.plane_um if document is not None else 0.0)
@@ -122,7 +121,7 @@ class PaintController(QObject):
         radius.setValue(radius.value() * factor)
 
     def _changed(self) -> None:
-        self._panel.paint.show_strokes(len(self.painting))
+        self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
         self._refocus.repaint()
 
     # --- the brush -----------------------------------------------------------------------------------------
@@ -153,7 +152,7 @@ class PaintController(QObject):
         if document is not self._document:
             self._document = document
             self.painting = Painting()
-            self._panel.paint.show_strokes(0)
+            self._panel.paint.show_strokes(0, True)
         view = self._viewport.view
         on = mode == MODE and view is not None
         self.ring.place = view.to_slide(view.width / 2, view.height / 2) if on and view is not None else None
@@ -167,14 +166,16 @@ class PaintController(QObject):
     # --- files ---------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Save what is painted."""
-        document, painting = self._refocus.document, self.painting.copy()
-        if document is None:
+        """Save what is painted on the part of the slide that is on screen."""
+        document, area = self._refocus.document, self._refocus.studies.area
+        if document is None or area is None:
+            self.failed.emit("There is nothing painted to save. Paint a focus map first.")
             return
-        size, home, name = document.slide.dimensions, document.plane_um, document.slide.fingerprint
+        painted = self.snapshot()
+        facts = {"source": document.name, "fingerprint": area.fingerprint, "mpp": document.mpp}
         self._jobs.start(
             f"save {path}",
-            lambda job: save_painting(path, painting, size, home, name),
+            lambda job: save_painting(path, painted, area.box, facts),
             lane=Lane.FILES,
             title=f"Saving {path.name}",
             done=lambda _: self.saved.emit(path),
@@ -185,17 +186,13 @@ class PaintController(QObject):
     def load(self, path: Path) -> None:
         """Go on with what was painted before."""
         document = self._refocus.document
-        if document is None:
-            return
-        size = document.slide.dimensions
-
-        def work(job: Job) -> Painting:
-            return load_painting(path, size)
 
         def done(painting: Painting) -> None:
-            if self._refocus.document is document:
+            if document is not None and self._refocus.document is document:
                 self._refocus.enter(MODE)
                 self.painting = painting
                 self._changed()
 
-        self._jobs.start(f"load {path}", work, lane=Lane.FILES, done=done, failed=self.failed.emit)
+        self._jobs.start(
+            f"load {path}", lambda job: load_painting(path), lane=Lane.FILES, done=done, failed=self.failed.emit
+        )

@@ -214,7 +214,8 @@ class RefocusController(QObject):
         area = self.studies.area
         now = area.planes if area is not None and area.fingerprint == document.pyramid.fingerprint else ()
         planes = model.chosen_planes(document.planes_um, z_um, self._by_hand, now)
-        return model.area_of(document, self.panel.engine_name, planes)
+        wanted = model.area_of(document, self.panel.engine_name, planes)
+        return area if area is not None and area.serves(wanted) else wanted
 
     @Slot()
     def _moved(self) -> None:
@@ -224,7 +225,7 @@ class RefocusController(QObject):
             return
         if not (self.studies.is_busy or self._job is not None):
             return
-        if model.obstacle(self.document) or model.area_of(self.document, area.engine, area.planes) != area:
+        if model.obstacle(self.document) or not area.serves(model.area_of(self.document, area.engine, area.planes)):
             self.studies.forget()
             self._stop_rendering()
             self._say()

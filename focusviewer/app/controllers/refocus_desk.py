@@ -129,4 +129,4 @@ class RefocusDesk(QObject):
     @Slot()
     def ask_save_painting(self) -> None:
         """Ask where to save the painted focus map."""
-        self._ask("Save the painted focus map", "focus", choosers.MAPS, "npz", self.painting.save)
+        self._ask("Save the painted focus map", "focus", choosers.MAPS, "npy", self.painting.save)

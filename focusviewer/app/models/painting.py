@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import threading
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from focusviewer.app.models.refocus import Box, Painted
+from focusviewer.app.models.refocus import Box
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
 from focusviewer.refocus.base import FloatMap
+from focusviewer.refocus.brush import FocusPainting
 
 Point = tuple[float, float]
+Base = tuple[Box, FloatMap]
+"""A map that lies under the strokes, and where."""
 
-MAP_PX = 2048
-"""Longest side of a map in a file; it is stretched over the slide."""
-
-STEP = 0.2
-"""Points of a stroke that are nearer than this part of its radius are one."""
+STEP = 0.25
+"""Distance of two dabs, in radii of the brush."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Stroke:
     Attributes
     ----------
     points : tuple of (x, y)
-        Level-0 pixels.
+        Where it was dabbed, level-0 pixels.
     radius : float
         Level-0 pixels.
     z_um : float
@@ -44,46 +44,69 @@ class Stroke:
     z_um: float
     softness: float
 
-    def draw(self, target: FloatMap, box: Box) -> None:
-        """Draw over a map of a region (level-0 pixels)."""
-        x0, y0, width, height = box
-        rows, cols = target.shape
-        across, down = width / cols, height / rows
-        points = np.asarray(self.points, np.float64)
-        low, high = points.min(axis=0) - self.radius, points.max(axis=0) + self.radius
-        c0, c1 = _between((low[0] - x0) / across, (high[0] - x0) / across, cols)
-        r0, r1 = _between((low[1] - y0) / down, (high[1] - y0) / down, rows)
-        if c0 >= c1 or r0 >= r1:
-            return
-        x = x0 + (np.arange(c0, c1) + 0.5) * across
-        y = y0 + (np.arange(r0, r1) + 0.5) * down
-        weight = self._weight(_distance(points, x, y))
-        part = target[r0:r1, c0:c1]
-        part += (np.float32(self.z_um) - part) * weight
+    def extended(self, x: float, y: float) -> Stroke:
+        """The stroke drawn on to a place, with as many dabs on the way as make it even."""
+        x0, y0 = self.points[-1]
+        count = int(np.hypot(x - x0, y - y0) / (STEP * self.radius))
+        way = tuple((x0 + (x - x0) * i / count, y0 + (y - y0) * i / count) for i in range(1, count + 1))
+        return replace(self, points=self.points + way)
 
-    def _weight(self, distance: npt.NDArray[np.float64]) -> FloatMap:
-        """1 inside, 0 outside, smooth between them."""
-        fade = max(self.softness * self.radius, 1e-6)
-        part = np.clip((self.radius - distance) / fade, 0, 1)
-        return np.asarray(part * part * (3 - 2 * part), np.float32)
+    def begins_with(self, other: Stroke) -> bool:
+        """Whether this is the other one, or what that has grown into."""
+        return replace(self, points=self.points[: len(other.points)]) == other
 
 
-def _between(low: float, high: float, count: int) -> tuple[int, int]:
-    return max(0, int(np.floor(low))), min(count, int(np.ceil(high)) + 1)
+class Canvas:
+    """Draws strokes over one region; what was drawn before is not drawn again. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: tuple[Any, ...] = ()
+        self._drawn: list[Stroke] = []
+        self._painting: FocusPainting | None = None
+
+    def draw(self, painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
+        """See :meth:`PaintedMap.map_um`."""
+        with self._lock:
+            key = (box, shape, painted.home_um, None if painted.base is None else id(painted.base[1]))
+            if key != self._key or self._painting is None or not self._goes_on(painted.strokes):
+                self._key, self._drawn = key, []
+                self._painting = FocusPainting((0, 0, shape[1], shape[0]), _ground(painted, box, shape))
+            for index, stroke in enumerate(painted.strokes):
+                self._draw(self._painting, index, stroke, box, shape)
+            return self._painting.map()
+
+    def _goes_on(self, strokes: tuple[Stroke, ...]) -> bool:
+        """Whether what is drawn is how these strokes begin."""
+        if len(strokes) < len(self._drawn):
+            return False
+        closed = self._drawn[:-1]
+        return list(strokes[: len(closed)]) == closed and (
+            not self._drawn or strokes[len(closed)].begins_with(self._drawn[-1])
+        )
+
+    def _draw(self, painting: FocusPainting, index: int, stroke: Stroke, box: Box, shape: tuple[int, int]) -> None:
+        across, down = shape[1] / box[2], shape[0] / box[3]
+        old = self._drawn[index].points if index < len(self._drawn) else ()
+        if not old:
+            painting.begin(stroke.z_um)
+            self._drawn.append(stroke)
+        for x, y in stroke.points[len(old) :]:
+            place = (x - box[0]) * across, (y - box[1]) * down
+            painting.dab(*place, stroke.radius * across, stroke.z_um, stroke.softness)
+        self._drawn[index] = stroke
 
 
-def _distance(
-    points: npt.NDArray[np.float64], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Distance of every place from a line through points: (rows, columns)."""
-    best = np.full((y.size, x.size), np.inf)
-    starts, ends = (points, points) if len(points) == 1 else (points[:-1], points[1:])
-    for (ax, ay), (bx, by) in zip(starts, ends, strict=True):
-        dx, dy = bx - ax, by - ay
-        length = dx * dx + dy * dy
-        along = np.clip(((x[None] - ax) * dx + (y[:, None] - ay) * dy) / length, 0, 1) if length else 0.0
-        np.minimum(best, (x[None] - ax - along * dx) ** 2 + (y[:, None] - ay - along * dy) ** 2, out=best)
-    return np.asarray(np.sqrt(best))
+def _ground(painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
+    """What lies under the strokes: the focus of the scan, and a map that was loaded where there is one."""
+    ground = np.full(shape, painted.home_um, np.float32)
+    if painted.base is not None:
+        (x0, y0, width, height), values = painted.base
+        x = np.floor((box[0] + (np.arange(shape[1]) + 0.5) * box[2] / shape[1] - x0) * values.shape[1] / width)
+        y = np.floor((box[1] + (np.arange(shape[0]) + 0.5) * box[3] / shape[0] - y0) * values.shape[0] / height)
+        rows, cols = ((at >= 0) & (at < size) for at, size in zip((y, x), values.shape, strict=True))
+        ground[np.ix_(rows, cols)] = values[np.ix_(y[rows].astype(int), x[cols].astype(int))]
+    return ground
 
 
 @dataclass(frozen=True)
@@ -92,23 +115,29 @@ class PaintedMap:
 
     strokes: tuple[Stroke, ...]
     home_um: float
+    base: Base | None = None
+    canvas: Canvas = field(default_factory=Canvas, compare=False)
 
     def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
         """Focus over a region in um: float32 of the shape (H, W)."""
-        target = np.full(shape, self.home_um, np.float32)
-        for stroke in self.strokes:
-            stroke.draw(target, box)
-        return target
+        return self.canvas.draw(self, box, shape)
 
 
 class Painting:
-    """Strokes in the order they were made."""
+    """Strokes in the order they were made, over a map that was loaded or over nothing."""
 
-    def __init__(self, strokes: tuple[Stroke, ...] = ()) -> None:
+    def __init__(self, strokes: tuple[Stroke, ...] = (), base: Base | None = None) -> None:
         self._strokes = list(strokes)
+        self._base = base
+        self._canvas = Canvas()
 
     def __len__(self) -> int:
         return len(self._strokes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is painted."""
+        return not self._strokes and self._base is None
 
     def begin(self, x: float, y: float, z_um: float, radius: float, softness: float) -> None:
         """Put the brush down."""
@@ -116,65 +145,56 @@ class Painting:
 
     def extend(self, x: float, y: float) -> None:
         """Draw the brush on."""
-        last = self._strokes[-1]
-        if np.hypot(x - last.points[-1][0], y - last.points[-1][1]) >= STEP * last.radius:
-            self._strokes[-1] = Stroke((*last.points, (x, y)), last.radius, last.z_um, last.softness)
+        self._strokes[-1] = self._strokes[-1].extended(x, y)
 
     def undo(self) -> None:
         """Take back the last stroke, if there is one."""
         del self._strokes[-1:]
 
     def clear(self) -> None:
-        """Take back all strokes."""
+        """Take back everything."""
         self._strokes.clear()
+        self._base = None
 
-    def copy(self) -> Painting:
-        """Make a painting that does not change when this one does."""
-        return Painting(tuple(self._strokes))
-
-    def snapshot(self, home_um: float) -> Painted:
+    def snapshot(self, home_um: float) -> PaintedMap:
         """What is painted now, with the focus of all other places."""
-        return PaintedMap(tuple(self._strokes), home_um)
+        return PaintedMap(tuple(self._strokes), home_um, self._base, self._canvas)
 
 
-def save_painting(path: Path, painting: Painting, size: tuple[int, int], home_um: float, fingerprint: str) -> None:
-    """Write a painting: its strokes, and the map ``target_um`` over the whole slide that other programs read.
+def save_painting(path: Path, painted: PaintedMap, box: Box, facts: dict[str, Any]) -> None:
+    """Write the map of a region for ``refocus --map``, and beside it the strokes, to go on with.
 
     Raises
     ------
     UserError
-        If the file cannot be written.
+        If it cannot be written.
     """
-    snapshot = painting.snapshot(home_um)
-    shrink = max(1.0, max(size) / MAP_PX)
-    target = snapshot.map_um((0, 0, *size), (max(1, round(size[1] / shrink)), max(1, round(size[0] / shrink))))
-    strokes = json.dumps([asdict(stroke) for stroke in painting.copy()._strokes])
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, target_um=target, strokes=strokes, size=size, fingerprint=fingerprint)
+    whole = FocusPainting(box, PaintedMap(painted.strokes, painted.home_um, painted.base).map_um(box, (box[3], box[2])))
+    strokes = [asdict(stroke) for stroke in painted.strokes] if painted.base is None else None
+    whole.save(path, {**facts, "strokes": strokes})
 
 
-def load_painting(path: Path, size: tuple[int, int]) -> Painting:
-    """Read a painting; one of a slide of another size is stretched over this one.
+def load_painting(path: Path) -> Painting:
+    """Read a painting: its strokes where they are known, or its map.
 
     Raises
     ------
     UserError
         If the file holds none.
     """
-    what = f"Cannot read the painted focus map {path.name}"
+    whole = FocusPainting.load(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            strokes, old = json.loads(str(stored["strokes"])), [float(value) for value in stored["size"]]
-        return Painting(tuple(_stroke(values, size[0] / old[0], size[1] / old[1]) for values in strokes))
-    except FileNotFoundError as error:
-        raise UserError(what, "there is no such file", "Choose another file.") from error
-    except (KeyError, ValueError, TypeError, OSError, ZeroDivisionError) as error:
-        raise UserError(what, f"it holds no strokes ({error})", "Choose a file that FocusViewer saved.") from error
+        strokes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("strokes")
+        if strokes:
+            return Painting(tuple(_stroke(values) for values in strokes))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"Cannot open {path}", f"its strokes cannot be read ({error})", "") from error
+    return Painting(base=(whole.rect, whole.map()))
 
 
-def _stroke(values: dict[str, object], across: float, down: float) -> Stroke:
-    points = tuple((float(x) * across, float(y) * down) for x, y in values["points"])  # type: ignore[attr-defined]
-    numbers = [float(values[name]) for name in ("radius", "z_um", "softness")]  # type: ignore[arg-type]
-    if not points or not np.isfinite([*np.ravel(points), *numbers]).all() or numbers[0] <= 0:
-        raise ValueError("a stroke is none")
-    return Stroke(points, numbers[0] * across, numbers[1], min(max(numbers[2], 0.0), 1.0))
+def _stroke(values: dict[str, Any]) -> Stroke:
+    points = tuple((float(x), float(y)) for x, y in values["points"])
+    radius, z_um, softness = (float(values[name]) for name in ("radius", "z_um", "softness"))
+    if not points or not np.isfinite([*np.ravel(points), radius, z_um, softness]).all() or radius <= 0:
+        raise ValueError("one of them is none")
+    return Stroke(points, radius, z_um, softness)

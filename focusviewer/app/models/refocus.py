@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from focusviewer.app.models.document import Document
@@ -29,6 +29,9 @@ FINEST_MPP = 0.15
 
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
+
+SPARED_PX = 12
+"""Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
 
 SAME_Z_UM = 0.005
 
@@ -71,6 +74,15 @@ class RefocusArea:
     planes: tuple[int, ...]
     planes_um: tuple[float, ...]
     engine: str
+
+    def serves(self, other: RefocusArea) -> bool:
+        """Whether what is known of this area is enough for another, whose view has moved or shrunk a little."""
+        if replace(other, rect=self.rect) != self:
+            return False
+        spare = MARGIN_PX - SPARED_PX
+        mine, wanted = self.rect, other.rect
+        near = all(mine[i] <= wanted[i] + spare for i in (0, 1))
+        return near and all(mine[i] >= wanted[i] - spare for i in (2, 3))
 
     @property
     def box(self) -> Box:

@@ -13,7 +13,7 @@ from focusviewer.app.controllers.slides import SLIDE_SUFFIXES
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
 PYRAMIDS = "Pyramidal OME-TIFF (*.ome.tif)"
-MAPS = "Focus map (*.npz)"
+MAPS = "Focus map (*.npy)"
 
 Chosen = Callable[[Path], None]
 

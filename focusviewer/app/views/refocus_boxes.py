@@ -190,10 +190,11 @@ class PaintBox(QWidget):
         self.load.clicked.connect(self.load_requested)
         self.save.clicked.connect(self.save_requested)
 
-    def show_strokes(self, count: int) -> None:
-        """Enable what makes sense with so many strokes."""
-        for widget in (self.undo, self.clear, self.save):
-            widget.setEnabled(count > 0)
+    def show_strokes(self, count: int, is_empty: bool) -> None:
+        """Enable what makes sense with so many strokes, and with something painted or nothing."""
+        self.undo.setEnabled(count > 0)
+        self.clear.setEnabled(not is_empty)
+        self.save.setEnabled(not is_empty)
 
 
 class TrustBox(QWidget):
