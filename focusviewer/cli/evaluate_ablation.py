@@ -1,0 +1,44 @@
+"""``evaluate ablation``: the radiance network with one thing changed at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from focusviewer.cli.arguments import AsJson
+from focusviewer.cli.output import note, print_json, table
+
+
+def register(commands: typer.Typer) -> None:
+    """Add the command."""
+    commands.command(name="ablation")(evaluate_ablation)
+
+
+def evaluate_ablation(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the runs and of the table: Markdown, CSV and JSON.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Training data; FOCUSVIEWER_DATA or ../shared/data when missing."),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Length of each run.")] = 300,
+    as_json: AsJson = False,
+) -> None:
+    """Train a tiny radiance network several times, each time with one thing changed, and compare.
+
+    Takes minutes for each run. Runs that are in the folder already are gone on with.
+    """
+    from focusviewer.files import output_folder
+    from focusviewer.training.ablation import ablation_table
+    from focusviewer.training.judging.tables import write_tables
+
+    made = ablation_table(data, output_folder(out), steps, progress=lambda name: note(f"Training: {name}", as_json))
+    write_tables([made], out, made.name)
+    if as_json:
+        print_json(made.document())
+        return
+    rows = [[column.cell(row) for column in made.shown] for row in made.rows]
+    typer.echo(f"{made.title}\n{made.note}\n\n" + table([column.title for column in made.shown], rows))
