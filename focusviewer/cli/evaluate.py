@@ -98,7 +98,7 @@ def study(
     """Every model on everything, as one HTML page; called again, it does only what is new or changed."""
     from focusviewer.cli.registry import entries
     from focusviewer.refocus.registry import baselines
-    from focusviewer.training.judging.parts import judged_kinds, not_judged, tables
+    from focusviewer.training.judging.parts import judged_as, judged_kinds, not_judged, tables
     from focusviewer.training.judging.study import ResultStore
     from focusviewer.training.report.study import write_report
 
@@ -107,10 +107,11 @@ def study(
         bench = make_bench(data, datasets, quick, images, as_json)
         store, outcomes = ResultStore(report / "results"), []
         every = entries()
-        if any(entry.kind == "refocus" for entry in every) and not quick:
+        if not quick and any(entry.kind == "refocus" for entry in every):
             every += [entry for entry in baselines() if entry.available]
         for kind, parts in judged_kinds().items():
-            outcomes += judge_entries([entry for entry in every if entry.kind == kind], parts(bench), as_json, store)
+            chosen = [entry for entry in every if judged_as(entry) == kind]
+            outcomes += judge_entries(chosen, parts(bench), as_json, store)
         made = [*tables(outcomes, bench), not_judged(every)]
     files = write_report(report, made, outcomes, bench)
     failed = [{"model": o.model, "part": o.part, "why": o.why} for o in outcomes if o.why]

@@ -129,6 +129,8 @@ def evaluate_refocus_gaps(
     for index, stack in enumerate(stacks):
         groups.append(stack.group)
         for gap in gaps:
+            if 2 * gap >= len(stack.z_um):
+                raise ValueError(f"a stack of {len(stack.z_um)} planes has no two that are {2 * gap} apart")
             rng = np.random.default_rng((seed, index, gap))
             target = int(rng.integers(gap, len(stack.z_um) - gap))
             width[gap] = stack.z_um[target + gap] - stack.z_um[target - gap]

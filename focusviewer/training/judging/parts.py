@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.files import cache_dir
+from focusviewer.focus.base import ModelEntry
 from focusviewer.optics.demo_slide import VERSION as SLIDES_VERSION
 from focusviewer.training.judging.fields import FieldSet
 from focusviewer.training.judging.focus import evaluate_focus_fields, evaluate_focus_simulated
@@ -119,11 +120,16 @@ def judged_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
+def judged_as(entry: ModelEntry) -> str:
+    """The kind whose tests a model is put to: baselines take those of what they are compared with."""
+    return entry.kind.removesuffix("-baseline")
+
+
 def not_judged(entries: Iterable[Any]) -> Table:
     """The models of kinds that have no test yet, so that none is silently left out."""
     rows = tuple(
         {"model": entry.name, "kind": entry.kind, "why": f"there is no test for {entry.kind} models yet"}
         for entry in entries
-        if entry.kind not in judged_kinds()
+        if judged_as(entry) not in judged_kinds()
     )
     return Table("not-judged", "Not judged", (MODEL, Column("kind", "kind")), rows)
