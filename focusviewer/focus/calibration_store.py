@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -49,26 +50,57 @@ def scanner_key(slide: Slide, mpp: float | None = None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def find_calibration(model: FocusModel, slide: Slide, mpp: float | None = None) -> Calibration | None:
+def known_calibrations(models: Iterable[str] | None = None) -> tuple[Calibration, ...]:
+    """Every calibration that may be used, those that come first first: the user's own, then the shipped ones.
+
+    Parameters
+    ----------
+    models : iterable of str, optional
+        Only those of these models.
+
+    Raises
+    ------
+    UserError
+        If the user's cannot be read.
+    """
+    wanted = None if models is None else set(models)
+    known = (*read_calibrations(), *shipped_calibrations())
+    return tuple(calibration for calibration in known if wanted is None or calibration.model in wanted)
+
+
+def calibrations_digest(calibrations: Sequence[Calibration]) -> str:
+    """Six hexadecimal digits that differ where calibrations do; empty without any."""
+    if not calibrations:
+        return ""
+    content = json.dumps([asdict(calibration) for calibration in calibrations], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:6]
+
+
+def find_calibration(
+    model: FocusModel, slide: Slide, mpp: float | None = None, known: Sequence[Calibration] | None = None
+) -> Calibration | None:
     """The calibration for a model's scores on a slide: the user's own for its scanner, else a shipped one, else None.
 
     Parameters
     ----------
     mpp : float, optional
         Pixel size of level 0, where the file does not say it.
+    known : sequence of Calibration, optional
+        To choose from; :func:`known_calibrations` when missing.
     """
     key = scanner_key(slide, mpp)
     working = working_mpp(model, mpp if mpp is not None else slide.mpp)
-    for known in (read_calibrations(), shipped_calibrations()):
-        for calibration in known:
-            if calibration.holds_for(model.name, model.version, key, working):
-                return calibration
+    for calibration in known_calibrations() if known is None else known:
+        if calibration.holds_for(model.name, model.version, key, working):
+            return calibration
     return None
 
 
-def calibrated(focus_map: FocusMap, slide: Slide, model: FocusModel) -> FocusMap:
+def calibrated(
+    focus_map: FocusMap, slide: Slide, model: FocusModel, known: Sequence[Calibration] | None = None
+) -> FocusMap:
     """The map in levels of 0.25 um, where a calibration holds for it; its ``calibration`` says which."""
-    return apply_calibration(focus_map, find_calibration(model, slide, focus_map.mpp))
+    return apply_calibration(focus_map, find_calibration(model, slide, focus_map.mpp, known))
 
 
 def calibrations_path() -> Path:

@@ -15,7 +15,7 @@ from focusviewer.qc.judge import Verdict
 from focusviewer.qc.pool import Pool
 from focusviewer.qc.records import FileRow, Result, SlideFacts, SlideRow, parts_of_one
 from focusviewer.qc.rules import Rules
-from focusviewer.qc.slide_task import RELATIVE_MODEL, IdentifyTask, JudgeTask
+from focusviewer.qc.slide_task import RELATIVE_MODEL, IdentifyTask, JudgeTask, calibrations_of, full_version
 from focusviewer.qc.store import Worklist
 from focusviewer.qc.summary import BatchProgress, QcSummary
 from focusviewer.qc.tasks import Answer, Task
@@ -57,6 +57,11 @@ class Batch:
     cancel: threading.Event | None = None
     retry_failed: bool = False
     _judged: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Fix what scores are read by: the same for every slide and on every machine."""
+        self._calibrations = calibrations_of(self.model.name)
+        self._version = full_version(self.model, self._calibrations)
 
     def run(self, found: Found) -> QcSummary:
         """Judge what is not judged yet; returns what became of every file.
@@ -136,14 +141,15 @@ class Batch:
         if result is None or result.judgement.rules != self.rules.label:
             return False
         relative = result.model == RELATIVE_MODEL and result.features.mpp is None
-        return relative or (result.model, result.model_version) == (self.model.name, self.model.version)
+        return relative or (result.model, result.model_version) == (self.model.name, self._version)
 
     # -- the work
 
     def _judge(self, paths: list[Path]) -> None:
         began, failed = time.monotonic(), 0
         self._tell(BatchProgress(0, len(paths), 0, None))
-        tasks = [JudgeTask(path, self.worklist.folder, self.rules, self.model.name) for path in paths]
+        known = self._calibrations
+        tasks = [JudgeTask(path, self.worklist.folder, self.rules, self.model.name, known) for path in paths]
         for done, (path, result) in enumerate(self._answers(tasks), 1):
             if isinstance(result, Result):
                 self.worklist.record(result)

@@ -35,7 +35,7 @@ class Judgement:
     reasons : tuple of str
         In words; those of the verdict first. Empty for a slide with nothing to say against it.
     rules : str
-        Name and version of the rules.
+        Name, version and digest of the rules.
     """
 
     verdict: Verdict

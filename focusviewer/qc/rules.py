@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -78,8 +80,16 @@ class Rules:
 
     @property
     def label(self) -> str:
-        """How verdicts name these rules, e.g. ``default 1``."""
-        return f"{self.name} {self.version}"
+        """How verdicts name these rules, e.g. ``default 1 (3f9a0c)``: rules that differ never share it."""
+        return f"{self.name} {self.version} ({self.digest})"
+
+    @property
+    def digest(self) -> str:
+        """Six hexadecimal digits of what the rules say: it changes when they are edited, whatever their version."""
+        overrides = [(item.scanner, item.stain, sorted(item.changes.items())) for item in self.overrides]
+        pattern = None if self.file_name is None else self.file_name.text
+        content = json.dumps([asdict(self.thresholds), overrides, pattern], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:6]
 
     def for_slide(self, scanner: str = "", stain: str = "") -> Thresholds:
         """Thresholds for a slide: those of the first override that fits, else the defaults."""

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
+from focusviewer.focus.calibration import Calibration
 from focusviewer.focus.regions import summary, to_geojson
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.identity import Identity, NamePattern, identify
@@ -73,12 +74,15 @@ class JudgeTask:
     rules : Rules
     model : str
         Focus model by registry name.
+    calibrations : tuple of Calibration, optional
+        Those that scores may be read by, so that every machine reads them alike; this one's own when missing.
     """
 
     path: Path
     out: Path
     rules: Rules
     model: str
+    calibrations: tuple[Calibration, ...] | None = None
 
     def prepare(self) -> None:
         """Load the model, and torch with it."""
@@ -100,8 +104,9 @@ class JudgeTask:
             model = _model(self.model)
             if model.mpps and slide.mpp is None:
                 model = _model(RELATIVE_MODEL)
+            known = calibrations_of(self.model) if self.calibrations is None else self.calibrations
             with one_thread():
-                focus_map = map_of(slide, model)
+                focus_map = map_of(slide, model, known)
             limits = self.rules.for_slide(facts.scanner, facts.stain)
             features = slide_features(focus_map, limits.blurred_um)
             result = Result(
@@ -110,7 +115,7 @@ class JudgeTask:
                 judge(features, self.rules, scanner=facts.scanner, stain=facts.stain),
                 blurred_regions(focus_map, limits.blurred_um),
                 model.name,
-                model.version,
+                focus_map.model_version,
                 f"{SLIDES_FOLDER}/{folder_name(facts)}",
             )
             thumbnail = _thumbnail(slide)
@@ -130,7 +135,22 @@ def folder_name(facts: SlideFacts) -> str:
     return f"{stem or 'slide'}-{facts.fingerprint[:8]}"
 
 
-def map_of(slide: Slide, model: FocusModel) -> FocusMap:
+def calibrations_of(model: str) -> tuple[Calibration, ...]:
+    """The calibrations that slides judged by a model may be read with."""
+    from focusviewer.focus.calibration_store import known_calibrations
+
+    return known_calibrations({model, RELATIVE_MODEL})
+
+
+def full_version(model: FocusModel, calibrations: Sequence[Calibration]) -> str:
+    """Version of a model with a digest of what its scores are read by: other calibrations, other results."""
+    from focusviewer.focus.calibration_store import calibrations_digest
+
+    digest = calibrations_digest([item for item in calibrations if item.model == model.name])
+    return f"{model.version}+{digest}" if digest else model.version
+
+
+def map_of(slide: Slide, model: FocusModel, calibrations: Sequence[Calibration]) -> FocusMap:
     """Focus map of a slide without the times it took, in microns where a calibration holds for it.
 
     Of a focal stack the sharpest plane counts, window by window.
@@ -147,7 +167,8 @@ def map_of(slide: Slide, model: FocusModel) -> FocusMap:
         if plane != middle:
             other = map_slide(slide, model, plane=plane, threads=1, tissue=tissue)
             found = replace(found, blur=np.fmin(found.blur, other.blur))
-    return calibrated(replace(found, seconds=0.0, decode_seconds=0.0), slide, model)
+    found = calibrated(replace(found, seconds=0.0, decode_seconds=0.0), slide, model, calibrations)
+    return replace(found, model_version=full_version(model, calibrations))
 
 
 @functools.lru_cache(maxsize=2)

@@ -31,6 +31,8 @@ LEFT JOIN results r ON r.id = (SELECT MAX(id) FROM results WHERE fingerprint = s
 LEFT JOIN verdicts v ON v.id =
     (SELECT MAX(id) FROM verdicts WHERE fingerprint = s.fingerprint AND undone_at IS NULL)
 """
+_RANKS = " ".join(f"WHEN '{verdict.value}' THEN {verdict.rank}" for verdict in Verdict)
+_WORST_FIRST = f" ORDER BY r.score IS NULL, CASE COALESCE(v.verdict, r.verdict) {_RANKS} END DESC, r.score DESC, s.name"
 
 
 def now() -> str:
@@ -219,8 +221,11 @@ class Worklist:
     # -- reading
 
     def slides(self) -> list[SlideRow]:
-        """Every slide, the worst first; slides that still wait come last."""
-        rows = self._all(_ROWS + " ORDER BY r.score IS NULL, r.score DESC, s.name")
+        """Every slide, the worst first: by verdict (a person's counts before the program's), then by score.
+
+        Slides that still wait come last.
+        """
+        rows = self._all(_ROWS + _WORST_FIRST)
         regions = self._regions([row["result_id"] for row in rows if row["result_id"] is not None])
         return [self._slide(row, regions) for row in rows]
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,14 @@ from qc_tasks import InlinePool
 from qc_worklists import HOSTILE
 
 from focusviewer.errors import CancelledError, UserError
+from focusviewer.focus.calibration import Calibration, Curve
+from focusviewer.focus.calibration_store import keep_calibration
 from focusviewer.focus.store import load_map
 from focusviewer.qc.batch import Batch
 from focusviewer.qc.discover import find_slides
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.lock import batch_lock
+from focusviewer.qc.rules import Rules, Thresholds
 from focusviewer.qc.slide_task import JudgeTask
 
 SlideFile = Callable[..., Path]
@@ -255,3 +259,31 @@ def test_our_own_results_and_parts_of_slides_are_not_searched(slide_file: SlideF
     (tmp_path / "in" / "mirax" / "Slidedat.ini").touch()
     slide_file("out/y.tif")
     assert find_slides([tmp_path / "in"], [tmp_path / "in" / "out"]).slides == [slide]
+
+
+def test_rules_edited_under_the_same_version_and_new_calibrations_are_noticed(
+    slide_file: SlideFile, batch: MakeBatch
+) -> None:
+    found = find_slides([slide_file("a.tif")])
+    assert batch().run(found).judged == 1 and batch().run(found).judged == 0
+    edited = batch()
+    edited.rules = Rules(thresholds=replace(Thresholds(), blurred_um=1.1))
+    assert edited.run(found).judged == 1
+    model = edited.model
+    keep_calibration(Calibration(model.name, model.version, "", None, Curve((0.0, 9.0), (0.0, 4.0)), "a test"))
+    calibrated = batch()
+    calibrated.rules = edited.rules
+    assert calibrated.run(found).judged == 1
+    (row,) = calibrated.worklist.slides()
+    assert row.result is not None and row.result.features.absolute
+    assert row.result.model_version.startswith(f"{model.version}+")
+    assert (
+        load_map(calibrated.worklist.folder / row.result.folder / "map.npz").model_version == row.result.model_version
+    )
+    again = batch()
+    again.rules = edited.rules
+    assert again.run(found).judged == 0
+    keep_calibration(Calibration("eonss", "1", "", None, Curve((0.0, 9.0), (0.0, 4.0)), "of another model"))
+    other = batch()
+    other.rules = edited.rules
+    assert other.run(found).judged == 0

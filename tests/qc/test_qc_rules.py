@@ -82,7 +82,7 @@ def test_regions_are_boxes_in_slide_pixels_the_weightiest_first() -> None:
 
 def test_a_good_slide_passes_and_nothing_is_said() -> None:
     judgement = judge(GOOD, RULES)
-    assert (judgement.verdict, judgement.reasons, judgement.rules) == (Verdict.PASS, (), "test 7")
+    assert (judgement.verdict, judgement.reasons, judgement.rules) == (Verdict.PASS, (), RULES.label)
     assert judgement.score < 10
 
 
@@ -128,7 +128,9 @@ def test_the_first_override_that_fits_changes_what_it_names(tmp_path: Path) -> N
         '[[override]]\nstain = "pas"\nblurred_um = 3.0\n'
     )
     rules = load_rules(path)
-    assert rules.label == "lab 2"
+    assert rules.label == f"lab 2 ({rules.digest})"
+    assert len({rules.digest, Rules("lab", "2").digest, replace(rules, overrides=()).digest}) == 3
+    assert replace(rules, name="other", version="3").digest == rules.digest
     assert rules.for_slide("Aperio AT2", "PAS-D").blurred_um == 2.0
     assert rules.for_slide("Hamamatsu", "PAS").blurred_um == 3.0
     assert rules.for_slide("Aperio AT2", "H&E").blurred_um == 1.2

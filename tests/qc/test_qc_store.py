@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,7 @@ def test_copies_are_told_but_parts_of_one_series_are_not(tmp_path: Path) -> None
 
 WRITER = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.records import SlideFacts
@@ -192,3 +194,22 @@ def test_the_latest_result_counts(tmp_path: Path) -> None:
             worklist.record(result_of(Path("/slides/a.svs"), 1, blur_um, 0.5, Rules()))
         (row,) = worklist.slides()
         assert row.result is not None and row.result.judgement.verdict == Verdict.PASS and row.result.regions == ()
+
+
+def test_slides_come_by_verdict_and_then_by_score(tmp_path: Path) -> None:
+    rules = Rules()
+    with Worklist(tmp_path / "worklist.sqlite") as worklist:
+        results = [result_of(Path(f"/in/{n}.svs"), n, 1.0, 0.3, rules) for n in range(1, 6)]
+        judged = (
+            (Verdict.PASS, 90),
+            (Verdict.RESCAN, 10),
+            (Verdict.REVIEW, 80),
+            (Verdict.RESCAN, 20),
+            (Verdict.PASS, 5),
+        )
+        for result, (verdict, score) in zip(results, judged, strict=True):
+            worklist.record(replace(result, judgement=replace(result.judgement, verdict=verdict, score=score)))
+        worklist.add_slide(FACTS)
+        assert [row.facts.path.stem for row in worklist.slides()] == ["4", "2", "3", "1", "5", "a"]
+        worklist.give_verdict(results[4].facts.fingerprint, Verdict.RESCAN, "Eve")  # a person's counts
+        assert [row.facts.path.stem for row in worklist.slides()] == ["4", "2", "5", "3", "1", "a"]
