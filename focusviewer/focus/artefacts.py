@@ -16,6 +16,8 @@ KINDS = ("pen", "dust", "rim", "fold")
 
 _STAIN_SHARE = 0.65  # pen colours on more than this part of the tissue are the stain's, if they have texture
 _STAIN_TEXTURE = 8.0
+_RED_SHARE = 0.72  # least density of blue over that of green in red ink; some eosins have it too
+_INK_DENSITY, _INK_DENSE_SHARE = 0.5, 0.1  # a tenth of a mark is as dense; of pale tissue next to nothing
 _PEN_REACH_UM = 100.0  # how far a mark may go on over its faint edges
 _SPECK_UM = 10.0  # half the width of what is no area yet: blood is as red as ink
 _LEAST_MARK = 0.003  # of the picture, or in mm2: what a mark covers in one piece
@@ -136,7 +138,10 @@ def _inks(density: Floats, tissue: Mask) -> list[Ink]:
     bluer = bluish > usual + 0.12
     green_or_blue = (bluish > max(0.03, usual)) | ((bluish > max(-0.06, usual + 0.1)) & (red > 0.22))
     dark = (least > 0.3) & (red > 0.35) & (most - least < 0.75 * green)
-    red_ink = _is_red(density, 0.25, 0.35, max(0.72, usual_blue + 0.12))
+    red_ink = _is_red(density, 0.25, 0.35, max(_RED_SHARE, usual_blue + 0.12))
+    own = blue / np.maximum(green, 0.02)
+    if tissue.any() and float(np.median(own[tissue])) > _RED_SHARE and not _has_dense(red_ink, green):
+        red_ink = np.zeros_like(red_ink)  # the stain itself is of that red
     pink_ink = _is_red(density, 0.05, 0.3, max(0.76, usual_blue + 0.08))
     reddish = _is_red(density, 0.04, 0.36, max(0.66, usual_blue + 0.06)) | dark
     black = (least > 0.8) & (most - least < 0.3)
@@ -147,6 +152,11 @@ def _inks(density: Floats, tissue: Mask) -> list[Ink]:
         Ink((blue - green > 0.25) & (green < 0.4 * blue), blue > 2.5 * green + 0.12, blue > 2 * green + 0.04),
         Ink((least > 0.65) & (most - least < 0.22), black, (least > 0.06) & (most < 1.5 * least + 0.05)),
     ]
+
+
+def _has_dense(ink: Mask, density: Floats) -> bool:
+    """Whether a fair part of a mark is as dense as ink is and stain is not."""
+    return float((ink & (density > _INK_DENSITY)).sum()) >= _INK_DENSE_SHARE * float(ink.sum())
 
 
 def _usual(values: Floats, tissue: Mask, at_most: float) -> float:

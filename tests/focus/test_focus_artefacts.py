@@ -49,6 +49,18 @@ def test_nothing_is_wrong_with_clean_tissue_sharp_or_blurred() -> None:
         assert not windows_that_cannot_tell(grid, mask).any()
 
 
+def test_eosin_of_the_colour_of_red_ink_is_no_pen() -> None:
+    """Sharp or blurred: a stain that stops blue almost as green does, on all of the tissue."""
+    density = -np.log10(np.clip(_slide(1600) / GLASS, 0.01, 1)).mean(axis=2, keepdims=True)
+    tissue = np.zeros_like(density)
+    tissue[270:-270, 270:-270] = 0.28
+    red = 10 ** -((tissue + 0.3 * density) * np.array([0.2, 1.0, 0.92])) * GLASS
+    for picture in (red, blur(np.clip(red, 0, 255).astype(np.uint8), 5)):
+        mask = _mask(np.clip(picture, 0, 255).astype(np.uint8))
+        assert mask.artefacts["pen"].mean() < 0.001
+        assert mask.mask.mean() > 0.3
+
+
 @pytest.mark.parametrize("colour", INKS)
 def test_pen_is_found_over_glass_and_over_tissue(colour: str) -> None:
     picture = _slide().astype(np.float32)
