@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from focusviewer.cli import evaluate_forward, evaluate_fusion, evaluate_qc, evaluate_refocus
+from focusviewer.cli import evaluate_ablation, evaluate_forward, evaluate_fusion, evaluate_qc, evaluate_refocus
 from focusviewer.cli.arguments import AsJson
 from focusviewer.cli.judging import (
     All,
@@ -41,6 +41,7 @@ commands = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
+    evaluate_ablation.register(commands)
     evaluate_forward.register(commands)
     evaluate_fusion.register(commands)
     evaluate_qc.register(commands)

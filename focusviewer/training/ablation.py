@@ -16,7 +16,7 @@ import torch
 
 from focusviewer.training.common import data_folder
 from focusviewer.training.judging.tables import Column, Row, Table
-from focusviewer.training.lab import LabConfig, train
+from focusviewer.training.lab import train
 from focusviewer.training.lab.tasks import build, find_entry
 from focusviewer.training.metrics import bootstrap_interval, dists_form, ms_ssim, psnr, ssim
 from focusviewer.training.radiance import RadianceSettings, RadianceTask
@@ -97,7 +97,7 @@ def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceT
     assert isinstance(settings, RadianceSettings)
     task = build(entry, data, settings)
     assert isinstance(task, RadianceTask)
-    config: LabConfig = entry.defaults.overridden(steps=steps)
+    config = entry.defaults.overridden(steps=steps, validations=2)
     train(task, config, out, resume=(out / f"{task.name}.checkpoint").exists())
     return task
 
