@@ -21,10 +21,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from focusviewer.refocus.radiance.network import SIZES, Discriminator, RadianceConfig, RadianceNet
-from focusviewer.training.common import data_folder, save_weights, write_card
+from focusviewer.errors import UserError
+from focusviewer.refocus.radiance.network import SIZES, Discriminator, RadianceConfig, RadianceNet, load_radiance
+from focusviewer.training.common import data_folder, file_digest, save_weights, write_card
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.lab.tasks import TaskEntry
@@ -55,6 +57,9 @@ class RadianceSettings:
         Stacks of the training bank.
     judged, judged_finally : int
         Held-out stacks of each check, while training and for the card.
+    start : str
+        Weights to begin with, of the same size and pooling: to go on with what another run has learned, or to tune it
+        for one purpose. Give another seed than that run had.
     """
 
     size: str = "slim"
@@ -68,6 +73,7 @@ class RadianceSettings:
     fields: int = 1600
     judged: int = 12
     judged_finally: int = 64
+    start: str = ""
 
 
 class RadianceTask(Task):
@@ -104,6 +110,8 @@ class RadianceTask(Task):
         """The network, and the discriminator where there is an adversarial loss."""
         if not self._modules:
             net = RadianceNet(network_config(self.settings))
+            if self.settings.start:
+                begin_with(net, Path(self.settings.start))
             net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._modules = {"radiance": net}
             if self.settings.adversarial:
@@ -204,7 +212,11 @@ class RadianceTask(Task):
             "Split": f"by image and by phantom; {len(self._checks)} held-out stacks",
             "Losses": "WSI-DISTS, 3-D consistency, pixels; "
             + (adversarial if self.settings.adversarial else "no adversarial loss, so that nothing is invented"),
-        } | run.rows(path)
+        }
+        if self.settings.start:
+            start = Path(self.settings.start)
+            facts["Began with"] = f"{start.name}, SHA-256 begins {file_digest(start)}"
+        facts |= run.rows(path)
         figures = judge(self.net, self._checks, self.settings.judged_finally, torch.device("cpu"))
         head = (
             f"Held-out simulated stacks ({self.settings.judged_finally} a row), the tissue's depth told with errors; "
@@ -229,6 +241,21 @@ def run_name(settings: RadianceSettings) -> str:
 def network_config(settings: RadianceSettings) -> RadianceConfig:
     """The network of a run."""
     return replace(SIZES[settings.size], pooling=settings.pooling)
+
+
+def begin_with(net: RadianceNet, path: Path) -> None:
+    """Put the weights of a file into a network.
+
+    Raises
+    ------
+    UserError
+        If they cannot be read or do not fit.
+    """
+    try:
+        net.load_state_dict(load_radiance(path).state_dict())
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"Cannot begin with the weights {path}", reason, "Correct start in the settings.") from error
 
 
 def consistency(first: list[Tensor], second: list[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from focusviewer.errors import UserError
-from focusviewer.refocus.radiance.network import SIZES, load_radiance
+from focusviewer.refocus.radiance.network import SIZES, RadianceNet, load_radiance, save_radiance
 from focusviewer.training import radiance
 from focusviewer.training.lab import LabConfig, Task, train
 from focusviewer.training.radiance import RadianceSettings, RadianceTask, consistency, run_name
@@ -188,6 +188,16 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert whole.read_bytes() == broken.read_bytes()
     assert load_radiance(whole).config == SIZES["tiny"]
     assert "one plane about 2 um from focus" in whole.with_suffix(".md").read_text()
+
+
+def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    first = RadianceNet(SIZES["tiny"])
+    save_radiance(first, tmp_path / "first.safetensors")
+    begun = RadianceTask(tmp_path, replace(TINY, start=str(tmp_path / "first.safetensors"))).net.state_dict()
+    assert all(torch.equal(value, begun[name]) for name, value in first.state_dict().items())
+    with pytest.raises(UserError, match="Cannot begin"):
+        RadianceTask(tmp_path, replace(TINY, start=str(tmp_path / "no.safetensors"))).modules()
 
 
 @pytest.mark.usefixtures("_toys")
