@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from focusviewer.bench import focus, refocus, slides, window
+from focusviewer.bench import focus, qc, refocus, slides, window
 from focusviewer.bench.slide import bench_slide
 from focusviewer.bench.table import Benchmark, Result
 from focusviewer.errors import UserError
@@ -14,6 +14,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *window.START_BENCHMARKS,
     *slides.BENCHMARKS,
     *focus.BENCHMARKS,
+    *qc.BENCHMARKS,
     *refocus.BENCHMARKS,
     *window.BENCHMARKS,
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cli_tools import Outcome
 
+from focusviewer.bench import qc as bench_qc
 from focusviewer.bench import run as bench_run
 from focusviewer.bench import slide as bench_slide
 from focusviewer.bench.table import Benchmark, Result
@@ -68,3 +69,23 @@ def test_the_benchmark_slide_is_a_readable_pyramid_with_tissue_and_glass(
     assert np.abs(glass.astype(int) - 243).max() <= 2
     assert np.abs(tissue.astype(int) - field[:64, :64]).max() <= 4
     assert np.abs(small.astype(int) - field[:8, :8]).max() <= 4
+
+
+def test_a_night_of_slides_is_reckoned_from_the_time_for_each_pixel() -> None:
+    pace, night = bench_qc.rows([10.0, 14.0], 12_500**2)  # two workers: a slide in 6 s, a quarter of a night's size
+    assert pace.value == pytest.approx(600) and pace.unit == "slides/h"
+    assert night.value == pytest.approx(300 * 24 / 60) and night.reference == 60
+
+
+def test_judging_is_measured_on_copies_that_count_as_slides(tmp_path: Path) -> None:
+    import tifffile
+
+    path = tmp_path / "glass.tif"
+    tifffile.imwrite(path, np.full((256, 256, 3), 240, np.uint8), tile=(128, 128), photometric="rgb")
+    copies = [bench_qc._copy(path, tmp_path / "copies" / f"{index}.tif", index) for index in range(2)]
+    found = set()
+    for copy in (path, *copies):
+        with open_slide(copy) as slide:
+            assert slide.dimensions == (256, 256)
+            found.add(slide.fingerprint)
+    assert len(found) == 3
