@@ -17,14 +17,19 @@ def register(app: typer.Typer) -> None:
 
 def info(path: SlidePath, mpp: Mpp = None, magnification: Magnification = None, json: AsJson = False) -> None:
     """Format, size, levels, pixel size, planes and properties of a slide."""
+    from focusviewer.qc.identity import describe_records, focus_records
     from focusviewer.slides import to_json
 
     with opened(path, mpp, magnification) as slide:
-        document = to_json(slide.info)
+        records = focus_records(slide)
+        document = to_json(slide.info) | {"focus_records": records}
     if json:
         print_json(document)
         return
-    typer.echo("\n".join(_lines(document)))
+    lines = _lines(document)
+    if records:
+        lines += ["focus records of the scanner:", *(f"  {name}: {text}" for name, text in describe_records(records))]
+    typer.echo("\n".join(lines))
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

@@ -114,16 +114,29 @@ def identify(slide: Slide, pattern: NamePattern | None = None, decoder: LabelDec
         Reads label images; :func:`label_decoder` when missing. Text is never guessed from pictures of letters.
     """
     properties = slide.info.properties
-    tags = ndpi_tags(slide.path) if _is_ndpi(slide) else {}
+    tags = _tags(slide)
     named = pattern.find(slide.name) if pattern is not None else {}
     slide_id, source = _slide_id(slide, tags, named, decoder or label_decoder())
     return Identity(
         slide_id,
         _scanner(slide, tags) or named.get("scanner", ""),
         _first(properties, _STAINS) or named.get("stain", ""),
-        {name: tags[tag] for tag, name in NDPI_FOCUS_TAGS.items() if tag in tags},
+        _records(tags),
         source,
     )
+
+
+def focus_records(slide: Slide) -> dict[str, Any]:
+    """What the scanner wrote about its focus, by the names of NDPI_FOCUS_TAGS; empty for other formats."""
+    return _records(_tags(slide))
+
+
+def _tags(slide: Slide) -> dict[int, Any]:
+    return ndpi_tags(slide.path) if _is_ndpi(slide) else {}
+
+
+def _records(tags: Mapping[int, Any]) -> dict[str, Any]:
+    return {name: tags[tag] for tag, name in NDPI_FOCUS_TAGS.items() if tag in tags}
 
 
 def describe_records(records: Mapping[str, Any], most: int = 24) -> list[tuple[str, str]]:

@@ -190,3 +190,17 @@ def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     assert window.slide_panel.properties.topLevelItemCount() == 1
     assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+
+
+def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("focusviewer.qc.identity.focus_records", lambda slide: {"focus_points": (10, -20, 30)})
+    open_in(window, "unscaled.png")
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))  # reads everything again
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    shown = [label.text() for label in window.slide_panel.findChildren(QLabel) if label.text() == "10, -20, 30"]
+    assert shown == ["10, -20, 30"]
+    window.slide_panel.show_records([])
+    rows = window.slide_panel._facts
+    assert all(
+        rows.itemAt(row, rows.ItemRole.LabelRole).widget().text() != "Focus points" for row in range(rows.rowCount())
+    )

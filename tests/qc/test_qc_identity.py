@@ -9,6 +9,7 @@ import tifffile
 
 from focusviewer.errors import SlideError, UserError
 from focusviewer.qc.identity import NamePattern, describe_records, identify, ndpi_tags
+from focusviewer.qc.identity import focus_records as read_records
 from focusviewer.qc.report import write_report
 from focusviewer.qc.report_cards import focus_records
 from focusviewer.qc.rules import load_rules, rules_from
@@ -156,6 +157,8 @@ def test_focus_records_of_ndpi_files_are_read(tmp_path: Path) -> None:
     }
     assert (found.slide_id, found.source) == ("H-77", "barcode")
     assert found.scanner == "hamamatsu 870002"
+    assert read_records(Stated(path, "hamamatsu")) == found.records
+    assert read_records(Stated(tmp_path / "a.svs", "aperio")) == {}
 
 
 def test_files_without_focus_records_have_none(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class SlideController(QObject):
     opened = Signal(object)
     scale_changed = Signal(object)
     pictures_ready = Signal(object, object)
+    records_ready = Signal(object, object)
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
     known_already = Signal(object, object)  # path, and the open Document of the same content
@@ -162,6 +163,20 @@ class SlideController(QObject):
 
         # a slide whose label cannot be read is still a good slide
         self._jobs.start("pictures", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+        self._read_records(document)
+
+    def _read_records(self, document: Document) -> None:
+        """What the scanner wrote about its focus."""
+
+        def work(job: Job) -> list[tuple[str, str]]:
+            from focusviewer.qc.identity import describe_records, focus_records
+
+            return describe_records(focus_records(document.slide))
+
+        def done(records: list[tuple[str, str]]) -> None:
+            self.records_ready.emit(document, records)
+
+        self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
 
 
 def slides_in(folder: Path) -> list[Path]:

@@ -147,6 +147,7 @@ class MainWindow(QMainWindow):
         self.slides.opened.connect(self._opened)
         self.slides.scale_changed.connect(self._scale_changed)
         self.slides.pictures_ready.connect(self._pictures_ready)
+        self.slides.records_ready.connect(self._records_ready)
         self.slides.folder_found.connect(self._folder_found)
         self.slides.known_already.connect(self._known_already)
         self.heatmap.failed.connect(self._map_failed)
@@ -215,6 +216,11 @@ class MainWindow(QMainWindow):
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:
         if document is self.document:
             self.slide_panel.show_pictures(pictures)
+
+    @Slot(object, object)
+    def _records_ready(self, document: Document, records: list[tuple[str, str]]) -> None:
+        if document is self.document:
+            self.slide_panel.show_records(records)
 
     @Slot(object)
     def _folder_found(self, paths: list[Path]) -> None:

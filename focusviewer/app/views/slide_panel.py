@@ -28,6 +28,7 @@ class SlidePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._facts = QFormLayout()
+        self._known = 0  # rows of the file's own facts; records follow
         self._facts.setSpacing(5)
         self._facts.setHorizontalSpacing(12)
         self.set_scale = button("Set scale…", "ruler", "Tell the pixel size or the magnification")
@@ -68,11 +69,8 @@ class SlidePanel(QWidget):
             self._facts.addRow(QLabel("No slide is open."))
             return
         for name, value in facts_of(document):
-            label = QLabel(value)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setWordWrap(True)
-            self._facts.addRow(name, label)
+            self._add_fact(name, value)
+        self._known = self._facts.rowCount()
         items = [QTreeWidgetItem([key, value]) for key, value in sorted(document.slide.info.properties.items())]
         for item in items:
             item.setToolTip(1, item.text(1)[:2000])
@@ -80,6 +78,20 @@ class SlidePanel(QWidget):
         for widget in (self.filter, self.properties):
             widget.setVisible(bool(items))
         self._filter(self.filter.text())
+
+    def show_records(self, records: list[tuple[str, str]]) -> None:
+        """Show what the scanner wrote about its focus, below the facts."""
+        while self._facts.rowCount() > self._known:
+            self._facts.removeRow(self._known)
+        for name, value in records:
+            self._add_fact(name.capitalize(), value)
+
+    def _add_fact(self, name: str, value: str) -> None:
+        label = QLabel(value)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        label.setWordWrap(True)
+        self._facts.addRow(name, label)
 
     def show_pictures(self, pictures: dict[str, QImage]) -> None:
         """Show label, macro and other pictures of the file."""
