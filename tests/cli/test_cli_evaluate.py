@@ -5,17 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tools import Outcome, tissue_like
+from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.focus.base import ModelEntry
 from focusviewer.focus.registry import models
+from focusviewer.refocus.base import Refocuser
+from focusviewer.training.datasets import Dataset
 from focusviewer.training.judging import fields as fields_module
 from focusviewer.training.judging import focus as focus_module
 from focusviewer.training.judging.fields import FieldSet
 
 Command = Callable[..., Outcome]
+
+PROTOCOL_ROW = {"task": "refocus", "inputs": 3, "pictures": 1, "ssim": 0.9, "published_ssim": 0.9518}
 
 
 @pytest.fixture
@@ -131,3 +135,50 @@ def test_a_study_is_written_and_resumed(bench: Path, command: Command, monkeypat
     second = command("evaluate", "all", "--report", report, "--quick", "--json")
     assert second.document["tables"] == first.document["tables"]
     assert second.document["failed"] == []
+
+
+def test_refocusing_is_judged_part_by_part_with_pictures_to_look_at(
+    bench: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr("focusviewer.refocus.engines", lambda: [ModelEntry("fast", "refocus", AddingEngine, "")])
+    monkeypatch.setattr("focusviewer.training.judging.rivals.BLIND", "nobody")
+    monkeypatch.setattr(
+        "focusviewer.training.judging.pictures.write_pictures",
+        lambda engine, work, folder, tell: drawn.append((engine.name, folder)),
+    )
+    done = command("evaluate", "refocus", "--part", "refocus-real", "--quick", "--json", "--out", bench / "out")
+    assert done.code == 0
+    document = done.document
+    assert {"simulated", "real", "planes", "inputs", "gaps", "traverse", "uneven", "honesty", "datasets"} <= set(
+        document
+    )
+    assert len(document["real"]) == 10
+    assert document["planes"] == []
+    (summed,) = document["real_summary"]
+    assert (summed["task"], summed["pictures"], summed["worst_stack"]) == ("to best focus", 9, "wbc-0054")
+    assert drawn == [(AddingEngine.name, bench / "out" / "pictures" / "fast")]
+    assert (bench / "out" / "refocus-real-summary.csv").exists()
+    refused = command("evaluate", "refocus", "--part", "beauty", "--quick")
+    assert (refused.code, "no part 'beauty'" in refused.err) == (2, True)
+
+
+def test_a_published_protocol_is_one_command(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(engine: Refocuser, dataset: Dataset, stacks: int | None) -> list[dict[str, object]]:
+        assert (dataset.name, stacks) == ("focuspath", 1)
+        return [dict(PROTOCOL_ROW)]
+
+    monkeypatch.setattr("focusviewer.training.judging.protocol.evaluate_protocol", rows)
+    (tmp_path / "FocusPath").mkdir()
+    for strip, plane in np.ndindex(2, 16):
+        name = f"Slide01_Strip{strip:02d}_Slice{plane + 1:02d}_Position01.png"
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "FocusPath" / name)
+    options = ("--datasets", tmp_path, "--stacks", "1")
+    done = command("evaluate", "refocus", "--protocol", "focuspath", *options, "--json", "--out", tmp_path / "out")
+    assert done.code == 0
+    assert done.document["rows"][0] == {"model": "fast", **PROTOCOL_ROW}
+    assert "0.9518" in (tmp_path / "out" / "protocol.md").read_text("utf-8")
+    missing = command("evaluate", "refocus", "--protocol", "focuspath", "--datasets", tmp_path / "out")
+    assert (missing.code, "No FocusPath" in missing.err) == (2, True)
+    unknown = command("evaluate", "refocus", "--protocol", "somebody's", *options)
+    assert (unknown.code, "no protocol" in unknown.err) == (2, True)

@@ -455,8 +455,8 @@ def test_insights_are_drawn_for_every_layer(grain: TrueStack, tmp_path: Path) ->
         asked: ClassVar[list[tuple[int, ...]]] = []
 
         @staticmethod
-        def attention_maps(engine: Refocuser, encoded: Encoded, target_um: float) -> np.ndarray:
-            return np.ones((3, 24, 24), np.float32)
+        def attention_maps(engine: Refocuser, encoded: Encoded, target_um: float) -> list[np.ndarray]:
+            return [np.ones((3, 96 // step, 96 // step), np.float32) for step in (1, 2, 4)]
 
         @classmethod
         def render_layers(cls, engine: Refocuser, encoded: Encoded, target_um: float, layers: tuple[int, ...]) -> RGB:

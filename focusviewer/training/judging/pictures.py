@@ -204,9 +204,9 @@ def draw_insights(engine: Any, diagnostics: Any, stack: TrueStack, folder: Path)
     )
     rows = []
     for level in (1.0, 7.0):
-        maps = np.asarray(diagnostics.attention_maps(engine, encoded, stack.z_um(level)), np.float32)
-        top = max(float(maps.max()), 1e-6)
-        tiles = [_enlarged(layer / top, stack.clean.shape[1:3]) for layer in maps]
+        finest = diagnostics.attention_maps(engine, encoded, stack.z_um(level))[0]
+        top = max(float(finest.max()), 1e-6)
+        tiles = [_enlarged(layer / top, stack.clean.shape[1:3]) for layer in finest]
         rows.append(
             _row([_middle(tile) for tile in tiles], [f"target {level:g}, layer {i}" for i in range(len(tiles))])
         )
