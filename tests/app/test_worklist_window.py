@@ -333,6 +333,24 @@ def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list
         assert worklist.revision() == before
 
 
+def test_a_file_of_rules_is_tried_on_the_list(window, open_list, listed, qtbot, tmp_path) -> None:
+    open_list(window)
+    review = window.review.preview
+    preview = window.worklist_panel.preview
+    path = tmp_path / "strict.toml"
+    path.write_text('name = "strict"\nversion = "9"\n[defaults]\nblurred_um = 0.2\n', encoding="utf-8")
+    review.load(path)
+    qtbot.waitUntil(lambda: "would change" in preview.effect.text(), timeout=5000)
+    quiet(qtbot, window)
+    assert "1 × PASS → RESCAN" in preview.effect.text() and preview.named.text().startswith("Rules: strict 9")
+    preview.reset.click()
+    quiet(qtbot, window)
+    assert "Move a threshold" in preview.effect.text() and not preview.named.isVisibleTo(preview)
+    path.write_text("[defaults]\nblured_um = 1\n", encoding="utf-8")
+    review.load(path)
+    qtbot.waitUntil(lambda: any("blurred_um" in message.text for message in window.messages.messages()), timeout=5000)
+
+
 def test_agreement_of_two_readers_is_shown(window, open_list, listed, qtbot) -> None:
     with Worklist(listed) as worklist:
         for who, verdicts in (("Ben", "PPR"), ("Cara", "PRR")):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models.worklist import Snapshot
 from focusviewer.app.models.worklist_preview import Preview, Previewer
+from focusviewer.app.views.choosers import choose_rules
 from focusviewer.app.views.worklist_preview_panel import WorklistPreviewPanel
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.rules import Rules, load_rules
@@ -25,7 +28,8 @@ class PreviewController(QObject):
         super().__init__()
         self._jobs, self.panel = jobs, panel
         self._previewer = Previewer()
-        self._rules: Rules | None = None
+        self._shipped: Rules | None = None
+        self._rules: Rules | None = None  # that are tried: the shipped ones, or a file of the user's
         self._snapshot: Snapshot | None = None
         self._changes: dict[str, float] = {}
         self.moved: dict[str, Verdict] = {}
@@ -33,20 +37,22 @@ class PreviewController(QObject):
         self._timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self._run)
         panel.changes_made.connect(self._changes_made)
+        panel.rules_wanted.connect(self._choose)
+        panel.reset_wanted.connect(self._reset)
 
     def open(self, snapshot: Snapshot) -> None:
         """Turn to a worklist."""
         self._snapshot, self._previewer = snapshot, Previewer()
-        self.panel.clear()
-        if self._rules is None:
+        self._reset()
+        if self._shipped is None:
             self._jobs.start(
-                "rules", lambda job: load_rules(), lane=Lane.FILES, done=self._take_rules, failed=self.failed.emit
+                "rules", lambda job: load_rules(), lane=Lane.FILES, done=self._take_shipped, failed=self.failed.emit
             )
 
     def take(self, snapshot: Snapshot) -> None:
         """Judge what has changed as well."""
         old, self._snapshot = self._snapshot, snapshot
-        if self._changes and (old is None or _results(old) != _results(snapshot)):
+        if self._tries_something and (old is None or _results(old) != _results(snapshot)):
             self._timer.start()
 
     def close(self) -> None:
@@ -55,15 +61,44 @@ class PreviewController(QObject):
         self._jobs.cancel("preview")
         self._snapshot, self._changes, self.moved = None, {}, {}
 
-    def _take_rules(self, rules: Rules) -> None:
-        self._rules = rules
+    def load(self, path: Path) -> None:
+        """Try the rules of a file."""
+        self._jobs.start(
+            "rules", lambda job: load_rules(path), lane=Lane.FILES, done=self._take_loaded, failed=self.failed.emit
+        )
+
+    @property
+    def _tries_something(self) -> bool:
+        return bool(self._changes) or self._rules is not self._shipped
+
+    def _take_shipped(self, rules: Rules) -> None:
+        self._shipped = self._rules = rules
         self.panel.set_rules(rules)
+
+    def _take_loaded(self, rules: Rules) -> None:
+        if self._snapshot is None:
+            return
+        self._rules, self._changes = rules, {}
+        self.panel.set_rules(rules, loaded=True)
+        self._timer.start()
+
+    @Slot()
+    def _choose(self) -> None:
+        folder = "" if self._snapshot is None else str(self._snapshot.path.parent)
+        choose_rules(self.panel, folder, self.load)
+
+    @Slot()
+    def _reset(self) -> None:
+        self._rules = self._shipped
+        if self._shipped is not None:
+            self.panel.set_rules(self._shipped)
+        self.panel.clear()
 
     @Slot(object)
     def _changes_made(self, changes: dict[str, float]) -> None:
         self._changes = changes
         self._jobs.cancel("preview")
-        if changes:
+        if self._tries_something:
             self._timer.start()
         else:
             self._timer.stop()

@@ -102,7 +102,8 @@ class Previewer:
         """One slide under other rules; None if its map is needed and cannot be read."""
         facts, features = result.facts, result.features
         limits = tried.for_slide(facts.scanner, facts.stain)
-        if limits.blurred_um != rules.for_slide(facts.scanner, facts.stain).blurred_um:
+        counted_with = rules.for_slide(facts.scanner, facts.stain).blurred_um
+        if result.judgement.rules != rules.label or limits.blurred_um != counted_with:
             try:
                 features = slide_features(self._map(result, folder), limits.blurred_um)
             except UserError:

@@ -51,6 +51,14 @@ def choose_worklist(parent: QWidget, folder: str, chosen: Callable[[list[Path]],
     open_dialog(dialog)
 
 
+def choose_rules(parent: QWidget, folder: str, chosen: Callable[[Path], None]) -> None:
+    """Let the user choose a file of rules for verdicts."""
+    dialog = QFileDialog(parent, "Load rules", folder, "Rules (*.toml);;All files (*)")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+    open_dialog(dialog)
+
+
 def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> None:
     """Ask who gives verdicts; an empty answer changes nothing."""
     dialog = QInputDialog(parent)

@@ -30,11 +30,14 @@ class WorklistPreviewPanel(QWidget):
     """One slider for the threshold that is chosen; several may be moved one after the other."""
 
     changes_made = Signal(object)  # dict of threshold to value; empty: as the rules have them
+    rules_wanted = Signal()
+    reset_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.changes: dict[str, float] = {}
         self._rules: Rules | None = None
+        self._loaded = False  # rules of the user's, whose own effect is of interest
         self.name = QComboBox()
         self.name.setAccessibleName("Threshold to move")
         for name, (words, _, _) in THRESHOLDS.items():
@@ -48,44 +51,53 @@ class WorklistPreviewPanel(QWidget):
         self.value = QDoubleSpinBox()
         self.value.setKeyboardTracking(False)
         self.value.setFixedWidth(84)
+        self.named = hint()
         self.moved = hint()
         self.effect = QLabel()
         self.effect.setWordWrap(True)
         self.effect.setTextFormat(Qt.TextFormat.PlainText)
         self.reset = button("Reset", "undo", "Back to the rules as they are")
+        self.load = button("Load rules…", "folder", "Start from a file of rules, and see what it would change")
         self.copy = button("Copy as rules", "save", "Copy the moved thresholds for a rules file")
         layout = panel_layout(self)
+        layout.addWidget(self.named)
         layout.addWidget(self.name)
         layout.addLayout(row(self.slider, self.value))
         layout.addWidget(self.moved)
         layout.addWidget(self.effect)
-        layout.addLayout(row(self.reset, self.copy, 1))
+        layout.addLayout(row(self.load, self.reset, 1))
+        layout.addLayout(row(self.copy, 1))
         self.name.currentIndexChanged.connect(self._chosen)
         self.slider.valueChanged.connect(self._slid)
         self.value.valueChanged.connect(self._typed)
-        self.reset.clicked.connect(self.clear)
+        self.reset.clicked.connect(self.reset_wanted)
+        self.load.clicked.connect(self.rules_wanted)
         self.copy.clicked.connect(self._copy)
         self.setEnabled(False)
         self.show_preview(None)
 
-    def set_rules(self, rules: Rules) -> None:
-        """The rules that the thresholds are moved away from."""
-        self._rules = rules
+    def set_rules(self, rules: Rules, *, loaded: bool = False) -> None:
+        """The rules that the thresholds are moved away from; ``loaded`` when the user has chosen them."""
+        self._rules, self._loaded, self.changes = rules, loaded, {}
+        self.named.setText(f"Rules: {rules.label}")
+        self.named.setVisible(loaded)
         self.setEnabled(True)
         self._chosen()
+        self.show_preview(None)
 
     def show_preview(self, preview: Preview | None) -> None:
         """Tell what would change."""
         named = {name: THRESHOLDS[name] for name in self.changes}
         self.moved.setText("   ".join(f"{words}: {self.changes[name]:g}" for name, (words, _, _) in named.items()))
         self.moved.setVisible(len(named) > 1)
-        for made in (self.reset, self.copy):
-            made.setEnabled(bool(self.changes))
-        self.effect.setText(effect_text(preview) if self.changes else "Move a threshold to see which verdicts change.")
+        tried = bool(self.changes) or self._loaded
+        self.reset.setEnabled(tried)
+        self.copy.setEnabled(bool(self.changes))
+        self.effect.setText(effect_text(preview) if tried else "Move a threshold to see which verdicts change.")
 
     @Slot()
     def clear(self) -> None:
-        """Back to the rules."""
+        """Back to the rules, thresholds as they have them."""
         self.changes = {}
         self._chosen()
         self.show_preview(None)
