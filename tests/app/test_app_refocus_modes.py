@@ -137,7 +137,7 @@ def test_how_far_to_trust_is_told_when_the_knob_rests_and_forgotten_when_it_turn
     plain = picture(window).astype(int)
     qtbot.waitUntil(lambda: "41.2 dB" in line.text(), timeout=5000)
     assert "3 %" in line.text()
-    assert line.text().endswith("24.9 % not borne out")
+    assert line.text().endswith("24.9 % of the picture not borne out")
     assert np.array_equal(picture(window), plain)  # the map is shown only when asked for
     window.actions_by_id["focus.trust"].trigger()
     tinted = picture(window).astype(int)

@@ -122,7 +122,7 @@ class PaintController(QObject):
 
     def _changed(self) -> None:
         self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
-        self._refocus.repaint()
+        self._refocus.look_again()
 
     # --- the brush -----------------------------------------------------------------------------------------
 

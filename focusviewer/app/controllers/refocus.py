@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from focusviewer.app.controllers.rendering import Renders
 from focusviewer.app.controllers.study import Studies
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.engine_room import SLOW, EngineMaker, EngineRoom, Rendered, Study, make_engine
@@ -16,6 +17,7 @@ from focusviewer.app.models.refocus import KNOB_MODES, Order, Painted, RefocusAr
 from focusviewer.app.throttle import Throttle
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
+from focusviewer.refocus.base import MAX_Z_UM
 
 SLIDER_MS = 30
 
@@ -55,6 +57,7 @@ class RefocusController(QObject):
         self._jobs, self._viewport, self.panel = jobs, viewport, panel
         self.room = EngineRoom(engine_maker)
         self.studies = Studies(jobs, tiles, self.room)
+        self.renders = Renders(jobs, self.room)
         self.document: Document | None = None
         self.painter: Painter | None = None
         self.mode = "refocus"
@@ -62,9 +65,7 @@ class RefocusController(QObject):
         self.step_ms = 0.0
         self._best: dict[RefocusArea, float] = {}
         self._by_hand: tuple[int, ...] = ()
-        self._next: Order | None = None
         self._turning_plane = False
-        self._job: Job | None = None
         self._obstacle = self._limit = ""
         self._slider = Throttle(self._apply, SLIDER_MS, self)
         panel.switched.connect(self._switched)
@@ -80,6 +81,9 @@ class RefocusController(QObject):
         self.studies.refused.connect(self._refused)
         self.studies.changed.connect(self._say)
         self.studies.failed.connect(self.failed)
+        self.renders.rendered.connect(self._show)
+        self.renders.changed.connect(self._say)
+        self.renders.failed.connect(self._tell_failure)
         jobs.ended.connect(self._job_ended)
 
     @property
@@ -131,7 +135,7 @@ class RefocusController(QObject):
         if self._turning_plane:  # by the knob
             return
         self._set_mode("refocus")
-        self._stop_rendering()  # a picture on its way belongs to the plane that was left
+        self.renders.stop()  # a picture on its way belongs to the plane that was left
         self._show_scan()
 
     @Slot()
@@ -158,11 +162,7 @@ class RefocusController(QObject):
         if self.mode not in KNOB_MODES:
             self._set_mode("refocus")
         self.panel.set_target(z_um)
-        self._look_again()
-
-    def repaint(self) -> None:
-        """The painted map is another one."""
-        self._look_again()
+        self.look_again()
 
     def toggle(self) -> None:
         """Switch refocusing on or off."""
@@ -223,11 +223,10 @@ class RefocusController(QObject):
         area = self.studies.area
         if self.document is None or area is None or area.engine not in SLOW:
             return
-        if not (self.studies.is_busy or self._job is not None):
+        if not (self.studies.is_busy or self.renders.is_slow or self._jobs.running("auto")):
             return
         if model.obstacle(self.document) or not area.serves(model.area_of(self.document, area.engine, area.planes)):
-            self.studies.forget()
-            self._stop_rendering()
+            self._forget_view()
             self._say()
 
     @Slot()
@@ -245,12 +244,7 @@ class RefocusController(QObject):
         self.studies.forget()
         self._slider.clear()
         self._jobs.cancel("auto")
-        self._stop_rendering()
-
-    def _stop_rendering(self) -> None:
-        self._next = None
-        self._jobs.cancel("render")
-        self._job = None
+        self.renders.stop()
 
     # --- the knob ------------------------------------------------------------------------------------------
 
@@ -258,7 +252,7 @@ class RefocusController(QObject):
         if mode != self.mode:
             self.mode = mode
             self._jobs.cancel("auto")
-            self._stop_rendering()
+            self.renders.stop()
         self.panel.show_mode(mode)
         self.mode_changed.emit(mode)
 
@@ -274,16 +268,17 @@ class RefocusController(QObject):
             return  # there the knob says what the brush paints
         if self.mode not in KNOB_MODES:
             self._set_mode("refocus")
-        self._look_again()
+        self.look_again()
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Show what is wished for now (the knob has turned, or the painted map is another)."""
         if self.is_on:
             self.view_rested()  # other planes may be needed, or the study was stopped
         self._slider()
 
     @Slot(str)
     def _engine_changed(self, name: str) -> None:
-        self._stop_rendering()
+        self.renders.stop()
         self._best.clear()
         self.studies.forget()
         self.view_rested()
@@ -312,14 +307,13 @@ class RefocusController(QObject):
         if plane is not None:
             self._show_plane(plane)
         elif self._limit:
-            self._stop_rendering()
+            self.renders.stop()
             self._show_scan()
         elif study is not None:
-            self._next = order
-            self._render_next()
+            self.renders.ask(study, order)
 
     def _show_plane(self, plane: int) -> None:
-        self._stop_rendering()
+        self.renders.stop()
         self._turning_plane = True
         self.plane_wanted.emit(plane)
         self._turning_plane = False
@@ -328,8 +322,8 @@ class RefocusController(QObject):
     def _find_best(self, study: Study) -> None:
         assert self.document is not None
         low, high = model.z_range(self.document.planes_um)
-        low = max(low, study.area.planes_um[0] - model.MAX_Z_UM)
-        high = min(high, study.area.planes_um[-1] + model.MAX_Z_UM)
+        low = max(low, study.area.planes_um[0] - MAX_Z_UM)
+        high = min(high, study.area.planes_um[-1] + MAX_Z_UM)
 
         def done(z_um: float) -> None:
             self._best[study.area] = z_um
@@ -346,28 +340,8 @@ class RefocusController(QObject):
         )
         self._say()
 
-    def _render_next(self) -> None:
-        """Render the latest wish; one at a time, so that dragging shows every picture that is ready."""
-        study, order = self.studies.current, self._next
-        if order is None or study is None:
-            return
-        if self._job is not None:
-            if study.area.engine not in SLOW:
-                return  # it will be over in a moment, and then this is called again
-            self._jobs.cancel("render")
-        self._next = None
-
-        def work(job: Job) -> Rendered:
-            return self.room.render(study, order, job)
-
-        title = f"Computing the focus ({study.area.engine})" if study.area.engine in SLOW else ""
-        self._job = self._jobs.start(
-            "render", work, lane=Lane.INFERENCE, title=title, done=self._show, failed=self._tell_failure
-        )
-        self._say()
-
+    @Slot(str)
     def _tell_failure(self, text: str) -> None:
-        self._job = None
         if self.mode == "defocus":  # that this focus is none is no error, and the next step of the knob may be one
             self._limit = text
             self._show_scan()
@@ -377,14 +351,12 @@ class RefocusController(QObject):
 
     @Slot(object)
     def _job_ended(self, job: Job) -> None:
-        if job is self._job:
-            self._job = None
-        if job.kind in ("render", "auto") and job.cancel.is_set():
+        if job.kind == "auto" and job.cancel.is_set():
             self._say()
 
+    @Slot(object)
     def _show(self, picture: Rendered) -> None:
         assert self.document is not None
-        self._job = None
         self.step_ms = picture.milliseconds
         patch = self._viewport.patch
         patch.clear()
@@ -397,7 +369,6 @@ class RefocusController(QObject):
         self._viewport.update()
         self.patch_changed.emit()
         self.rendered.emit(picture)
-        self._render_next()
 
     def _show_scan(self) -> None:
         self.shown = None
@@ -409,12 +380,11 @@ class RefocusController(QObject):
     @Slot()
     def _say(self) -> None:
         study = self.studies.current
-        slow = self._job is not None and study is not None and study.area.engine in SLOW
         if self.studies.is_busy:
             text = "Studying the view…"
         elif self._jobs.running("auto"):
             text = "Looking for the best focus…"
-        elif slow:
+        elif self.renders.is_slow:
             text = "Computing… The picture is the last one until then."
         elif self._limit:
             text = self._limit

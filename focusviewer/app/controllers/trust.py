@@ -17,7 +17,7 @@ from focusviewer.app.views.viewport import Viewport
 from focusviewer.refocus.base import FloatMap
 
 REST_MS = 300
-VIOLET = (122, 40, 240)
+TURQUOISE = (0, 200, 180)  # far from every stain
 MOST_OPAQUE = 190
 DOUBTED = 0.5
 """Confidence below which a place counts as not borne out."""
@@ -92,15 +92,15 @@ def trust_text(found: Any) -> str:
     share = float(np.mean(found.map < DOUBTED))
     glass = "" if found.background_change < 1 else f"  ·  empty glass ±{found.background_change:.0f}"
     return (
-        f"Blurred back to the scan: {found.reblur_db:.1f} dB  ·  made by no known operator: "
-        f"{100 * found.residual_energy:.0f} %{glass}  ·  {100 * share:.1f} % not borne out"
+        f"Re-blur consistency {found.reblur_db:.1f} dB  ·  residual energy {100 * found.residual_energy:.0f} %"
+        f"{glass}  ·  {100 * share:.1f} % of the picture not borne out"
     )
 
 
 def tint_of(trust: FloatMap) -> QImage:
-    """Violet where the scan does not bear out the picture: a picture of half the size."""
+    """Turquoise where the scan does not bear out the picture: a picture of half the size."""
     half = trust[::2, ::2]
     rgba = np.empty((*half.shape, 4), np.uint8)
-    rgba[..., :3] = VIOLET
+    rgba[..., :3] = TURQUOISE
     rgba[..., 3] = np.rint(MOST_OPAQUE * (1 - np.clip(half, 0, 1)))
     return rgba_to_qimage(rgba)

@@ -94,6 +94,7 @@ class SourceBox(QWidget):
         self.way.addItem("Nearest to the focus")
         self.way.addItem("Chosen by hand")
         self.way.setAccessibleName("Source planes")
+        self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.planes = QListWidget()
         self.planes.setAccessibleName("Acquired planes")
         self.planes.setToolTip("Check the planes to work from. Acquired planes are always shown as they are.")
@@ -207,11 +208,16 @@ class TrustBox(QWidget):
         self.switch = QCheckBox("Show what the scan does not bear out")
         self.switch.setToolTip(
             "The picture, blurred back by the known optics, should give the scan again. "
-            "Violet places do not: mistrust them. (E)"
+            "Turquoise places do not: mistrust them. (E)"
         )
         self.line = QLabel()
         self.line.setObjectName("stat")
         self.line.setWordWrap(True)
+        self.line.setToolTip(
+            "Re-blur consistency: how well the picture, blurred back by the known optics, gives the scan again. "
+            "Residual energy: how much of the change is not made by known optics. "
+            "Empty glass: the largest change where there is nothing (gray levels of 255)."
+        )
         self.line.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

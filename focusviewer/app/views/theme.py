@@ -78,6 +78,8 @@ QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QListWidget, QTreeWidget, QTextBrowser { border: 1px solid palette(mid); border-radius: 4px; }
 QListWidget::item { padding: 2px 4px; }
+QListWidget::indicator { width: 11px; height: 11px; border: 1px solid palette(dark); border-radius: 3px; }
+QListWidget::indicator:checked { background: palette(highlight); border-color: palette(highlight); }
 """
 
 

@@ -20,6 +20,7 @@ class WipeHandle(QWidget):
 
     def __init__(self, picture: QWidget) -> None:
         super().__init__(picture)
+        self._picture = picture
         self.part = 0.5
         self._grip = 0.0
         self.setCursor(Qt.CursorShape.SplitHCursor)
@@ -37,13 +38,12 @@ class WipeHandle(QWidget):
 
     def place(self) -> None:
         """Lie where the line is, whatever the size of the picture."""
-        picture = self.parentWidget()
-        x = round(self.part * picture.width())
-        self.setGeometry(x - WIDTH // 2, 0, WIDTH, picture.height())
+        x = round(self.part * self._picture.width())
+        self.setGeometry(x - WIDTH // 2, 0, WIDTH, self._picture.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the size of the picture."""
-        if event.type() == QEvent.Type.Resize and self.isVisibleTo(self.parentWidget()):
+        if event.type() == QEvent.Type.Resize and self.isVisibleTo(self._picture):
             self.place()
         return super().eventFilter(watched, event)
 
@@ -55,7 +55,7 @@ class WipeHandle(QWidget):
         """Drag the line."""
         if event.buttons() & Qt.MouseButton.LeftButton:
             at = self.mapToParent(event.position()).x() - self._grip
-            self.set_part(at / max(self.parentWidget().width(), 1))
+            self.set_part(at / max(self._picture.width(), 1))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Back to the middle."""
