@@ -19,6 +19,7 @@ from focusviewer.qc.pictures import SlidePicture, data_uri, slide_picture
 from focusviewer.qc.report_cards import anchor, card, search_text
 from focusviewer.qc.roc import roc_section
 from focusviewer.qc.rules import Rules, load_rules
+from focusviewer.qc.spread import spread_section
 from focusviewer.qc.store import Worklist
 
 TITLE = "Focus quality of slides"
@@ -69,6 +70,7 @@ def render(worklist: Worklist, rules: Rules, truth: Mapping[str, bool]) -> str:
         _copies(listed),
         f'<section id="rules"><h2>Rules</h2>{rules_table(rules_used(listed), rules)}</section>',
         roc_section(truth, rows) if truth else "",
+        spread_section(rows, rules),
     ]
     return Template(_part("report.html")).substitute(
         title=text(TITLE),

@@ -21,6 +21,7 @@ from focusviewer.qc.report import write_report
 from focusviewer.qc.report_print import broken, printed_report
 from focusviewer.qc.roc import calls, roc, roc_section
 from focusviewer.qc.rules import Rules, rules_from
+from focusviewer.qc.spread import spread_section
 from focusviewer.qc.summary import show
 
 PLAIN = "plain.svs"
@@ -231,3 +232,19 @@ def test_the_printed_report_escapes_and_breaks_long_names(tmp_path: Path) -> Non
     named = {value for tag, name, value in page.values if (tag, name) == ("img", "src")}
     assert named == set(printed.images) and len(named) == 2
     assert max(len(word) for word in re.split(r"[\s\u200b]", broken("n" * 200))) <= 24
+
+
+def test_a_report_shows_how_the_slides_spread_and_where_the_rules_cut(tmp_path: Path) -> None:
+    with open_worklist(tmp_path) as worklist:
+        fill(worklist, [Path(f"/data/{n}.svs") for n in range(6)], Rules(), (4.0, 0.2, 1.65), files=0)
+        rows = worklist.slides()
+        write_report(worklist, tmp_path / "report.html", Rules())
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = text[text.index('<section id="spread">') :].split("</section>")[0]
+    verdicts = [row.result.judgement.verdict.value for row in rows if row.result is not None]
+    assert {name for name in ("PASS", "REVIEW", "RESCAN") if f'class="{name}"' in section} == set(verdicts)
+    assert section.count("<svg") == 3 and section.count("stroke-dasharray") == 6
+    counted = sum(int(number) for number in re.findall(r": (\d+) [A-Z]+</title>", section))
+    assert counted == 3 * len(rows)
+    assert "stroke-dasharray" not in spread_section(rows, Rules("other"))  # not the rules that they were made by
+    assert spread_section(rows[:2], Rules()) == ""
