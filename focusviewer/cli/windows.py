@@ -39,8 +39,16 @@ def view(
     at: Annotated[
         str | None, typer.Option("--at", metavar="X,Y", help="Show this level-0 pixel at full resolution.")
     ] = None,
+    register: Annotated[
+        bool, typer.Option("--register-links", help="Make this system open focusviewer:// links here; open nothing.")
+    ] = False,
 ) -> int:
     """Open the window."""
+    if register:
+        from focusviewer.cli.link_handler import register_links
+
+        typer.echo("\n".join(register_links()))
+        return 0
     wanted, place = _linked(paths or [])
     if at is not None:
         x, y = parse_ints(at, "--at", "20000,14000", 2)
