@@ -18,8 +18,9 @@ from focusviewer.refocus.operators import SCANNER
 from focusviewer.slides.base import RGB
 from focusviewer.training.judging import focus as focus_module
 from focusviewer.training.judging import honesty, pictures
+from focusviewer.training.judging import planes as planes_module
 from focusviewer.training.judging.inputs import evaluate_refocus_gaps, evaluate_refocus_inputs, nested_inputs
-from focusviewer.training.judging.planes import Planes
+from focusviewer.training.judging.planes import Planes, evaluate_refocus_planes
 from focusviewer.training.judging.real_planes import (
     evaluate_real_planes,
     plane_distance_um,
@@ -33,6 +34,7 @@ from focusviewer.training.judging.stacks import RealStack
 from focusviewer.training.judging.traverse import APART, NEIGHBOURS, ONE, evaluate_traverse
 from focusviewer.training.judging.true_stacks import PLANES, TrueStack, TrueStacksConfig, true_stacks
 from focusviewer.training.judging.uneven import evaluate_uneven, uneven_sections
+from focusviewer.training.metrics import psnr
 
 Paint = Callable[[list[RGB], tuple[float, ...], "float | FloatMap"], RGB]
 SAME_DB = 148.13  # what equal pictures score
@@ -395,8 +397,33 @@ def test_tables_that_follow_from_others() -> None:
     )
     assert rows["refocus-traverse"] == ({"model": "m", "case": "x"},)
     assert rows["refocus-levels"] == ({"model": "m", "level": 1},)
-    (summed,) = rows["refocus-real-summary"]
+    summed, broken = rows["refocus-real-summary"]
     assert (summed["task"], summed["pictures"], summed["gain"]) == ("to best focus", 1, 1.0)
+    assert broken == {"model": "broken", "task": "to best focus", "why": "no weights"}
+
+
+def test_a_refused_task_says_why_and_the_others_go_on(
+    real: RealStack, grain: TrueStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planes_module, "likeness", lambda image, truth: {"psnr": psnr(image, truth)})
+
+    def between(images: list[RGB], zs: tuple[float, ...], z: float | FloatMap) -> RGB:
+        if len(zs) < 2 or not zs[0] <= np.mean(z) <= zs[-1]:
+            raise UserError("It only interpolates", "", "")
+        return images[0]
+
+    rows = {
+        row["task"]: row
+        for row in evaluate_refocus_planes(Toy(between), [stack()], [("refocus", 1), ("interpolate", 2)])
+    }
+    assert "only interpolates" in rows["refocus"]["why"]
+    assert rows["interpolate"]["psnr"] > 20
+    planes = [{"model": "toy", **row} for row in evaluate_real_planes(Toy(between), [real], no_rivals(), crop_px=64)]
+    summed = {row["task"]: row for row in summary(planes)}
+    assert "only interpolates" in summed["1 step nearer"]["why"]
+    assert summed["between planes 2 apart"]["pictures"] > 0
+    swept = evaluate_traverse(Toy(between), [grain], step=0.4, sweeps=[NEIGHBOURS, ONE])
+    assert [("why" in row) for row in swept] == [False, True]
 
 
 # Rivals

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.fields import FieldSet
 from focusviewer.training.judging.focus import intervals
 from focusviewer.training.judging.refocus import LIKENESS, likeness
+from focusviewer.training.judging.study import reason
 
 RGB = npt.NDArray[np.uint8]
 
@@ -67,8 +69,9 @@ def evaluate_refocus_planes(
     Returns
     -------
     One row a task: every figure of likeness with its interval by group, and PSNR and SSIM of the nearest input plane
-    shown as it is (``_nearest``).
+    shown as it is (``_nearest``); ``why`` instead where the engine refuses a case (it only interpolates, say).
     """
+    refused: dict[tuple[str, int], str] = {}
     figures: dict[tuple[str, int], list[dict[str, float]]] = {task: [] for task in tasks}
     groups: list[str] = []
     for index, stack in enumerate(stacks):
@@ -76,8 +79,16 @@ def evaluate_refocus_planes(
         for number, task in enumerate(tasks):
             rng = np.random.default_rng((seed, index, number))
             target, inputs = draw(task[0], task[1], len(stack.z_um), stack.best, rng)
-            figures[task].append(_case(engine, stack, target, inputs))
-    return [_row(task, rows, groups) for task, rows in figures.items() if rows]
+            if task not in refused:
+                try:
+                    figures[task].append(_case(engine, stack, target, inputs))
+                except UserError as error:
+                    refused[task] = reason(error)
+    return [
+        {"task": task[0], "inputs": task[1], "why": refused[task]} if task in refused else _row(task, rows, groups)
+        for task, rows in figures.items()
+        if rows or task in refused
+    ]
 
 
 def draw(task: str, inputs: int, planes: int, best: int, rng: np.random.Generator) -> tuple[int, list[int]]:

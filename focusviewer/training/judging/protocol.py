@@ -21,6 +21,7 @@ from focusviewer.training.judging.inputs import nested_inputs, refocused
 from focusviewer.training.judging.planes import APART, Planes
 from focusviewer.training.judging.published import published_rows
 from focusviewer.training.judging.refocus import LIKENESS, likeness
+from focusviewer.training.judging.study import reason
 
 TRAINED_ON, TESTED_ON = "strips/train", "strips/test"
 COUNTS = (1, 2, 3, 4, 5)
@@ -86,16 +87,29 @@ def evaluate_protocol(
     Returns
     -------
     One row a task and number of inputs: the figures of likeness with intervals drawn by slide, and those published
-    (``published_<figure>`` of the model named in ``published``).
+    (``published_<figure>`` of the model named in ``published``); ``why`` instead where the engine refuses a case.
     """
     found: dict[Task, list[dict[str, float]]] = {}
     groups: dict[Task, list[str]] = {}
+    refused: dict[Task, str] = {}
     for index, stack in enumerate(_test_stacks(dataset, limit, crop_px)):
         for task, target, inputs in _cases(stack, np.random.default_rng((seed, index))):
-            made = refocused(engine, stack, target, inputs)
+            if task in refused:
+                continue
+            try:
+                made = refocused(engine, stack, target, inputs)
+            except UserError as error:
+                refused[task] = reason(error)
+                found.setdefault(task, [])
+                continue
             found.setdefault(task, []).append(likeness(made, np.ascontiguousarray(stack.images[target])))
             groups.setdefault(task, []).append(stack.group)
-    return [_row(engine.name, task, rows, groups[task]) for task, rows in sorted(found.items(), key=_order)]
+    return [
+        {"task": task[0], "inputs": task[1], "why": refused[task]}
+        if task in refused
+        else _row(engine.name, task, rows, groups[task])
+        for task, rows in sorted(found.items(), key=_order)
+    ]
 
 
 def _test_stacks(dataset: Dataset, limit: int | None, crop_px: int | None) -> Iterator[Planes]:

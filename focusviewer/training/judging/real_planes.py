@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.operators import SCANNER
 from focusviewer.training.judging.focus import intervals
 from focusviewer.training.judging.rivals import Rivals
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
+from focusviewer.training.judging.study import reason
 from focusviewer.training.metrics import psnr, ssim
 
 RGB = npt.NDArray[np.uint8]
@@ -63,12 +65,17 @@ def evaluate_real_planes(
     Returns
     -------
     One row a picture: task, stack, PSNR and SSIM of doing nothing (``_before``), of the engine (``_after``) and of the
-    blind Wiener filter (``_blind``), and of mixing both planes (``_blend``) where there are two.
+    blind Wiener filter (``_blind``), and of mixing both planes (``_blend``) where there are two; ``why`` instead where
+    the engine refuses.
     """
     rows = []
     for stack in stacks:
         for case in real_cases(stack, crop_px):
-            rows.append({"task": case.task, "stack": case.stack, **_figures(engine, case, rivals)})
+            row = {"task": case.task, "stack": case.stack}
+            try:
+                rows.append({**row, **_figures(engine, case, rivals)})
+            except UserError as error:
+                rows.append({**row, "why": reason(error)})
     return rows
 
 
@@ -180,13 +187,20 @@ def summary(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     -------
     Mean gain in PSNR and SSIM over doing nothing, over the blind Wiener filter and over mixing, with intervals drawn by
     stack; the stack that gains least (mean of its pictures), the worst picture; how many stacks lose more than
-    :data:`WORST_LOSS_DB`.
+    :data:`WORST_LOSS_DB`. ``why`` instead of all these where the engine refused a picture.
     """
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    refused: dict[tuple[str, str], str] = {}
     for row in rows:
-        if row.get("psnr_before") is not None:
-            grouped.setdefault((str(row.get("model", "")), str(row["task"])), []).append(row)
-    return [{"model": model, "task": task, **_summed(part)} for (model, task), part in grouped.items()]
+        key = (str(row.get("model", "")), str(row["task"]))
+        if row.get("why"):
+            refused.setdefault(key, str(row["why"]))
+        if row.get("psnr_before") is not None or row.get("why"):
+            grouped.setdefault(key, []).append(row)
+    return [
+        {"model": key[0], "task": key[1], **({"why": refused[key]} if key in refused else _summed(part))}
+        for key, part in grouped.items()
+    ]
 
 
 def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:

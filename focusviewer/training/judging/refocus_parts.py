@@ -216,8 +216,8 @@ def derived_rows(rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[Row, ...]]
         result["refocus-traverse"] = tuple(row for row in rows["refocus-traverse"] if "level" not in row)
         if levels:
             result["refocus-levels"] = levels
-    real = [{**row, "task": "to best focus"} for row in rows.get("refocus-real", ()) if "why" not in row]
-    steps = [dict(row) for row in rows.get("refocus-real-planes", ()) if "why" not in row]
+    real = [{**row, "task": "to best focus"} for row in rows.get("refocus-real", ())]
+    steps = [dict(row) for row in rows.get("refocus-real-planes", ()) if "task" in row]
     if real or steps:
         result["refocus-real-summary"] = tuple(summary([*real, *steps]))
     return result

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
+from focusviewer.training.judging.study import reason
 from focusviewer.training.judging.true_stacks import LEVELS, TrueStack
 from focusviewer.training.metrics import psnr, ssim
 
@@ -90,9 +92,14 @@ def evaluate_traverse(
     camera's alone, count in ``largest_step_any`` only), steps over 0.5 dB, and the largest change of the picture
     over the usual one (``jump``). Then one row a level of the full traverses.
     """
-    rows, by_level = [], {float(level): {"level": level} for level in range(1, LEVELS + 1)}
+    rows: list[dict[str, Any]] = []
+    by_level: dict[float, dict[str, Any]] = {float(level): {"level": level} for level in range(1, LEVELS + 1)}
     for sweep in sweeps:
-        found = [sweep_stack(engine, stack, sweep, step) for stack in stacks]
+        try:
+            found = [sweep_stack(engine, stack, sweep, step) for stack in stacks]
+        except UserError as error:  # an engine that only interpolates goes through two sweeps of four
+            rows.append({"case": sweep.name, "why": reason(error)})
+            continue
         rows.append({"case": sweep.name, "stacks": len(stacks), **_row(found, sweep)})
         if sweep.name in SHOWN:
             _add_levels(by_level, found, SHOWN[sweep.name])
