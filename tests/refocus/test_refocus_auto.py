@@ -39,20 +39,19 @@ def test_on_a_stack_the_sharpest_plane_is_what_has_to_be_beaten() -> None:
 def he(data_dir: Path) -> tuple[RGB, float]:
     with open_slide(data_dir / "patches" / "openslide-crops" / "os-1-he.ome.tif") as slide:
         assert slide.mpp is not None
-        return slide.read_region(Region(0, 300, 300, 384, 384)), slide.mpp
+        return slide.read_region(Region(0, 300, 300, 256, 256)), slide.mpp
 
 
 def test_auto_finds_the_focus_that_real_tissue_was_blurred_by(data_dir: Path) -> None:
     pixels, mpp = he(data_dir)
     engine = get_engine("fast")
-    for z_um in (1.0, 2.0):
-        light = defocus_image(pixels.astype(np.float32) / 255, z_um, mpp)
-        noisy = light + np.random.default_rng(0).normal(0, 0.004, light.shape)
-        scan = np.clip(noisy * 255 + 0.5, 0, 255).astype(np.uint8)
-        encoded = engine.encode([scan], mpp)
-        found = best_z(engine, encoded, -4, 4)
-        assert found == pytest.approx(z_um, abs=0.5)
-        assert blur_score(engine.render(encoded, found), mpp) < blur_score(scan, mpp) - 1
+    light = defocus_image(pixels.astype(np.float32) / 255, 1.5, mpp)
+    noisy = light + np.random.default_rng(0).normal(0, 0.004, light.shape)
+    scan = np.clip(noisy * 255 + 0.5, 0, 255).astype(np.uint8)
+    encoded = engine.encode([scan], mpp)
+    found = best_z(engine, encoded, -4, 4)
+    assert found == pytest.approx(1.5, abs=0.5)
+    assert blur_score(engine.render(encoded, found), mpp) < blur_score(scan, mpp) - 1
 
 
 def test_auto_leaves_sharp_tissue_as_it_was_scanned(data_dir: Path) -> None:

@@ -31,13 +31,13 @@ def in_pieces(pixels: RGB, *cuts: int) -> Iterator[RGB]:
 @pytest.fixture
 def slide(tmp_path: Path) -> Iterator[Slide]:
     path = tmp_path / "scan.png"
-    Image.fromarray(picture(700, 900)).save(path)
+    Image.fromarray(picture(300, 600)).save(path)
     with open_slide(path, mpp=0.25) as opened:
         yield opened
 
 
 def view_of(slide: Slide) -> layout.View:
-    return layout.View(slide, (0, 0, 900, 700), (0,), (0.0,), 0.25)
+    return layout.View(slide, (0, 0, 600, 300), (0,), (0.0,), 0.25)
 
 
 @pytest.mark.parametrize(("height", "cuts"), [(1300, (700, 701)), (1024, (1,)), (1025, (1024,)), (300, ())])
@@ -79,12 +79,12 @@ def test_other_programs_find_all_levels_and_the_pixel_size(tmp_path: Path) -> No
 def test_a_region_is_exported_as_it_is_rendered_with_its_provenance(
     slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "TILE_PX", 400)
+    monkeypatch.setattr(layout, "TILE_PX", 330)
     engine, path, seen = get_engine("fast"), tmp_path / "out.ome.tif", list[float]()
     facts = export_region(view_of(slide), engine, Wish("refocus", 1.0), path, seen.append, None, "deflate")
     expected = refocus_view(view_of(slide), engine, Wish("refocus", 1.0)).pixels
     with open_slide(path) as exported:
-        np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 900, 700)), expected)
+        np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 600, 300)), expected)
         assert exported.mpp == pytest.approx(0.25)
     with tifffile.TiffFile(path) as tiff:
         description = str(tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Description"])
@@ -101,13 +101,13 @@ def test_an_acquired_plane_is_exported_as_it_is(slide: Slide, tmp_path: Path) ->
     facts = export_region(view_of(slide), get_engine("fast"), Wish("refocus", 0.0), path, None, None, "deflate")
     assert facts["synthesised"] is False
     with open_slide(path) as exported:
-        np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 900, 700)), picture(700, 900))
+        np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 600, 300)), picture(300, 600))
 
 
 def test_a_cancelled_export_leaves_nothing_and_an_old_file_as_it_was(
     slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "TILE_PX", 400)
+    monkeypatch.setattr(layout, "TILE_PX", 330)
     path, cancel = tmp_path / "out.ome.tif", Event()
     path.write_bytes(b"old")
     with pytest.raises(CancelledError):
