@@ -12,6 +12,7 @@ import torch
 from focusviewer.errors import UserError
 from focusviewer.optics.camera import Camera
 from focusviewer.refocus import registry
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.diagnostics import attention_maps, render_layers
 from focusviewer.refocus.radiance.engine import FindDepth, RadianceRefocuser
@@ -191,6 +192,23 @@ def test_known_focus_maps_replace_the_estimate(engine: RadianceRefocuser) -> Non
     maps = [np.full((32, 40), value, np.float32) for value in (3.0, 1.0)]
     encoded = engine.encode([tissue((32, 40)), tissue((32, 40))], 0.25, (0.0, 2.0), maps)
     assert encoded.best_z_um == pytest.approx(3.0)
+    stepped = np.repeat(np.float32([[0.5, 2.5]]), 20, axis=1).repeat(32, axis=0)
+    assert np.array_equal(engine.encode([tissue((32, 40))], 0.25, (0.0,), [stepped]).blur_um, stepped)
+
+
+def test_depth_is_believed_from_a_few_of_many_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, ...]] = []
+
+    class Fast:
+        def encode(self, images: list[RGB], mpp: float, planes_um: tuple[float, ...]) -> Encoded:
+            asked.append(tuple(planes_um))
+            return Encoded((40, 50), mpp, tuple(planes_um), np.full((40, 50), 2.0, np.float32), None)
+
+    monkeypatch.setattr(depths, "_fast", Fast)
+    zs = [0.5 * index - 3 for index in range(16)]
+    assert depths.believed([tissue((40, 50))] * 16, 0.25, zs) == pytest.approx(np.full((40, 50), -1.0))
+    assert len(asked[0]) == 5
+    assert {zs[0], zs[-1]} < set(asked[0])
 
 
 @pytest.mark.parametrize("true_um", [-1.5, 0.4, 2.9])

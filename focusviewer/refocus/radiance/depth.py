@@ -4,6 +4,10 @@ The network wants the signed distance of every plane from the tissue. Two source
 model (as the thesis does, with FocusLiteNN), and what the fast engine's selector believes, which looks much closer.
 Either way one map of depth per view follows, smooth and of low resolution; one plane cannot tell its side of focus,
 and the tissue is taken to lie on the positive side.
+
+Held-out pictures, blurred by 0 to 3 um, chose the default: the selector was wrong by 0.3 um on average with one plane
+and left what is in focus at 0, where FocusLiteNN's windows said 0.3 (up to 1.3); with three planes by 0.13 against
+0.32. At 4 um FocusLiteNN is the better one: the selector believes 2.5.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ STEP_UM = 0.125
 _SMOOTH_CELLS = 1.5
 _LARGEST_ERROR_UM = 1.0
 _BLOCK_PX = 1024
+_MAP_CELL_PX = 4
+_MOST_BELIEVED = 5
 
 
 def combine(distances: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
@@ -57,8 +63,12 @@ def combine(distances: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatM
 
 
 def from_maps(maps: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
-    """Depth from known |distances| per pixel: float32 (H, W), as sharp as the maps."""
-    return combine([np.asarray(values, np.float32) for values in maps], planes_um)
+    """Depth from known |distances| per pixel: float32 (H, W); of one plane as sharp as its map."""
+    known = [np.asarray(values, np.float32) for values in maps]
+    if len(known) == 1:
+        return combine(known, planes_um)
+    cells = combine([_cell_means(values, _MAP_CELL_PX) for values in known], planes_um)
+    return _stretched(cells, known[0].shape, _MAP_CELL_PX, known[0].shape)
 
 
 def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
@@ -70,10 +80,12 @@ def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> F
     mpp : float
         Pixel size, um.
     planes_um : sequence of float
-        Increasing.
+        Increasing. Of many, a few that are spread evenly are looked at.
     """
-    blur = _fast().encode(images, mpp, planes_um).blur_um
-    return _smoothed(blur + np.float32(planes_um[0]), planes_um)
+    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), _MOST_BELIEVED)).round().astype(int))
+    zs = [planes_um[index] for index in chosen]
+    blur = _fast().encode([images[index] for index in chosen], mpp, zs).blur_um
+    return _smoothed(blur + np.float32(zs[0]), planes_um)
 
 
 @lru_cache(maxsize=1)
@@ -119,15 +131,18 @@ def _stretched(cells: FloatMap, scaled: tuple[int, ...], cell_px: int, shape: tu
     return np.asarray(map_coordinates(cells, np.meshgrid(*axes, indexing="ij"), order=1, mode="nearest"))
 
 
+def _cell_means(values: FloatMap, cell_px: int) -> FloatMap:
+    """Means over square cells, the last ones filled up by the border."""
+    full = np.pad(values, [(0, -side % cell_px) for side in values.shape], mode="edge")
+    rows, columns = (side // cell_px for side in full.shape)
+    return np.asarray(full.reshape(rows, cell_px, columns, cell_px).mean(axis=(1, 3)), dtype=np.float32)
+
+
 def _smoothed(depth: FloatMap, planes_um: Sequence[float]) -> FloatMap:
     """Means over cells, smoothed, bilinear on the pixels; one plane: never below it."""
     from scipy.ndimage import gaussian_filter
 
-    height, width = depth.shape
-    full = np.pad(depth, ((0, -height % CELL_PX), (0, -width % CELL_PX)), mode="edge")
-    rows, columns = full.shape[0] // CELL_PX, full.shape[1] // CELL_PX
-    cells = full.reshape(rows, CELL_PX, columns, CELL_PX).mean(axis=(1, 3))
-    cells = gaussian_filter(cells, _SMOOTH_CELLS, mode="nearest")
+    cells = gaussian_filter(_cell_means(depth, CELL_PX), _SMOOTH_CELLS, mode="nearest")
     if len(planes_um) == 1:
         cells = np.maximum(cells, planes_um[0])
     return _stretched(cells.astype(np.float32), depth.shape, CELL_PX, depth.shape)

@@ -35,8 +35,8 @@ REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sh
 FindDepth = Callable[[Sequence[RGB], float, Sequence[float]], FloatMap]
 Features = list["Tensor"]
 
-_TILE_BYTES = 400_000_000  # about what one tile may take while it is encoded
-_KEPT_BYTES = 400_000_000  # features of a view that are kept between slider steps; above, they are made again
+_TILE_BYTES = 300_000_000  # about what one tile may take while it is encoded
+_KEPT_BYTES = 560_000_000  # features of a view that are kept between slider steps; above, they are made again
 _LARGEST_TILE_PX = 1024
 _BAND_ROWS = 128
 
@@ -182,7 +182,7 @@ class RadianceRefocuser(Refocuser):
             None,
         )
         config = self.network.config
-        kept = config.depth * config.channels * 1.75 * 2 * size[0] * size[1]
+        kept = config.depth * config.channels * 1.75 * (2 if self._half else 4) * size[0] * size[1]
         if kept > _KEPT_BYTES:
             return view
         return View(**{**vars(view), "features": [features for _, features in self.each_tile(view)]})
@@ -191,6 +191,7 @@ class RadianceRefocuser(Refocuser):
         """Side of the tiles, so that encoding one stays within _TILE_BYTES."""
         config = self.network.config
         per_pixel = planes * (6 * config.channels + 100) + 24 * config.depth * config.channels
+        per_pixel *= 1 if self._half else 2
         side = int((_TILE_BYTES / per_pixel) ** 0.5) // ALIGN_PX * ALIGN_PX
         return min(max(side, OVERLAP_PX + 3 * ALIGN_PX), _LARGEST_TILE_PX)
 
@@ -272,13 +273,18 @@ class RadianceRefocuser(Refocuser):
             result[rows] = picture.clamp_(0, 255).add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
         return result
 
-    def _precision(self) -> torch.autocast:
-        """Half precision where the processor has it, and where it is no slower."""
+    @property
+    def _half(self) -> bool:
+        """Whether to work in half precision: where the processor has it, and it is no slower."""
         import torch
 
-        kind = self.device.type
-        able = torch.cuda.is_bf16_supported() if kind == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        return torch.autocast(kind, torch.bfloat16, enabled=bool(able) and self.network.config.channels >= 16)
+        able = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        return bool(able) and self.network.config.channels >= 16
+
+    def _precision(self) -> torch.autocast:
+        import torch
+
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._half)
 
 
 def full_map(target_um: float | FloatMap, shape: tuple[int, ...]) -> FloatMap:
