@@ -93,11 +93,11 @@ def ablation_table(
 def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceTask:
     """A variant's run; the task holds its weights afterwards."""
     entry = find_entry("radiance", "tiny")
-    settings = replace(entry.settings, **VARIANTS[variant])
+    settings = replace(entry.settings, judged=6, judged_finally=6, **VARIANTS[variant])  # judged better here
     assert isinstance(settings, RadianceSettings)
     task = build(entry, data, settings)
     assert isinstance(task, RadianceTask)
-    config = entry.defaults.overridden(steps=steps, validations=2)
+    config = entry.defaults.overridden(steps=steps, validations=1)
     train(task, config, out, resume=(out / f"{task.name}.checkpoint").exists())
     return task
 
