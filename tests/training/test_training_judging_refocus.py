@@ -469,7 +469,7 @@ def test_sheets_show_pictures_pixel_for_pixel(
     sheet = pictures.real_sheet(nothing(), real)
     top, left = pictures.CAPTION_PX, 16
     np.testing.assert_array_equal(sheet[top : top + 64, :64], real.planes[0, left : left + 64, left : left + 64])
-    np.testing.assert_array_equal(sheet[top : top + 64, 136:200], real.planes[4, left : left + 64, left : left + 64])
+    np.testing.assert_array_equal(sheet[top : top + 64, 204:268], real.planes[4, left : left + 64, left : left + 64])
     assert pictures.between_sheet(nothing(), real).ndim == 3
     levels = pictures.levels_sheet(knowing(), grain)
     second = levels.shape[0] // 2

@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 REAL_PX = 256
 STRIP_PX = 160
-OFFSETS = (-4, -2, -1, 1, 2, 4)
+OFFSETS = (-8, -4, -2, 2, 4, 8)
 """Planes of real stacks that are shown, counted from the best one."""
 
 GAP_PX = 4
@@ -81,20 +81,30 @@ def _save(path: Path, pixels: RGB) -> None:
 
 
 def real_sheet(engine: Refocuser, stack: RealStack) -> RGB:
-    """Rows of a plane, the same refocused blind, and the truth: the best plane, or the picture sharp everywhere."""
+    """Rows of a plane, the same refocused blind and by its distance, and the truth.
+
+    The truth is the best plane, or the picture sharp everywhere, for which there is no distance.
+    """
     y, x = _corner(stack.planes.shape[1:3])
     crop = slice(y, y + REAL_PX), slice(x, x + REAL_PX)
     best = sum(stack.best) // 2 if stack.best is not None else len(stack.planes) // 2
     truth = stack.all_in_focus if stack.all_in_focus is not None else stack.planes[best]
     shown = truth[crop]
+    step = (
+        plane_distance_um([np.ascontiguousarray(plane[crop]) for plane in stack.planes], best) if stack.best else None
+    )
     rows = []
     for plane in _shown_planes(len(stack.planes), best):
         scan = np.ascontiguousarray(stack.planes[plane])
         near = _with_context(scan, y, x, engine.halo_px)
         encoded = engine.encode([near[0]], ASSUMED_MPP)
-        made = engine.render(encoded, engine.all_in_focus_target(encoded))[near[1]]
-        captions = [f"plane {plane}: {psnr(scan[crop], shown):.2f} dB", f"{engine.name}: {psnr(made, shown):.2f} dB"]
-        rows.append(_row([scan[crop], made, shown], [*captions, "truth"]))
+        images = {f"plane {plane}": scan[crop]}
+        images["blind"] = engine.render(encoded, engine.all_in_focus_target(encoded))[near[1]]
+        if step is not None:
+            target = min(abs(plane - best) * step, engine.max_z_um)
+            images[f"at {target:.1f} um"] = engine.render(encoded, target)[near[1]]
+        captions = [f"{name}: {psnr(image, shown):.2f} dB" for name, image in images.items()]
+        rows.append(_row([*images.values(), shown], [*captions, "truth"]))
     return _column(rows)
 
 
