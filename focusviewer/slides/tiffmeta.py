@@ -130,6 +130,9 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
     stated.properties = {f"ome.{k}": v for k, v in pixels.attrib.items() if k.startswith(("Size", "PhysicalSize"))}
     if image.get("Name"):
         stated.properties["ome.Name"] = str(image.get("Name"))
+    description = next((child.text for child in image if child.tag.rpartition("}")[2] == "Description"), None)
+    if description and description.strip():
+        stated.properties["ome.Description"] = description.strip()[:8000]
     return stated
 
 
