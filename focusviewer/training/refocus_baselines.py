@@ -272,14 +272,13 @@ def _cut(case: Case, y: int, x: int, size: int) -> Case:
 
 
 LIMITS = (
-    "A small version of a published method, trained for minutes on one processor core, on no fewer pictures than the "
-    "radiance network of the tables; it says nothing about what the published size and training would reach. Not "
-    "offered in the window. Bright-field sections at 0.25 um/px, |z| up to 4 um. Draws pixels: may show detail that "
-    "the scan does not hold."
+    "A small version of a published method, trained for minutes on one processor core; it says nothing about what the "
+    "published size and training would reach. Not offered in the window. Bright-field sections at 0.25 um/px, |z| up "
+    "to 4 um. Draws pixels: may show detail that the scan does not hold."
 )
 
-STEPS = {"dfi": 2800, "linear-latent": 1200, "restormer-small": 750, "mprnet-small": 750}
-"""Three to four minutes of one processor core each: 6000 to 22,400 squares, no fewer than the radiance network sees."""
+STEPS = {"dfi": 2800, "linear-latent": 1200, "restormer-small": 600, "mprnet-small": 600}
+"""Two to five minutes of one processor core each."""
 
 
 def entries() -> list[TaskEntry]:

@@ -206,3 +206,12 @@ def test_damaged_weights_and_other_scales_are_told(random_weights: Path) -> None
 def test_numbers_of_planes_must_fit(planes: int, zs: tuple[float, ...]) -> None:
     with pytest.raises(UserError):
         Unsharp().encode([np.zeros((32, 32, 3), np.uint8)] * planes, 0.25, zs)
+
+
+def test_shipped_networks_are_small_and_have_cards() -> None:
+    shipped = [entry.weights for entry in baselines() if entry.weights is not None]
+    assert shipped
+    for weights in shipped:
+        assert weights.stat().st_size < 1_000_000
+        card = weights.with_suffix(".md").read_text(encoding="utf-8")
+        assert all(fact in card for fact in ("Data", "Command", "Hardware", "Figures", "Limits"))
