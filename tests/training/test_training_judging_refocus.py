@@ -11,6 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.errors import UserError
+from focusviewer.focus.base import ModelEntry
 from focusviewer.optics import Optics, defocus_image
 from focusviewer.optics.stack_simulator import SimulatedStack, StackRecipe
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
@@ -29,7 +30,7 @@ from focusviewer.training.judging.real_planes import (
 )
 from focusviewer.training.judging.refocus import evaluate_refocus_simulated
 from focusviewer.training.judging.refocus_parts import derived_rows
-from focusviewer.training.judging.rivals import Rivals
+from focusviewer.training.judging.rivals import Rivals, rivals_key
 from focusviewer.training.judging.stacks import RealStack
 from focusviewer.training.judging.traverse import APART, NEIGHBOURS, ONE, evaluate_traverse
 from focusviewer.training.judging.true_stacks import PLANES, TrueStack, TrueStacksConfig, true_stacks
@@ -448,6 +449,17 @@ def test_other_methods_are_worked_out_once() -> None:
     assert told["psnr_oracle"] == blind["psnr_blind"] < 40
     rivals.told(picture(1), picture(0), Optics(), 2.0, 0.25, 0.002)
     assert calls[-1] == "oracle"
+
+
+def test_kept_figures_hold_only_for_the_same_interpolators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "dfi.safetensors"
+    entry = ModelEntry("dfi", "refocus-baseline", nothing, "", weights, trained=True)
+    monkeypatch.setattr("focusviewer.refocus.registry.baselines", lambda: [entry])
+    keys = {rivals_key()}
+    for content in (b"first", b"second"):
+        weights.write_bytes(content)
+        keys.add(rivals_key())
+    assert len(keys) == 3
 
 
 def test_engines_are_set_beside_the_oracle() -> None:

@@ -29,7 +29,7 @@ from focusviewer.training.judging.refocus import (
     held_out_crops,
     refocus_simulated_table,
 )
-from focusviewer.training.judging.rivals import Rivals
+from focusviewer.training.judging.rivals import Rivals, rivals_key
 from focusviewer.training.judging.stacks import RealStack
 from focusviewer.training.judging.study import Part
 from focusviewer.training.judging.tables import Row
@@ -156,7 +156,11 @@ class RefocusBench:
         made += [
             ("refocus-planes", of_fields, lambda engine: evaluate_refocus_planes(engine, self.planes)),
             ("refocus-inputs", of_fields, self._inputs),
-            ("refocus-gaps", of_fields, lambda engine: evaluate_refocus_gaps(engine, self.planes, self.rivals)),
+            (
+                "refocus-gaps",
+                f"{of_fields}-{rivals_key()}",
+                lambda engine: evaluate_refocus_gaps(engine, self.planes, self.rivals),
+            ),
             ("refocus-traverse", key, self._traverse),
             ("refocus-uneven", key, lambda engine: evaluate_uneven(engine, self.sections)),
         ]

@@ -41,6 +41,17 @@ def known_optics(image: RGB, optics: Optics, z_um: float, mpp: float, noise: flo
     return oracle_wiener(image, optics, z_um, mpp, noise)
 
 
+def rivals_key() -> str:
+    """Changes with the weights of the interpolators: figures beside them are not to be kept when they change."""
+    from focusviewer.refocus.registry import baselines
+
+    digest = hashlib.sha256()
+    for entry in baselines():
+        if entry.name in INTERPOLATORS and entry.weights is not None and entry.weights.exists():
+            digest.update(entry.name.encode() + entry.weights.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 class Rivals:
     """The other methods on the same cases, kept for all engines of one run.
 
