@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from focusviewer.qc.trial import Agreement, Setting
 
 JUDGED_SEED, TUNING_SEED = 101, 202
+SETTING = ("blurred_um", "rescan_blurred_fraction", "rescan_worst_decile_um", "recall", "precision", "margin")
 
 
 def register(commands: typer.Typer) -> None:
@@ -99,6 +100,6 @@ def _lines(found: Agreement, settings: list[Setting]) -> list[str]:
     if found.wrong:
         lines.append(f"called wrongly: {', '.join(found.wrong[:20])}")
     if settings:
-        head = ["blurred_um", "rescan_blurred_fraction", "recall", "precision", "margin"]
+        head = list(SETTING)
         lines += ["", table(head, [[vars(setting)[name] for name in head] for setting in settings[:12]])]
     return lines

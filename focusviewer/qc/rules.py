@@ -8,6 +8,7 @@ import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,14 @@ class Thresholds:
         Less tissue than this is worth a look, mm2.
     """
 
-    blurred_um: float = 1.7
-    rescan_blurred_fraction: float = 0.06
+    blurred_um: float = 1.4
+    rescan_blurred_fraction: float = 0.12
     rescan_region_mm2: float = 0.8
     rescan_region_fraction: float = 0.02
-    rescan_worst_decile_um: float = 1.7
-    review_blurred_fraction: float = 0.03
+    rescan_worst_decile_um: float = 1.8
+    review_blurred_fraction: float = 0.09
     review_region_mm2: float = 0.25
-    review_worst_decile_um: float = 1.6
+    review_worst_decile_um: float = 1.65
     rescan_cannot_tell_fraction: float = 0.5
     review_cannot_tell_fraction: float = 0.25
     review_unreadable_fraction: float = 0.01
@@ -83,7 +84,7 @@ class Rules:
         """How verdicts name these rules, e.g. ``default 1 (3f9a0c)``: rules that differ never share it."""
         return f"{self.name} {self.version} ({self.digest})"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Six hexadecimal digits of what the rules say: it changes when they are edited, whatever their version."""
         overrides = [(item.scanner, item.stain, sorted(item.changes.items())) for item in self.overrides]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import UserError
-from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.focus.store import load_map
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.judge import Verdict, judge
@@ -24,6 +24,7 @@ from focusviewer.qc.summary import QcSummary
 from focusviewer.qc.trial_slides import KINDS, Trial
 
 BLURRED_UM = tuple(np.round(np.arange(0.5, 2.55, 0.1), 2).tolist())
+WORST_UM = (1.6, 1.7, 1.75, 1.8, 1.85, 1.9, 2.0, 2.2)
 FRACTIONS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
 
 
@@ -106,13 +107,14 @@ class Setting:
 
     blurred_um: float
     rescan_blurred_fraction: float
+    rescan_worst_decile_um: float
     recall: float
     precision: float
     margin: float
 
 
 def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Setting]:
-    """Every choice of distance and part from which a slide goes back, the best first; judged on the maps as they lie.
+    """Every choice of what sends a slide back, the best first; judged on the maps as they lie.
 
     The best finds most with least false alarms; of equals, the one whose part lies farthest between the least
     blurred slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than
@@ -124,34 +126,28 @@ def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Sett
     wanted = np.array([trial.rescan for trial in readable])
     found = []
     for blurred_um in BLURRED_UM:
-        parts = np.array([_blurred_part(maps[trial.name], blurred_um) for trial in readable])
-        for fraction in FRACTIONS:
-            limits = replace(rules.thresholds, **_scaled(rules.thresholds, blurred_um, fraction))
-            called = np.array([_rescan(maps[trial.name], limits) for trial in readable])
+        features = [slide_features(maps[trial.name], blurred_um) for trial in readable]
+        parts = np.array([item.blurred_fraction if item.absolute else 0.0 for item in features])
+        low, high = parts[~wanted].max(initial=0.0), parts[wanted].min(initial=1.0)
+        for fraction, worst_um in itertools.product(FRACTIONS, WORST_UM):
+            tried = Rules(thresholds=_scaled(rules.thresholds, blurred_um, fraction, worst_um))
+            called = np.array([judge(item, tried).verdict == Verdict.RESCAN for item in features])
             recall, precision = recall_precision(called, wanted)
-            low, high = parts[~wanted].max(initial=0.0), parts[wanted].min(initial=1.0)
             margin = float(min(high - fraction, fraction - low))
-            found.append(Setting(blurred_um, fraction, recall, precision, margin))
+            found.append(Setting(blurred_um, fraction, worst_um, recall, precision, margin))
     return sorted(found, key=lambda s: (-np.nan_to_num(s.recall + s.precision), -s.margin))
 
 
-def _scaled(limits: Thresholds, blurred_um: float, fraction: float) -> dict[str, float]:
+def _scaled(limits: Thresholds, blurred_um: float, fraction: float, worst_um: float) -> Thresholds:
     """The other thresholds of the same rules, in step: a review stays below a rescan."""
-    return {
-        "blurred_um": blurred_um,
-        "rescan_blurred_fraction": fraction,
-        "review_blurred_fraction": min(limits.review_blurred_fraction, fraction / 2),
-    }
-
-
-def _blurred_part(focus_map: FocusMap, blurred_um: float) -> float:
-    judged = focus_map.blur[focus_map.tissue]
-    return float((judged >= blurred_um / LEVEL_UM).mean()) if judged.size and focus_map.absolute else 0.0
-
-
-def _rescan(focus_map: FocusMap, limits: Thresholds) -> bool:
-    features = slide_features(focus_map, limits.blurred_um)
-    return judge(features, Rules(thresholds=limits)).verdict == Verdict.RESCAN
+    return replace(
+        limits,
+        blurred_um=blurred_um,
+        rescan_blurred_fraction=fraction,
+        review_blurred_fraction=min(limits.review_blurred_fraction, fraction / 2),
+        rescan_worst_decile_um=worst_um,
+        review_worst_decile_um=min(limits.review_worst_decile_um, worst_um),
+    )
 
 
 def run_trial(

@@ -71,14 +71,14 @@ def fill(
     worklist: Worklist,
     paths: list[Path],
     rules: Rules,
-    blurs_um: tuple[float, ...] = (4.0, 0.2, 1.65),
+    blurs_um: tuple[float, ...] = (4.0, 0.2, 2.45),
     files: int = 1000,
 ) -> list[Result]:
     """Enter slides, the blur of each in turn; the first ``files`` get the folders that a batch writes."""
     results = []
     for number, path in enumerate(paths, 1):
         blur_um = blurs_um[number % len(blurs_um)]
-        found = focus_map(blur_um, 0.3 if blur_um > 3 else 0.1)
+        found = focus_map(blur_um, 0.3 if blur_um > 3 else 0.07)
         result = result_of(path, number, blur_um, 0.3, rules, found)
         if number <= files:
             write_folder(worklist.folder / result.folder, found, thumbnail(), result, rules.thresholds.blurred_um)

@@ -236,7 +236,7 @@ def test_the_printed_report_escapes_and_breaks_long_names(tmp_path: Path) -> Non
 
 def test_a_report_shows_how_the_slides_spread_and_where_the_rules_cut(tmp_path: Path) -> None:
     with open_worklist(tmp_path) as worklist:
-        fill(worklist, [Path(f"/data/{n}.svs") for n in range(6)], Rules(), (4.0, 0.2, 1.65), files=0)
+        fill(worklist, [Path(f"/data/{n}.svs") for n in range(6)], Rules(), (4.0, 0.2, 2.45), files=0)
         rows = worklist.slides()
         write_report(worklist, tmp_path / "report.html", Rules())
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
