@@ -12,6 +12,7 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import area_of, chosen_planes, planes_text, why_not
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
+from focusviewer.slides import Region
 
 
 @pytest.fixture
@@ -135,9 +136,9 @@ def test_how_far_to_trust_is_told_when_the_knob_rests_and_forgotten_when_it_turn
     turn(window, qtbot, 1.0)
     line = window.refocus_panel.trust.line
     plain = picture(window).astype(int)
-    qtbot.waitUntil(lambda: "41.2 dB" in line.text(), timeout=5000)
-    assert "3 %" in line.text()
-    assert line.text().endswith("24.9 % of the picture not borne out")
+    qtbot.waitUntil(lambda: "41.2\u00a0dB" in line.text(), timeout=5000)
+    assert "3\u00a0%" in line.text()
+    assert line.text().endswith("24.9\u00a0% of the picture not borne out")
     assert np.array_equal(picture(window), plain)  # the map is shown only when asked for
     window.actions_by_id["focus.trust"].trigger()
     tinted = picture(window).astype(int)
@@ -320,6 +321,24 @@ def test_a_region_is_exported_with_the_mode_and_box_on_screen(window, close_up, 
     assert slide.box == (0, 0, 1200, 900)
     assert slide.mpp == 0.25
     assert slide.planes_um == window.refocus.shown.area.planes_um
+
+
+def test_an_exported_region_is_a_pyramid_that_says_what_it_is(window, close_up, qtbot, tmp_path) -> None:
+    import tifffile
+
+    close_up("fake.svs")
+    turn(window, qtbot, 2.0)
+    path = tmp_path / "region.ome.tif"
+    x0, y0, x1, y1 = (round(value) for value in window.document.view.visible_rect())
+    with qtbot.waitSignal(window.refocus_desk.export.saved, timeout=20000):
+        window.refocus_desk.export.region(path, whole=False)
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome
+        assert "synthesised" in (file.ome_metadata or "")
+        pixels = file.asarray()
+    assert pixels.shape == (y1 - y0, x1 - x0, 3)
+    expected = window.document.slide.pixels(Region(0, x0, y0, x1 - x0, y1 - y0)).astype(int) + 20
+    assert np.abs(pixels.astype(int) - expected).mean() < 2  # JPEG
 
 
 def test_saving_without_anything_refocused_is_told(window, open_in) -> None:

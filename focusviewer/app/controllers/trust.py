@@ -92,8 +92,9 @@ def trust_text(found: Any) -> str:
     share = float(np.mean(found.map < DOUBTED))
     glass = "" if found.background_change < 1 else f"  ·  empty glass ±{found.background_change:.0f}"
     return (
-        f"Re-blur consistency {found.reblur_db:.1f} dB  ·  residual energy {100 * found.residual_energy:.0f} %"
-        f"{glass}  ·  {100 * share:.1f} % of the picture not borne out"
+        f"Re-blur consistency {found.reblur_db:.1f}\u00a0dB  ·  "
+        f"residual energy {100 * found.residual_energy:.0f}\u00a0%{glass}  ·  "
+        f"{100 * share:.1f}\u00a0% of the picture not borne out"
     )
 
 
