@@ -41,6 +41,8 @@ RGB = npt.NDArray[np.uint8]
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)
+PICTURES = 24
+"""Crops that one of each picture is taken from."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ class Extent:
         The figures that take longer.
     """
 
-    fields: int = 24
+    fields: int = 20
     stacks: int = 14
     targets: int = 2
     sections: int = 4
     checked: int = 8
-    real_px: int = 768
-    steps_px: int = 384
+    real_px: int = 512
+    steps_px: int = 256
     detail: bool = True
     traverse: TrueStacksConfig = field(default_factory=TrueStacksConfig)
 
@@ -109,7 +111,7 @@ class RefocusBench:
         found: dict[str, RGB] = {}
         if self.data is not None:
             try:
-                crops, groups = held_out_crops(self.data, FULL.fields)
+                crops, groups = held_out_crops(self.data, PICTURES)
             except UserError:  # this data folder has no pictures: phantoms are judged alone
                 return []
             for name, crop in zip(groups, crops, strict=True):

@@ -88,8 +88,8 @@ def evaluate_traverse(
     Returns
     -------
     One row a sweep: mean and lowest PSNR over its targets, that of showing the nearest input, the largest step in PSNR
-    from one target to the next in any stack (``largest_step``; steps to and from acquired planes, whose error is the
-    camera's alone, count in ``largest_step_any`` only), steps over 0.5 dB, and the largest change of the picture
+    from one target to the next in any stack (``largest_step``; steps to and from acquired planes, which
+    are shown as they are, count in ``largest_step_any`` only), steps over 0.5 dB, and the largest change of the picture
     over the usual one (``jump``). Then one row a level of the full traverses.
     """
     rows: list[dict[str, Any]] = []

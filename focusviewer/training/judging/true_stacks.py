@@ -1,7 +1,8 @@
 """Simulated stacks with a picture at every fifth of a level, so that any focus in between has a truth.
 
 Levels are counted as in the virtual-refocusing work: sixteen of them, 0.25 um apart, the section's middle between the
-eighth and the ninth. Truth is free of noise, what engines get is not.
+eighth and the ninth. What engines get and what they are compared with are recorded one by one, each with noise of its
+own, as a scanner would: against a truth free of noise, mixing two planes would gain by the noise that it averages.
 """
 
 from __future__ import annotations
@@ -53,14 +54,17 @@ class TrueStack:
     mpp: float = 0.25
 
     def truth(self, level: float) -> RGB:
-        """The section at a level between 1 and 16, to the nearest fifth, without noise."""
-        return np.asarray(self.clean[_index(level)])
+        """The section at a level between 1 and 16, to the nearest fifth: to compare with."""
+        return self._recorded(level, 8)
 
     def recorded(self, level: float) -> RGB:
-        """The section at a level as a camera records it; the same noise every time."""
+        """The same for engines: noise of its own, the same every time."""
+        return self._recorded(level, 7)
+
+    def _recorded(self, level: float, shot: int) -> RGB:
         index = _index(level)
         light = np.asarray(self.clean[index], np.float32) / np.float32(255)
-        return Camera(noise=NOISE).capture(light, np.random.default_rng((VERSION, 7, index)))
+        return Camera(noise=NOISE).capture(light, np.random.default_rng((VERSION, shot, index)))
 
     def z_um(self, level: float, mirrored: bool = False) -> float:
         """Position of a level on a focus axis whose 0 is the section's best focus; ``mirrored`` turns the axis."""
