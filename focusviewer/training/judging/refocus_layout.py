@@ -48,8 +48,8 @@ NOTES = {
     "refocus-gaps": "Both inputs are equally far from the target; the nearer one is the better of them. Mixed: their "
     "mean. Differences are those of the same cases. Intervals: 95 %, drawn by picture.",
     "refocus-traverse": "Simulated sections with a truth at every 0.05 µm; inputs and truth have noise .004, each its "
-    "own. The largest step in PSNR from one target to the next is that in any stack, without those to and from an acquired "
-    "plane; these are in the column after it. Jump: the largest change of the picture over the usual one.",
+    "own. The largest step in PSNR from one target to the next is that in any stack, without those to and from an "
+    "acquired plane; these are in the column after it. Jump: the largest change of the picture over the usual one.",
     "refocus-levels": "Means over the stacks of the table before; best focus lies between levels 8 and 9.",
     "refocus-uneven": "Tilted: 0.5 to 3 µm from left to right, eight parts. Stepped: 0, 1, 2 and 3 µm. The target map "
     "is the true depth, or the engine's own; parts are refocused one by one from their own pixels and put together. "
