@@ -80,9 +80,9 @@ def provenance(
 
 def weights_sha256(name: str) -> str | None:
     """SHA-256 of the weights an engine uses, in hexadecimal; None for an engine without weights."""
-    from focusviewer.refocus.registry import engines
+    from focusviewer.refocus.registry import baselines, engines
 
-    for entry in engines():
+    for entry in [*engines(), *baselines()]:
         if entry.name == name and entry.weights is not None and entry.weights.exists():
             return _sha256(entry.weights, entry.weights.stat().st_mtime_ns)
     return None
