@@ -169,6 +169,13 @@ def test_curves_and_lines_survive_constant_and_single_values() -> None:
     assert "nan" not in text.lower()
 
 
+def test_the_oracle_is_drawn_beside_the_engines_where_there_is_one() -> None:
+    row = {"model": "e", "noise": 0.1, "psnr_before": 30.0, "psnr_auto": 31.0, "psnr_knob": 31.0}
+    rows = [{**row, "z_um": z} for z in (0.0, 1.0, 2.0)]
+    assert "oracle" not in psnr_lines(rows, 0.1)
+    assert "oracle Wiener" in psnr_lines([rows[0], *({**row, "psnr_oracle": 33.0} for row in rows[1:])], 0.1)
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0.3, 0.31), (20, 61), (5, 5)])
 def test_ticks_are_round_numbers_inside_the_range(low: float, high: float) -> None:
     values = ticks(low, high)

@@ -96,12 +96,15 @@ def sparkline(row: Row) -> str:
 
 
 def psnr_lines(rows: Sequence[Row], noise: float) -> str:
-    """PSNR over defocus for every engine at one noise level: before, blind, and at the true distance."""
+    """PSNR over defocus at one noise level: as scanned, the oracle, and every engine blind and at the true distance."""
     rows = [row for row in rows if row.get("noise") == noise]
     engines = list(dict.fromkeys(str(row["model"]) for row in rows))
     series: list[tuple[str, str, list[tuple[float, float]]]] = [
         ("as scanned", "plain", _points([row for row in rows if row["model"] == engines[0]], "psnr_before"))
     ]
+    oracle = [row for row in rows if row["model"] == engines[0] and is_number(row.get("psnr_oracle"))]
+    if oracle:
+        series.append(("oracle Wiener", "plain dashed", _points(oracle, "psnr_oracle")))
     for index, engine in enumerate(engines):
         own = [row for row in rows if row["model"] == engine]
         series.append((f"{engine}, blind", f"s{index % SERIES}", _points(own, "psnr_auto")))
