@@ -31,7 +31,7 @@ from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.lab.tasks import TaskEntry
 from focusviewer.training.radiance_cases import Cases, draw_cases
-from focusviewer.training.radiance_checks import CHECKS, judge
+from focusviewer.training.radiance_checks import CHECKS, judge, nearest_plane
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.stack_bank import StackBank, StackBankConfig, stack_bank
 from focusviewer.training.wsi_dists import WsiDists, load_wsi_dists, plain_dists
@@ -49,8 +49,9 @@ class RadianceSettings:
         Over depth, in the decoder.
     distance : "wsi-dists" or "plain-dists"
         The reconstruction loss.
-    reconstruction, consistency, adversarial, pixels : float
-        Weights of the losses; 0 leaves a loss out.
+    reconstruction, consistency, adversarial, pixels, share : float
+        Weights of the losses; 0 leaves a loss out. ``pixels`` is of the mean absolute error; ``share`` of that error
+        over the error of the nearest given plane, so that near focus, where little is missing, a little harm counts.
     crop_px : int
         Side of the pictures; a multiple of 16, so that the last stage of the features divides evenly.
     fields : int
@@ -69,6 +70,7 @@ class RadianceSettings:
     consistency: float = 5.0
     adversarial: float = 0.0
     pixels: float = 100.0
+    share: float = 0.0
     crop_px: int = 80
     fields: int = 1600
     judged: int = 12
@@ -160,8 +162,13 @@ class RadianceTask(Task):
             made = self._distance.maps(pictures)
             distance = self._distance.between(made, [torch.cat([layer, layer]) for layer in wanted])
             parts["reconstruction"] = own.reconstruction * distance.mean()
+        error = absolute_error(pictures, torch.cat([cases.wanted, cases.wanted]))
         if own.pixels:
-            parts["pixels"] = own.pixels * (pictures - torch.cat([cases.wanted, cases.wanted])).abs().mean()
+            parts["pixels"] = own.pixels * error.mean()
+        if own.share:
+            nearest = torch.cat([nearest_plane(subset, cases.target) for subset in (cases.given, cases.other)])
+            before = absolute_error(nearest, torch.cat([cases.wanted, cases.wanted]))
+            parts["share"] = own.share * (error / (before + 1 / 255)).mean()
         return parts
 
     def _adversarial(self, pictures: Tensor, cases: Cases) -> tuple[Tensor, Tensor]:
@@ -256,6 +263,11 @@ def begin_with(net: RadianceNet, path: Path) -> None:
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"Cannot begin with the weights {path}", reason, "Correct start in the settings.") from error
+
+
+def absolute_error(pictures: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute error of each picture of a batch: float32 (B,)."""
+    return (pictures - wanted).abs().mean((1, 2, 3))
 
 
 def consistency(first: list[Tensor], second: list[Tensor]) -> Tensor:

@@ -226,3 +226,13 @@ def test_a_resumed_run_must_have_the_same_losses(tmp_path: Path) -> None:
         train(
             RadianceTask(tmp_path, replace(TINY, pixels=1.0)), replace(config, steps=3), tmp_path / "run", resume=True
         )
+
+
+@pytest.mark.usefixtures("_toys")
+def test_the_share_of_error_left_is_one_where_nothing_is_done(tmp_path: Path) -> None:
+    task = RadianceTask(tmp_path, replace(TINY, pixels=0.0, reconstruction=0.0, consistency=0.0, share=1.0))
+    task.prepare(LabConfig(steps=1, batch=4, device="cpu"))
+    # A new network returns the planes themselves: the nearest one, or two of them mixed.
+    shares = [float(task.loss(0, torch.Generator().manual_seed(seed))["share"]) for seed in range(6)]
+    assert max(shares) <= 1.05
+    assert min(shares) > 0.3
