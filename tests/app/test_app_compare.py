@@ -132,12 +132,25 @@ def test_flicker_shows_both_in_turn_and_the_held_key_the_scan(window, compare, r
     assert centre(window, refocused) == (20, 20)
 
 
-def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare) -> None:
+def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare, qtbot) -> None:
     open_in(window, "fake.svs")
-    compare.set_way("wipe")
+    window.activateWindow()
+    window.viewport.setFocus()
+    qtbot.keyClick(window.viewport, Qt.Key.Key_C)
+    qtbot.keyClick(window.viewport, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert (compare.way, compare.handle.part) == ("wipe", pytest.approx(0.52))
     assert "Nothing to compare" in compare.bar.text.text()
     assert compare.bar.isVisible()
     assert window.actions_by_id["compare.wipe"].isChecked()
     compare.bar.closed.emit()
     assert not compare.bar.isVisible()
     assert not window.actions_by_id["compare.wipe"].isChecked()
+
+
+@pytest.mark.parametrize("way", ["split", "flicker"])
+def test_the_window_can_be_closed_while_comparing(window, open_in, compare, way: str) -> None:
+    open_in(window, "stack.tif")
+    compare.set_way(way)
+    window.close()
+    assert compare.way == "off"
+    assert compare.second.document is None  # no_leaks looks for timers

@@ -71,7 +71,9 @@ class PaintController(QObject):
     def _mouse(self, port: Viewport, event: QMouseEvent) -> bool:
         kind, view = event.type(), port.view
         at = event.position() * port.ratio
-        if view is None or (kind == QEvent.Type.MouseButtonPress and port.minimap.contains(view, port.ratio, at)):
+        if view is None or not self._shows_slide(port):
+            return False
+        if kind == QEvent.Type.MouseButtonPress and port.minimap.contains(view, port.ratio, at):
             return False
         place = view.to_slide(at.x(), at.y())
         left = event.button() == Qt.MouseButton.LeftButton
@@ -87,6 +89,11 @@ class PaintController(QObject):
             self._painting = False
             return True
         return False
+
+    def _shows_slide(self, port: Viewport) -> bool:
+        """Whether a picture shows the slide that is refocused, and not another one beside it."""
+        mine, its = self._refocus.document, port.document
+        return mine is not None and its is not None and its.pyramid is mine.pyramid
 
     def _begin(self, place: tuple[float, float]) -> None:
         self._painting = True

@@ -64,6 +64,11 @@ class RefocusDesk(QObject):
         for action in window.viewport.actions():
             compare.second.addAction(action)  # the keys that move a picture work in the second as well
 
+    def close(self) -> None:
+        """Stop what moves by itself."""
+        self.sweep.stop()
+        self.compare.stop()
+
     def load_engines(self) -> None:
         """Fill the panel's list (the registry is imported in a worker)."""
         window, wanted = self._window, self._window.settings.engine

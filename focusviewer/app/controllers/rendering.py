@@ -8,6 +8,9 @@ from focusviewer.app.engine_room import SLOW, EngineRoom, Rendered, Study
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models.refocus import Order
 
+LIVE_MS = 150.0
+"""A picture that takes no longer is not worth stopping, whichever engine makes it (a graphics card may)."""
+
 
 class Renders(QObject):
     """Runs orders in the inference lane.
@@ -31,6 +34,7 @@ class Renders(QObject):
         self._next: tuple[Study, Order] | None = None
         self._job: Job | None = None
         self._is_slow = False
+        self._took: dict[str, float] = {}  # ms of the last picture, by engine
         jobs.ended.connect(self._ended)
 
     @property
@@ -59,7 +63,7 @@ class Renders(QObject):
             self._jobs.cancel("render")
         (study, order), self._next = self._next, None
         name = study.area.engine
-        self._is_slow = name in SLOW
+        self._is_slow = name in SLOW and self._took.get(name, LIVE_MS + 1) > LIVE_MS
         self._job = self._jobs.start(
             "render",
             lambda job: self._room.render(study, order, job),
@@ -72,6 +76,7 @@ class Renders(QObject):
 
     def _done(self, picture: Rendered) -> None:
         self._job = None
+        self._took[picture.area.engine] = picture.milliseconds
         self.rendered.emit(picture)
         self._go_on()
 

@@ -389,6 +389,7 @@ class MainWindow(QMainWindow):
         self.appearance.keep_layout(self)
         self.hide()  # the window is gone at once, whatever the workers still finish
         self.review.close()
+        self.refocus_desk.close()
         self._show_document(None)
         self.messages.clear()
         self.jobs.close()
