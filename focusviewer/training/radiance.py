@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from focusviewer.errors import UserError
@@ -35,6 +35,9 @@ from focusviewer.training.radiance_checks import CHECKS, judge, nearest_plane
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.stack_bank import StackBank, StackBankConfig, stack_bank
 from focusviewer.training.wsi_dists import WsiDists, load_wsi_dists, plain_dists
+
+COMMAND = "command"
+"""Key of the weights' metadata: what made them."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,9 @@ class RadianceTask(Task):
         """``NAME.safetensors`` with its model card."""
         path = out / f"{self.name}.safetensors"
         net = self.net.cpu()
-        config = json.dumps(asdict(net.config), sort_keys=True)
-        save_weights(path, net.state_dict(), {"model": "radiance", "config": config, "simulator": SIMULATOR_VERSION})
+        metadata = {"model": "radiance", "simulator": SIMULATOR_VERSION, COMMAND: run.command}
+        metadata["config"] = json.dumps(asdict(net.config), sort_keys=True)
+        save_weights(path, net.state_dict(), metadata)
         self._write_card(path, run)
         return [path, path.with_suffix(".md")]
 
@@ -221,8 +225,7 @@ class RadianceTask(Task):
             + (adversarial if self.settings.adversarial else "no adversarial loss, so that nothing is invented"),
         }
         if self.settings.start:
-            start = Path(self.settings.start)
-            facts["Began with"] = f"{start.name}, SHA-256 begins {file_digest(start)}"
+            facts["Began with"] = origin(Path(self.settings.start))
         facts |= run.rows(path)
         figures = judge(self.net, self._checks, self.settings.judged_finally, torch.device("cpu"))
         head = (
@@ -263,6 +266,13 @@ def begin_with(net: RadianceNet, path: Path) -> None:
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"Cannot begin with the weights {path}", reason, "Correct start in the settings.") from error
+
+
+def origin(path: Path) -> str:
+    """Which weights a file holds and how they were made, in a line."""
+    with safe_open(str(path), framework="pt") as file:
+        made = (file.metadata() or {}).get(COMMAND, "")
+    return f"{path.name}, SHA-256 begins {file_digest(path)}" + (f", made by: {made}" if made else "")
 
 
 def absolute_error(pictures: Tensor, wanted: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from focusviewer.errors import UserError
 from focusviewer.refocus.radiance.network import SIZES, RadianceNet, load_radiance, save_radiance
 from focusviewer.training import radiance
 from focusviewer.training.lab import LabConfig, Task, train
-from focusviewer.training.radiance import RadianceSettings, RadianceTask, consistency, run_name
+from focusviewer.training.radiance import RadianceSettings, RadianceTask, consistency, origin, run_name
 from focusviewer.training.radiance_cases import (
     FAR_UM,
     NEAR_UM,
@@ -187,6 +187,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     whole, broken = (tmp_path / folder / "radiance-tiny.safetensors" for folder in ("whole", "broken"))
     assert whole.read_bytes() == broken.read_bytes()
     assert load_radiance(whole).config == SIZES["tiny"]
+    assert "--steps 3" in origin(whole)
     assert "one plane about 2 um from focus" in whole.with_suffix(".md").read_text()
 
 
@@ -196,6 +197,7 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
     save_radiance(first, tmp_path / "first.safetensors")
     begun = RadianceTask(tmp_path, replace(TINY, start=str(tmp_path / "first.safetensors"))).net.state_dict()
     assert all(torch.equal(value, begun[name]) for name, value in first.state_dict().items())
+    assert origin(tmp_path / "first.safetensors").startswith("first.safetensors, SHA-256 begins ")
     with pytest.raises(UserError, match="Cannot begin"):
         RadianceTask(tmp_path, replace(TINY, start=str(tmp_path / "no.safetensors"))).modules()
 
