@@ -24,6 +24,7 @@ from focusviewer.training.judging import true_stacks as true_module
 from focusviewer.training.judging.inputs import evaluate_refocus_gaps, evaluate_refocus_inputs, nested_inputs
 from focusviewer.training.judging.planes import Planes, evaluate_refocus_planes
 from focusviewer.training.judging.real_planes import (
+    equally_bright,
     evaluate_real_planes,
     plane_distance_um,
     real_cases,
@@ -360,6 +361,17 @@ def test_pictures_of_real_stacks_are_made_from_planes_one_to_three_steps_off(rea
         assert len(case.images) == 2 or case.task.startswith(str(steps))
     fused = RealStack("fused", real.planes, None, real.planes[4])
     assert {case.task for case in real_cases(fused, 64)} == {"all in focus"}
+
+
+def test_a_lamp_that_flickers_decides_nothing(real: RealStack) -> None:
+    lamp = np.linspace(0.7, 1.0, 9)[:, None, None, None]
+    flickering = RealStack("made", (real.planes * lamp).astype(np.uint8), (4, 4))
+    steady = RealStack("made", (real.planes * lamp[4]).astype(np.uint8), (4, 4))
+    rows = [evaluate_real_planes(nothing(), [stack], no_rivals(), crop_px=64) for stack in (flickering, steady)]
+    for first, second in zip(*rows, strict=True):
+        assert min(first["psnr_before"], 40) == pytest.approx(min(second["psnr_before"], 40), abs=0.5)
+    assert any(row["psnr_before"] < 35 for row in rows[0])
+    np.testing.assert_array_equal(equally_bright([real.planes[4]], real.planes[4])[0], real.planes[4])
 
 
 def test_doing_nothing_gains_nothing_on_real_planes(real: RealStack) -> None:

@@ -2,7 +2,8 @@
 
 The stacks do not state the distance of their planes, but engines want microns. It is measured once for each stack, from
 its planes alone: the blur by known optics that takes the best plane nearest to its neighbours. That is the scale of the
-microscope's knob, the same for every engine.
+microscope's knob, the same for every engine. Defocus moves light but takes none away, so planes that differ in mean
+brightness were lit differently: they are made equally bright, lest lamps decide what is better.
 """
 
 from __future__ import annotations
@@ -87,12 +88,28 @@ def real_cases(stack: RealStack, crop_px: int) -> Iterator[RealCase]:
     planes = [np.ascontiguousarray(plane[cut]) for plane in stack.planes]
     if stack.all_in_focus is not None:
         truth = np.ascontiguousarray(stack.all_in_focus[cut])
+        planes = equally_bright(planes, truth)
         yield from (RealCase("all in focus", stack.name, (plane,), (0.0,), None, truth) for plane in planes)
     if stack.best is not None:
         best = sum(stack.best) // 2
+        planes = equally_bright(planes, planes[best])
         step = plane_distance_um(planes, best)
         yield from _nearer(stack.name, planes, best, step)
         yield from _between(stack.name, planes, best, step)
+
+
+def equally_bright(planes: Sequence[RGB], reference: RGB) -> list[RGB]:
+    """Planes scaled to the mean of a reference, colour by colour; one that differs by less than a gray level stays."""
+    wanted = reference.mean(axis=(0, 1))
+    scaled = []
+    for plane in planes:
+        mean = plane.mean(axis=(0, 1))
+        if np.abs(mean - wanted).max() < 1:
+            scaled.append(plane)
+            continue
+        light = plane * (wanted / np.maximum(mean, 1)).astype(np.float32)
+        scaled.append(np.asarray(np.clip(light + 0.5, 0, 255), dtype=np.uint8))
+    return scaled
 
 
 def _nearer(name: str, planes: Sequence[RGB], best: int, step_um: float) -> Iterator[RealCase]:
