@@ -135,6 +135,7 @@ def refocus(
             else:
                 wish = wish_of(named, z_um, target_map or depth, view, refocuser)
                 if _is_pyramid(out) or view.box[2] * view.box[3] > MAX_PIXELS:
+                    _keep_existing([out], force)
                     facts, said = _pyramid(view, refocuser, wish, out, compression, progress)
                 else:
                     facts, said = _picture(view, refocuser, wish, out, confidence, progress)
@@ -164,7 +165,11 @@ def _check_outputs(
         kept.append(confidence)
     if compression not in ("jpeg", "deflate"):
         raise UserError(f"No compression is called {compression!r}", "", "Choose jpeg or deflate.")
-    for file in kept:
+    _keep_existing(kept, force)
+
+
+def _keep_existing(files: list[Path], force: bool) -> None:
+    for file in files:
         if file.exists() and not force:
             raise UserError(f"{file} exists", "it is not replaced", "Choose another file, or give --force.")
 
@@ -243,6 +248,7 @@ def _pyramid(
     from focusviewer.refocus.export import export_region
 
     found = export_region(view, engine, wish, out, progress, None, compression=compression)
+    found["target"] = TARGETS.get(wish.mode, found["target"])
     where = f"z = {found['z_um']:.2f} um" if found["z_um"] is not None else found["target"]
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
     return found, f"pyramid, {where}, {engine.name}, {made}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from focusviewer.errors import CancelledError
-from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def search(
 ) -> float:
     """Coarse-to-fine search for the lowest score, a guess among the first tries; see :func:`best_z`.
 
-    With one plane only its positive side is searched, where the tissue lies by convention.
+    With one plane only its positive side is searched, where the tissue lies by convention; of a stack only the
+    surroundings of its sharpest plane.
     """
     known: dict[float, float] = {}
     if len(planes_um) == 1:
@@ -75,6 +76,7 @@ def search(
         return known[key]
 
     scan = min(planes_um, key=lambda plane: (at(plane), plane))
+    low_um, high_um = max(low_um, scan - MAX_Z_UM), min(high_um, scan + MAX_Z_UM)
     best = min([float(step) for step in np.arange(low_um, high_um + 1e-6, COARSE_UM)] + [guess_um, scan], key=at)
     step = COARSE_UM / 2
     while step >= FINE_UM:

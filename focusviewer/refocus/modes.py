@@ -12,7 +12,7 @@ import numpy as np
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.refocus.support import distance_um, unsupported
+from focusviewer.refocus.support import distance_um
 
 MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")
 
@@ -149,9 +149,3 @@ def check_defocus(z_um: float, depth_um: float, planes_um: tuple[float, ...]) ->
             f"the tissue lies near {depth_um:.2g} um, and the plane at {nearest:g} um is farther from it",
             "Go the other way, or use the mode refocus.",
         )
-
-
-def why_not(wish: Wish, mpp: float | None, planes_um: tuple[float, ...], fluorescence: bool = False) -> str:
-    """Why a wish is outside what refocusing supports, in words; empty when it is inside."""
-    wanted = wish.z_um if wish.map_um is None else None
-    return unsupported(mpp, planes_um, wanted, fluorescence)

@@ -190,6 +190,7 @@ def test_no_size_is_too_large_for_a_tiff(
     assert command("refocus", picture, "--map", small, *SCALE, "--compression", "deflate", "--out", out).code == 0
     with open_slide(out) as slide:
         np.testing.assert_array_equal(slide.read_region(Region(0, 0, 0, 640, 480)), read(picture) + 20)
+    assert "exists" in command("refocus", picture, "--map", small, *SCALE, "--out", out).err
 
 
 @pytest.mark.parametrize(("name", "words"), [("glow", "fluorescence"), ("coarse", "coarser than 0.6")])

@@ -36,6 +36,18 @@ def test_on_a_stack_the_sharpest_plane_is_what_has_to_be_beaten() -> None:
     assert search(lambda z_um: 4 * abs(z_um), (-1.0, 1.0), 0.0, -5, 5) == 0.0
 
 
+def test_of_a_long_stack_only_the_surroundings_of_its_sharpest_plane_are_searched() -> None:
+    planes = tuple(float(z) for z in range(0, 60, 2))
+    asked: list[float] = []
+
+    def score(z_um: float) -> float:
+        asked.append(z_um)
+        return 4 * abs(z_um - 31)
+
+    assert search(score, planes, 31.0, -4.0, 62.0) == pytest.approx(31, abs=0.13)
+    assert len([z_um for z_um in asked if z_um not in planes]) <= 14
+
+
 def he(data_dir: Path) -> tuple[RGB, float]:
     with open_slide(data_dir / "patches" / "openslide-crops" / "os-1-he.ome.tif") as slide:
         assert slide.mpp is not None
