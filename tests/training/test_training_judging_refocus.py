@@ -187,6 +187,7 @@ def test_a_knowing_engine_turns_without_a_step(grain: TrueStack) -> None:
         row = sweep_row(knowing(), grain, case)
         assert row["psnr"] > 148
         assert row["largest_step"] == pytest.approx(0, abs=1e-9)
+        assert row["largest_step_nearest"] > 0.1
         assert row["steps_over"] == 0
     assert sweep_row(knowing(), grain, NEIGHBOURS)["targets"] == 4
     assert sweep_row(knowing(), grain, ONE)["targets"] == 76

@@ -49,7 +49,7 @@ NOTES = {
     "mean. Differences are those of the same cases. Intervals: 95 %, drawn by picture.",
     "refocus-traverse": "Simulated sections with a truth at every 0.05 µm; inputs and truth have noise .004, each its "
     "own. The largest step in PSNR from one target to the next is that in any stack, without those to and from an "
-    "acquired plane; these are in the column after it. Jump: the largest change of the picture over the usual one.",
+    "acquired plane, which have a column of their own. Jump: the largest change of the picture over the usual one.",
     "refocus-levels": "Means over the stacks of the table before; best focus lies between levels 8 and 9.",
     "refocus-uneven": "Tilted: 0.5 to 3 µm from left to right, eight parts. Stepped: 0, 1, 2 and 3 µm. The target map "
     "is the true depth, or the engine's own; parts are refocused one by one from their own pixels and put together. "
@@ -136,6 +136,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("lowest", "lowest", 2, "high"),
         Column("psnr_nearest", "PSNR of nearest input", 2),
         Column("largest_step", "largest step, dB", 2, "low"),
+        Column("largest_step_nearest", "that of the nearest input", 2),
         Column("largest_step_any", "with acquired planes", 2),
         Column("mean_step", "largest step of the mean", 2, "low"),
         Column("steps_over", "steps over 0.5 dB"),

@@ -110,13 +110,15 @@ def _row(found: Sequence[Swept], sweep: Sweep) -> dict[str, Any]:
     values = np.array([swept.psnr for swept in found])
     free = np.array([not {a, b} & set(sweep.inputs) for a, b in _pairs(found[0].levels)])
     steps, change = np.abs(np.diff(values, axis=1)), np.array([swept.change for swept in found])
-    between = steps[:, free]
+    nothing = np.array([swept.nothing for swept in found])
+    between, usual = steps[:, free], np.abs(np.diff(nothing, axis=1))[:, free]
     return {
         "targets": values.shape[1],
         "psnr": float(values.mean()),
         "lowest": float(values.min()),
-        "psnr_nearest": float(np.mean([swept.nothing for swept in found])),
+        "psnr_nearest": float(nothing.mean()),
         "largest_step": float(between.max()) if between.size else None,
+        "largest_step_nearest": float(usual.max()) if usual.size else None,
         "largest_step_any": float(steps.max()),
         "mean_step": float(np.abs(np.diff(values.mean(axis=0)))[free].max()) if free.any() else None,
         "steps_over": int((between > 0.5).sum()),
