@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.refocus.base import FloatMap
-from focusviewer.refocus.operators import BLUR_GRID_UM, HYPOTHESES, OperatorBank
+from focusviewer.refocus.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
+from focusviewer.refocus.risk import SPREADS_UM, RiskTables
 
 DEPTH_STEP_UM = 0.25
+SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
+"""How much the selector's opinion of single planes, and the agreement between planes, count (in logarithms)."""
+
+RISK_POWER = 3.0
+_RISK_FLOOR = 1e-5
 BLURS_UM = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 _GRID_UM = np.array([0.0, *BLUR_GRID_UM], np.float32)
+_LEVELS = len(NOISE_RATIOS)
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Belief:
     """
 
     depth_um: FloatMap  # (K,)
-    noise_index: npt.NDArray[np.int64]  # (K,) 0 or 1
+    noise_index: npt.NDArray[np.int64]  # (K,) into NOISE_RATIOS
     weights: FloatMap  # (K, h, w)
 
     @property
@@ -36,6 +44,62 @@ class Belief:
     def mean_depth(self) -> FloatMap:
         """Expected depth of the tissue in um: float32 (h, w)."""
         return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
+
+    def spread(self) -> FloatMap:
+        """Standard deviation of the depth in um: float32 (h, w)."""
+        mean = self.mean_depth()
+        square = np.tensordot(np.square(self.depth_um), self.weights, 1)
+        return np.asarray(np.sqrt(np.maximum(square - np.square(mean), 0)), dtype=np.float32)
+
+    def shares(
+        self, planes_um: Sequence[float], target: FloatMap, tables: RiskTables
+    ) -> list[tuple[FloatMap, FloatMap]]:
+        """How much of each plane to show as it is, and how much of it refocused: two float32 (h, w) a plane.
+
+        Each counts by the inverse of the error to be expected, squared: an operator that does little, on a plane whose
+        depth is certain, counts more than one that does much; where depth is not known, planes are shown as they are,
+        by their nearness to the target.
+        """
+        position = np.clip(np.log2(np.maximum(self.spread(), 1e-3) / SPREADS_UM[0]), 0, len(SPREADS_UM) - 1.001)
+        level = position.astype(np.intp)[None]
+        uniform = bool(np.all(target == target.flat[0]))
+        depth = self.depth_um if uniform else self.depth_um[:, None, None]
+        residual = np.abs(depth - (target.flat[0] if uniform else target))
+        risks = []
+        for z_um in planes_um:
+            blur = np.abs(depth - z_um)
+            risks.append(self._expected(tables.at(tables.shown, blur, residual)))
+            by_spread = np.stack([self._expected(tables.at(table, blur, residual)) for table in tables.refocused])
+            low, high = (np.take_along_axis(by_spread, level + i, 0)[0] for i in (0, 1))
+            risks.append(low + (high - low) * (position - level[0]))
+        blends = [self._blended(pair, target, depth, uniform, tables) for pair in itertools.pairwise(planes_um)]
+        every = np.stack([*risks, *(risk for risk, _ in blends)])
+        inverse = np.power(every + np.float32(_RISK_FLOOR), -RISK_POWER)
+        shares = (inverse / inverse.sum(axis=0)).astype(np.float32)
+        shown, refocused = [*shares[0 : 2 * len(planes_um) : 2]], [*shares[1 : 2 * len(planes_um) : 2]]
+        for below, (share, (_, way)) in enumerate(zip(shares[2 * len(planes_um) :], blends, strict=True)):
+            shown[below] = shown[below] + share * (1 - way)
+            shown[below + 1] = shown[below + 1] + share * way
+        return list(zip(shown, refocused, strict=True))
+
+    def _blended(
+        self, pair: tuple[float, float], target: FloatMap, depth: FloatMap, uniform: bool, tables: RiskTables
+    ) -> tuple[FloatMap, FloatMap]:
+        """Risk of mixing two planes around the target (huge elsewhere), and how far along the way the target is."""
+        way = (target - np.float32(pair[0])) / np.float32(max(pair[1] - pair[0], 1e-6))
+        if not ((way > 0) & (way < 1)).any():
+            return np.full(self.shape, 1e6, np.float32), np.zeros(self.shape, np.float32)
+        place = np.float32(target.flat[0]) if uniform else target
+        along = np.asarray(way.flat[0]) if uniform else way[None]
+        risk = self._expected(tables.blended(pair[1] - pair[0], along, depth - place))
+        return np.where((way > 0) & (way < 1), risk, np.float32(1e6)), np.clip(way, 0, 1)
+
+    def _expected(self, risk: FloatMap) -> FloatMap:
+        """Mean over depth of a risk (K,) or (K, h, w): float32 (h, w)."""
+        expected = (
+            np.tensordot(risk, self.weights, 1) if risk.ndim == 1 else np.einsum("khw,khw->hw", risk, self.weights)
+        )
+        return np.asarray(expected, dtype=np.float32)
 
     def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
         """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""
@@ -50,7 +114,13 @@ class Belief:
         return total
 
 
-def believe(weights: Sequence[FloatMap], planes_um: Sequence[float]) -> Belief:
+def depth_grid(planes_um: Sequence[float]) -> FloatMap:
+    """Depths around several planes at which tissue is looked for, um."""
+    reach = float(_GRID_UM[-1])
+    return np.arange(planes_um[0] - reach, planes_um[-1] + reach + 1e-6, DEPTH_STEP_UM, dtype=np.float32)
+
+
+def believe(weights: Sequence[FloatMap], planes_um: Sequence[float], disagreement: FloatMap | None = None) -> Belief:
     """Combine what the selector says of each plane; several planes tell on which side of each the tissue lies.
 
     Parameters
@@ -59,21 +129,27 @@ def believe(weights: Sequence[FloatMap], planes_um: Sequence[float]) -> Belief:
         Probability of each hypothesis, one map for each plane.
     planes_um : sequence of float
         Increasing z of the planes.
+    disagreement : float32 (D, h, w), optional
+        How badly the planes agree at each depth of :func:`depth_grid`, from
+        :class:`focusviewer.refocus.agreement.DepthEvidence`.
     """
-    noise = np.array([0] + [0, 1] * ((len(HYPOTHESES) - 1) // 2))
+    noise = np.array([0, *(list(range(_LEVELS)) * len(BLUR_GRID_UM))])
     if len(weights) == 1:
         return Belief(BLURS_UM + np.float32(planes_um[0]), noise, weights[0])
-    reach = float(_GRID_UM[-1])
-    depths = np.arange(planes_um[0] - reach, planes_um[-1] + reach + 1e-6, DEPTH_STEP_UM, dtype=np.float32)
+    depths = depth_grid(planes_um)
     log_belief = np.zeros((depths.size, *weights[0].shape[1:]), np.float32)
     for plane, z_um in zip(weights, planes_um, strict=True):
-        # The two noise levels of one blur count together; between grid points interpolate.
-        merged = np.concatenate([plane[:1], plane[1::2] + plane[2::2]])
+        # The noise levels of one blur count together; between grid points interpolate.
+        merged = np.concatenate([plane[:1], plane[1:].reshape(-1, _LEVELS, *plane.shape[1:]).sum(axis=1)])
         density = merged / np.gradient(_GRID_UM)[:, None, None]
         position = np.interp(np.abs(depths - z_um), _GRID_UM, np.arange(_GRID_UM.size))
         below = np.minimum(position.astype(int), _GRID_UM.size - 2)
         weight = (position - below)[:, None, None].astype(np.float32)
         log_belief += np.log(density[below] * (1 - weight) + density[below + 1] * weight + 0.02)
+    if disagreement is not None:
+        # Neighbouring cells and planes share their pixels: what all selectors say counts as one opinion.
+        log_belief *= np.float32(SINGLE_WEIGHT / len(weights))
+        log_belief -= np.float32(PAIR_WEIGHT) * disagreement
     belief = np.exp(log_belief - log_belief.max(axis=0))
     belief /= belief.sum(axis=0)
     return Belief(depths, np.ones(depths.size, np.int64), belief.astype(np.float32))
@@ -85,9 +161,8 @@ def certain(blur_um: FloatMap) -> FloatMap:
     weights = np.zeros((len(HYPOTHESES), *blur_um.shape), np.float32)
     weights[0] = np.clip(1 - position, 0, 1)
     for index in range(1, _GRID_UM.size):
-        share = 0.5 * np.clip(1 - np.abs(position - index), 0, 1)
-        weights[2 * index - 1] = share  # both noise levels alike
-        weights[2 * index] = share
+        first = 1 + _LEVELS * (index - 1)
+        weights[first : first + _LEVELS] = np.clip(1 - np.abs(position - index), 0, 1) / _LEVELS
     return weights
 
 
@@ -96,8 +171,8 @@ def mix_between(bank: OperatorBank, blur_um: float, noise: int, residual_um: npt
     grid = _GRID_UM
     upper = int(np.clip(np.searchsorted(grid, blur_um), 1, grid.size - 1))
     fraction = float(np.clip((blur_um - grid[upper - 1]) / (grid[upper] - grid[upper - 1]), 0, 1))
-    low_index = 0 if upper == 1 else 2 * (upper - 2) + 1 + noise
-    high_index = 2 * (upper - 1) + 1 + noise
+    low_index = 0 if upper == 1 else _LEVELS * (upper - 2) + 1 + noise
+    high_index = _LEVELS * (upper - 1) + 1 + noise
     # Keep the change of focus, not the residual, when moving to a neighbouring hypothesis: T(b -> b) stays 1.
     low = bank.mix(low_index, np.abs(residual_um + (grid[upper - 1] - blur_um))) if fraction < 1 else 0.0
     high = bank.mix(high_index, np.abs(residual_um + (grid[upper] - blur_um))) if fraction > 0 else 0.0

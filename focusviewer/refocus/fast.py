@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from focusviewer.errors import UserError
+from focusviewer.refocus.agreement import DepthEvidence
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain
+from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
 from focusviewer.refocus.guards import hold_back, refraction
 from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.parallel import each
+from focusviewer.refocus.risk import risk_tables
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -23,30 +27,69 @@ if TYPE_CHECKING:
     from focusviewer.refocus.selector import Selector
 
 SUPPORTED_MPP = (0.15, 0.65)
-PAD_PX = 40
+PAD_PX = 48
 MAX_PLANES = 16
 _BAND_ROWS = 48
-REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
+_SAME_UM = 1e-6
+_NEGLIGIBLE = 0.01  # share of a plane that is not worth a filter
+KEPT_PLANES = 4
+CELL_PX = 4
+REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is left as scanned."
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """One encoded plane: the image, its basis-filtered versions, and the belief in each hypothesis."""
+    """One encoded plane: the image, and the belief in each hypothesis."""
 
     pixels: RGB
     image: Tensor  # float32 (3, H, W)
-    filtered: Tensor  # float32 (J, 3, H, W)
     weights: FloatMap  # float32 (K, h, w), sums to 1 over K
     z_um: float
     refracting: float  # 0..1, how much of the view's sharpening is held back for rims brighter than glass
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Cells of the weight maps along both sides."""
+        return self.weights.shape[1], self.weights.shape[2]
+
+
+class _Layers:
+    """The filtered versions of the planes; of many planes only the last used are kept, the others are made again."""
+
+    def __init__(self, bank: OperatorBank) -> None:
+        self._bank = bank
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._lock = Lock()
+
+    def keep(self, place: int, filtered: Tensor) -> None:
+        """Keep those of a plane, and drop the longest unused ones."""
+        with self._lock:
+            self._kept[place] = filtered
+            self._kept.move_to_end(place)
+            while len(self._kept) > KEPT_PLANES:
+                self._kept.popitem(last=False)
+
+    def of(self, place: int, image: Tensor) -> Tensor:
+        """Those of a plane: float16 (J, 3, H, W); a slider step costs the reading of them."""
+        import torch
+
+        from focusviewer.refocus.filtering import filter_image
+
+        with self._lock:
+            found = self._kept.get(place)
+        if found is None:
+            found = torch.from_numpy(filter_image(image.numpy(), self._bank, PAD_PX)).half()
+        self.keep(place, found)
+        return found
 
 
 class FastRefocuser(Refocuser):
     """Refocuses by mixing the operators of :mod:`focusviewer.refocus.operators` (one scanner's optics, any pixel size).
 
     ``encode`` filters each plane once and asks the selector which defocus each place has. ``render`` sums the filtered
-    images with coefficients for the wanted focus. With several planes the side of focus follows from which plane is
-    sharper, acquired planes are returned as they are, and between two planes both contribute by their nearness.
+    images with coefficients for the wanted focus. Several planes are compared with each other: the tissue lies where
+    blurring the sharper one gives the other. Each then counts by the error to be expected of it, as it is and
+    refocused; acquired planes are returned as they are.
 
     Parameters
     ----------
@@ -55,7 +98,7 @@ class FastRefocuser(Refocuser):
     """
 
     name = "fast"
-    version = "1"
+    version = "2"
     halo_px = 128  # the selector's context path
 
     def __init__(self, weights: Path) -> None:
@@ -102,26 +145,31 @@ class FastRefocuser(Refocuser):
         _check(images, mpp, planes_um)
         bank = operator_bank(round(mpp, 3))
         order = np.argsort(planes_um, kind="stable")
-        planes = [self._encode_plane(images[i], bank, float(planes_um[i])) for i in order]
-        if focus_maps is not None:
-            planes = [
-                replace(
-                    plane, weights=certain(_cell_means(focus_maps[i], plane.weights.shape[1:], images[i].shape[:2]))
-                )
-                for plane, i in zip(planes, order, strict=True)
-            ]
-        belief = believe([plane.weights for plane in planes], [plane.z_um for plane in planes])
+        zs = tuple(float(planes_um[i]) for i in order)
+        layers, evidence = _Layers(bank), DepthEvidence(depth_grid(zs), bank)
+        planes = []
+        for place, i in enumerate(order):
+            plane, filtered = self._encode_plane(images[i], bank, float(planes_um[i]))
+            if focus_maps is not None:
+                known = _cell_means(focus_maps[i], plane.weights.shape[1:], images[i].shape[:2])
+                plane = replace(plane, weights=certain(known))
+            elif len(order) > 1:
+                evidence.add(plane.image.mean(0).numpy(), filtered.mean(1).numpy(), plane.z_um)
+            layers.keep(place, filtered.half())
+            planes.append(plane)
+        belief = believe([p.weights for p in planes], zs, evidence.cells(planes[0].cells, CELL_PX))
         height, width = images[0].shape[:2]
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
-        zs = tuple(plane.z_um for plane in planes)
         notes = (REFRACTS,) if max(plane.refracting for plane in planes) > 0.5 else ()
-        return Encoded((height, width), mpp, zs, blur, _State(planes, belief, bank), notes, operators_only=True)
+        state = _State(planes, layers, belief, bank)
+        return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
 
-    def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> _Plane:
+    def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor]:
+        """A plane, and what the basis filters make of it: float32 (J, 3, H, W)."""
         import torch
 
         from focusviewer.refocus.filtering import filter_image
-        from focusviewer.refocus.selector import CELL, features
+        from focusviewer.refocus.selector import CELL, features, spectra
 
         height, width = pixels.shape[:2]
         full = [-side % CELL for side in (height, width)]
@@ -129,10 +177,11 @@ class FastRefocuser(Refocuser):
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0))).float().div_(255)
         with torch.inference_mode():
             filtered = torch.from_numpy(filter_image(image.numpy(), bank, PAD_PX))
-            logits = self._load()(features(image[None], filtered[None], bank))[0]
+            cells = features(image[None], filtered[None], bank)
+            logits = self._load()(cells, spectra(image[None], bank.mpp))[0]
         refracting = refraction(pixels)
         weights = hold_back(torch.softmax(logits, 0).numpy(), BLURS_UM, refracting)
-        return _Plane(pixels, image, filtered, weights, z_um, refracting)
+        return _Plane(pixels, image, weights, z_um, refracting), filtered
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""
@@ -142,26 +191,34 @@ class FastRefocuser(Refocuser):
         height, width = encoded.shape
         if np.ndim(target_um) == 0:
             for plane in state.planes:
-                if abs(plane.z_um - float(target_um)) < 1e-6:
+                if abs(plane.z_um - float(target_um)) < _SAME_UM:
                     return plane.pixels.copy()
         target = _cell_means(target_um, state.belief.shape, (height, width))
         with torch.inference_mode():
             total: Tensor | None = None
-            for plane, share in zip(state.planes, _plane_shares(encoded.planes_um, target), strict=True):
-                if not share.any():
+            for place, (shown, refocused) in enumerate(_shares(state, encoded.planes_um, target)):
+                if max(shown.max(), refocused.max()) == 0:
                     continue
-                part = self._render_plane(plane, state, target, share)
+                part = self._render_plane(place, state, target, shown, refocused)
                 total = part if total is None else total.add_(part)
             assert total is not None
             pixels = total.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
         return np.ascontiguousarray(pixels[:, :height, :width].permute(1, 2, 0).numpy())
 
-    def _render_plane(self, plane: _Plane, state: _State, target: FloatMap, share: FloatMap) -> Tensor:
-        """One plane's contribution: float32 (3, H, W) times its share."""
+    def _render_plane(
+        self, place: int, state: _State, target: FloatMap, shown: FloatMap, refocused: FloatMap
+    ) -> Tensor:
+        """One plane's contribution, as it is and refocused: float32 (3, H, W) times its shares."""
         import torch
 
+        plane = state.planes[place]
+        if refocused.max() == 0:
+            return plane.image * torch.from_numpy(_upsample(shown, (plane.image.shape[1], plane.image.shape[2])))
+        filtered = state.layers.of(place, plane.image)
         coefficients = state.belief.coefficients(plane.z_um, target, state.bank)
-        cells = torch.from_numpy(np.ascontiguousarray(np.concatenate([coefficients * share, share[None]])))
+        cells = torch.from_numpy(
+            np.ascontiguousarray(np.concatenate([coefficients * refocused, (shown + refocused)[None]]))
+        )
         size = (plane.image.shape[1], plane.image.shape[2])
         result = torch.empty_like(plane.image)
 
@@ -171,8 +228,8 @@ class FastRefocuser(Refocuser):
                 rows = slice(top, min(top + _BAND_ROWS, size[0]))
                 maps = _upsampled_rows(cells, rows, size[1])
                 part = plane.image[:, rows] * maps[-1]
-                for factor, layer in zip(maps[:-1], plane.filtered, strict=True):
-                    part.addcmul_(layer[:, rows], factor)
+                for factor, layer in zip(maps[:-1], filtered, strict=True):
+                    part.addcmul_(layer[:, rows].float(), factor)
                 result[:, rows] = part
 
         each(band, range(0, size[0], _BAND_ROWS))
@@ -198,14 +255,25 @@ def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
 @dataclass(frozen=True)
 class _State:
     planes: list[_Plane]
+    layers: _Layers
     belief: Belief
     bank: OperatorBank
 
 
-def _plane_shares(planes_um: tuple[float, ...], target: FloatMap) -> list[FloatMap]:
-    """How much each plane contributes at each target: linear between the two planes around it."""
-    position = np.interp(target, planes_um, np.arange(len(planes_um)))
-    return [np.clip(1 - np.abs(position - i), 0, 1).astype(np.float32) for i in range(len(planes_um))]
+def _shares(state: _State, planes_um: Sequence[float], target: FloatMap) -> list[tuple[FloatMap, FloatMap]]:
+    """How much of each plane is shown as it is, and refocused; one plane is refocused as the selector says."""
+    if len(planes_um) == 1:
+        # Where light is bent rather than taken away, no operator holds: neither sharpening nor blurring.
+        same = np.abs(target - planes_um[0]) < _SAME_UM
+        shown = np.where(same, np.float32(1), np.float32(state.planes[0].refracting)).astype(np.float32)
+        return [(shown, 1 - shown)]
+    found = state.belief.shares(planes_um, target, risk_tables(state.bank.mpp))
+    parts = np.stack([part for pair in found for part in pair])
+    parts[parts.max(axis=(1, 2)) < _NEGLIGIBLE] = 0
+    parts /= parts.sum(axis=0)
+    for place, z_um in enumerate(planes_um):
+        parts[:, np.abs(target - z_um) < _SAME_UM] = np.eye(len(parts), dtype=np.float32)[2 * place, :, None]
+    return [(parts[2 * i], parts[2 * i + 1]) for i in range(len(planes_um))]
 
 
 def _cell_means(values: float | FloatMap, cells: tuple[int, ...], size: tuple[int, ...]) -> FloatMap:

@@ -34,18 +34,38 @@ def filter_image(image: FloatArray, bank: OperatorBank, pad_px: int) -> FloatArr
     )
     filters = _filters(bank.mpp, size)
     rows, cols = _reflected(height, pad_px, size[0]), _reflected(width, pad_px, size[1])
-    spectrum = scipy.fft.rfft2(image[:, rows][..., cols], axes=(1, 2))
+    spectrum = scipy.fft.rfft2(_continued(_continued(image, rows, pad_px, 1), cols, pad_px, 2), axes=(1, 2))
     filtered = np.empty((len(filters), *image.shape), np.float32)
 
     def one(index: int) -> None:
-        whole = scipy.fft.irfft2(spectrum * filters[index], s=size, axes=(1, 2), overwrite_x=True)
-        filtered[index] = whole[:, pad_px : pad_px + height, pad_px : pad_px + width]
+        for colour in range(3):  # one at a time stays in the cache
+            whole = scipy.fft.irfft2(spectrum[colour] * filters[index, colour], s=size, overwrite_x=True)
+            filtered[index, colour] = whole[pad_px : pad_px + height, pad_px : pad_px + width]
 
     each(one, range(len(filters)))
     return filtered
 
 
-@lru_cache(maxsize=3)
+def _continued(image: FloatArray, index: npt.NDArray[np.int64], before: int, axis: int) -> FloatArray:
+    """Mirror an image beyond its ends along one axis, one end fading into the other.
+
+    The transform takes the end for the neighbour of the beginning; a step between them would ring far into the image.
+    """
+    length = image.shape[axis]
+    whole = image.take(index, axis=axis)
+    after = index.size - before - length
+    steps = np.arange(after)
+    ahead = _reflected(length, before + after, before + after + length)[:after]  # what comes before the beginning
+    fade = (0.5 - 0.5 * np.cos(np.pi * (steps + 0.5) / after)).astype(np.float32)
+    tail = (slice(None),) * axis + (slice(before + length, None),)
+    shape = (-1,) + (1,) * (image.ndim - 1 - axis)
+    # Only the further half of the border is faded, the nearer half stays a mirror image.
+    weight = np.clip(2 * fade - 1, 0, 1).reshape(shape)
+    whole[tail] += weight * (image.take(ahead, axis=axis) - whole[tail])
+    return whole
+
+
+@lru_cache(maxsize=2)
 def _filters(mpp: float, size: tuple[int, int]) -> FloatArray:
     return operator_bank(mpp).filters(size)
 

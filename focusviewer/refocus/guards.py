@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 FloatMap = npt.NDArray[np.float32]
 
-IN_FOCUS_UM = (0.35, 0.75)
+IN_FOCUS_UM = (0.2, 0.5)
 """Estimated defocus below which nothing is done, and from which all is done."""
 
 GLASS_LEVEL = 0.8

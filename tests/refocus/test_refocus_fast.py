@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from focusviewer.errors import UserError
 from focusviewer.optics import Camera, Optics, defocus_image
-from focusviewer.refocus import engines, get_engine
+from focusviewer.refocus import engines, fast, get_engine
 from focusviewer.refocus.belief import believe
 from focusviewer.refocus.fast import FastRefocuser, _upsampled_rows
 from focusviewer.refocus.operators import HYPOTHESES
@@ -34,6 +34,16 @@ def engine_that_believes(tmp_path: Path, hypothesis: int) -> FastRefocuser:
     for parameter in selector.parameters():
         torch.nn.init.zeros_(parameter)
     selector.leave.bias.data[hypothesis] = 30.0
+    path = tmp_path / "selector.safetensors"
+    save_file(selector.state_dict(), str(path))
+    return FastRefocuser(path)
+
+
+def engine_that_knows_nothing(tmp_path: Path) -> FastRefocuser:
+    """An engine whose selector finds all hypotheses alike."""
+    selector = Selector(8)
+    for parameter in selector.parameters():
+        torch.nn.init.zeros_(parameter)
     path = tmp_path / "selector.safetensors"
     save_file(selector.state_dict(), str(path))
     return FastRefocuser(path)
@@ -182,3 +192,81 @@ def test_unreadable_weights_are_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="weights of fast") as told:
         FastRefocuser(path).encode([np.zeros((32, 32, 3), np.uint8)], 0.25)
     assert "\n" not in str(told.value)
+
+
+def test_many_planes_keep_few_filtered_images_and_the_same_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_that_believes(tmp_path, 0)
+    zs = (-2.0, -1.0, 0.5, 2.0)
+    planes = [pixels(defocus_image(texture(6, 96), abs(z), 0.25)) for z in zs]
+    whole = engine.render(engine.encode(planes, 0.25, zs), 0.0)
+    monkeypatch.setattr(fast, "KEPT_PLANES", 1)
+    encoded = engine.encode(planes, 0.25, zs)
+    assert np.array_equal(engine.render(encoded, 0.0), whole)
+    assert len(encoded.state.layers._kept) == 1
+
+
+def stack_of(zs: tuple[float, ...], seed: int = 7) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    light = [defocus_image(texture(seed), abs(z), 0.25, Optics(na=0.7)) for z in zs]
+    return [Camera(noise=0.003).capture(part, rng) for part in light]
+
+
+@pytest.mark.parametrize("zs", [(-1.0, 1.0), (0.75, 2.0), (-2.0, -1.0, 1.5), (1.0, 2.0, 3.0)])
+def test_planes_around_or_beside_focus_beat_the_nearest_one(tmp_path: Path, zs: tuple[float, ...]) -> None:
+    """With a selector that knows nothing: the depth comes from comparing the planes."""
+    engine = engine_that_knows_nothing(tmp_path)
+    planes = stack_of(zs)
+    encoded = engine.encode(planes, 0.25, zs)
+    truth = pixels(texture(7))
+    made = engine.render(encoded, 0.0)
+    assert error(made, truth) < 0.8 * min(error(plane, truth) for plane in planes)
+    assert float(np.median(np.abs(encoded.blur_um + zs[0]))) < 0.3
+
+
+def test_two_planes_around_a_gap_beat_their_mixture(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    low, truth, high = stack_of((0.5, 1.25, 2.0))
+    made = engine.render(engine.encode([low, high], 0.25, (0.5, 2.0)), 1.25)
+    assert error(made, truth) < error((low.astype(float) + high) / 2, truth)
+
+
+def test_planes_that_tell_nothing_are_shown_by_their_nearness(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    flat = [np.full((64, 64, 3), value, np.uint8) for value in (100, 140)]
+    encoded = engine.encode(flat, 0.25, (0.0, 2.0))
+    means = [float(engine.render(encoded, z).mean()) for z in (0.1, 0.5, 1.0, 1.5, 1.9)]
+    assert means == sorted(means)
+    assert means[0] < 105
+    assert means[2] == pytest.approx(120, abs=1)
+    assert means[-1] > 135
+
+
+def test_the_picture_turns_smoothly_into_an_acquired_plane(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    planes = stack_of((-1.0, 1.0))
+    encoded = engine.encode(planes, 0.25, (-1.0, 1.0))
+    assert np.abs(engine.render(encoded, 0.98).astype(int) - planes[1]).mean() < 1.0
+    target = np.full(encoded.shape, 1.0, np.float32)
+    target[:, 80:] = -1.0
+    map_made = engine.render(encoded, target)
+    assert np.array_equal(map_made[:, :72], planes[1][:, :72])
+    assert np.array_equal(map_made[:, 88:], planes[0][:, 88:])
+
+
+def test_planes_at_one_place_are_no_harm(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    planes = stack_of((0.5, 0.5))
+    assert np.isfinite(engine.encode(planes, 0.25, (0.5, 0.5)).blur_um).all()
+
+
+def test_one_plane_of_a_specimen_that_refracts_is_left_as_scanned(believes_2um: FastRefocuser) -> None:
+    y, x = np.mgrid[:128, :128]
+    distance = np.minimum.reduce([np.hypot(y - cy, x - cx) - 14 for cy, cx in [(30, 30), (80, 90), (100, 40)]])
+    view = np.where(distance < 0, 0.5, np.where(distance < 3, 1.0, 0.88))
+    smear = np.repeat((view * 255).astype(np.uint8)[..., None], 3, axis=2)
+    encoded = believes_2um.encode([smear], 0.25)
+    assert "left as scanned" in encoded.notes[0]
+    for z in (-1.0, 1.0, 2.0):
+        assert np.array_equal(believes_2um.render(encoded, z), smear)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.fast import FastRefocuser
-from focusviewer.training import bank, refocus
+from focusviewer.training import bank, refocus_pool
 from focusviewer.training.bank import BankConfig, FocusBank
 from focusviewer.training.focus import FocusLiteNNTask, FocusSettings
 from focusviewer.training.lab import LabConfig, train
@@ -113,7 +113,8 @@ def test_training_refocus_writes_weights_the_engine_can_use(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOCUSVIEWER_CACHE", str(tmp_path / "cache"))
-    settings = RefocusSettings(pool=8, width=8, validation=16, judged_fields=1)
+    settings = RefocusSettings(pool=5, width=8, validation=5, judged_fields=1)
+    monkeypatch.setattr(refocus_pool, "SHARES", {"plain": 0.6, "lifted": 0.4})  # drawing phantoms takes long
     config = find_entry("refocus").defaults.overridden(steps=4, device="cpu")
     train(SelectorTask(tiny_data, settings), replace(config, batch=2, validations=2), tmp_path / "out")
     path = tmp_path / "out" / "fast.safetensors"
@@ -123,7 +124,7 @@ def test_training_refocus_writes_weights_the_engine_can_use(
     assert "| 1.5 um | 0.002 |" in card
     assert "Limits" in card
     # A resumed run finds its crops again and need not simulate them.
-    monkeypatch.setattr(refocus, "make_pool", None)
+    monkeypatch.setattr(refocus_pool, "make_pool", None)
     path.unlink()
     train(SelectorTask(tiny_data, settings), replace(config, batch=2, validations=2), tmp_path / "out", resume=True)
     assert path.exists()
