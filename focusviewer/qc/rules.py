@@ -41,12 +41,12 @@ class Thresholds:
         Less tissue than this is worth a look, mm2.
     """
 
-    blurred_um: float = 1.4
-    rescan_blurred_fraction: float = 0.12
+    blurred_um: float = 1.6
+    rescan_blurred_fraction: float = 0.06
     rescan_region_mm2: float = 0.8
     rescan_region_fraction: float = 0.02
     rescan_worst_decile_um: float = 1.8
-    review_blurred_fraction: float = 0.09
+    review_blurred_fraction: float = 0.045
     review_region_mm2: float = 0.25
     review_worst_decile_um: float = 1.65
     rescan_cannot_tell_fraction: float = 0.5

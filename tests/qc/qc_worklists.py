@@ -79,6 +79,8 @@ def fill(
     for number, path in enumerate(paths, 1):
         blur_um = blurs_um[number % len(blurs_um)]
         found = focus_map(blur_um, 0.3 if blur_um > 3 else 0.07)
+        if blur_um < 3:
+            found.blur[10:, 0] = 0.2 / LEVEL_UM  # a little blurred: for REVIEW
         result = result_of(path, number, blur_um, 0.3, rules, found)
         if number <= files:
             write_folder(worklist.folder / result.folder, found, thumbnail(), result, rules.thresholds.blurred_um)
