@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -152,14 +153,19 @@ class FocusPainting:
         Raises
         ------
         UserError
-            If they cannot be written, or the name does not end in ``.npy``.
+            If they cannot be written, the name does not end in ``.npy``, or the ``.json`` is that of something else.
         """
         if path.suffix.lower() != ".npy":
             raise UserError(f"Cannot save {path}", f"unknown file type {path.suffix or '(none)'}", "Use .npy.")
+        beside = path.with_suffix(".json")
+        if beside.exists() and not _is_painting(beside):
+            raise UserError(
+                f"Cannot save {path}", f"{beside.name} beside it is no focus painting", "Choose another name."
+            )
         about = {**(facts or {}), "kind": _KIND, "rect": list(self.rect), "unit": "um"}
         with atomic_write(path) as temporary:
             np.save(temporary, self._map)
-        with atomic_write(path.with_suffix(".json")) as temporary:
+        with atomic_write(beside) as temporary:
             temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
     @classmethod
@@ -183,8 +189,17 @@ class FocusPainting:
             raise UserError(
                 f"Cannot open {path}", f"there is no {missing}", "Choose the .npy beside a .json."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"Cannot open {path}", f"it is no painted focus map ({error})", "") from error
+
+
+def _is_painting(path: Path) -> bool:
+    """Whether a ``.json`` is one that :meth:`FocusPainting.save` has written."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.get("kind") == _KIND
 
 
 def _around(a: Rect, b: Rect) -> Rect:

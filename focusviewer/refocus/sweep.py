@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".gif", ".webp")
 MAX_FRAMES = 400
+MAX_SIDE_PX = {".gif": 65535, ".webp": 16383}
+"""Longest side of a picture that a file type can hold."""
 
 
 def sweep_targets(low_um: float, high_um: float, step_um: float) -> list[float]:
@@ -34,9 +36,13 @@ def sweep_targets(low_um: float, high_um: float, step_um: float) -> list[float]:
             "the end must lie above the beginning, and the step above 0",
             "Give it like -2:2:0.25.",
         )
-    count = int(np.floor((high_um - low_um) / step_um + 1e-6)) + 1
-    if 2 * count > MAX_FRAMES:
-        raise UserError(f"A sweep of {2 * count} frames is too long", f"{MAX_FRAMES} is the most", "Take longer steps.")
+    steps = (high_um - low_um) / step_um
+    frames = 2 * np.ceil(steps - 1e-3)
+    if frames > MAX_FRAMES:
+        raise UserError(
+            f"A sweep of {frames:.0f} frames is too long", f"{MAX_FRAMES} is the most", "Take longer steps."
+        )
+    count = int(np.floor(steps + 1e-6)) + 1
     there = [round(low_um + index * step_um, 6) for index in range(count)]
     if high_um - there[-1] > 1e-3 * step_um:
         there.append(float(high_um))  # the end was asked for by name
@@ -61,12 +67,12 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
     Raises
     ------
     UserError
-        For another file type, or if the file cannot be written.
+        For another file type, frames too large for it, or if the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"Cannot write {path}", f"unknown file type {suffix or '(none)'}", "Use .gif or .webp.")
-    badged = _badged(frames, facts)
+    badged = _badged(path, frames, facts)
     text = _json(facts)
     duration = max(20, round(1000 / fps))
     with atomic_write(path) as temporary:
@@ -93,8 +99,25 @@ def badge_text(z_um: float, planes_um: Iterable[float]) -> str:
     return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_um:+.2f} um"
 
 
-def _badged(frames: Iterable[RGB], facts: Mapping[str, Any]) -> Iterator[Image]:
+def check_sides(path: Path, width: int, height: int) -> None:
+    """Refuse pictures that the file type cannot hold.
+
+    Raises
+    ------
+    UserError
+    """
+    most = MAX_SIDE_PX[path.suffix.lower()]
+    if max(width, height) > most:
+        raise UserError(
+            f"Cannot write {path}",
+            f"a {path.suffix.lower()} holds pictures of up to {most} pixels a side, these are {width} x {height}",
+            "Choose a smaller part.",
+        )
+
+
+def _badged(path: Path, frames: Iterable[RGB], facts: Mapping[str, Any]) -> Iterator[Image]:
     for pixels, z_um in zip(frames, facts["targets_um"], strict=True):
+        check_sides(path, pixels.shape[1], pixels.shape[0])
         yield draw_badge(pixels, badge_text(z_um, facts["planes_um"]))
 
 

@@ -88,3 +88,25 @@ def test_other_files_are_no_paintings(tmp_path: Path) -> None:
         FocusPainting.load(tmp_path / "a.npy")
     with pytest.raises(UserError, match=r"Use \.npy"):
         FocusPainting((0, 0, 3, 3)).save(tmp_path / "a.png")
+
+
+def test_files_that_are_cut_off_or_hold_several_maps_are_no_paintings(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    (tmp_path / "a.json").write_text('{"kind": "focus painting", "rect": [0, 0, 4, 3]}')
+    np.savez(tmp_path / "several.npz", a=np.zeros((3, 4)))
+    for content in (b"", b"PK\x03\x04 cut off", (tmp_path / "several.npz").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="no painted focus map"):
+            FocusPainting.load(path)
+
+
+def test_saving_replaces_no_json_of_something_else(tmp_path: Path) -> None:
+    other = tmp_path / "map.json"
+    other.write_text('{"patients": [1, 2]}')
+    with pytest.raises(UserError, match=r"map\.json beside it"):
+        FocusPainting((0, 0, 3, 3)).save(tmp_path / "map.npy")
+    assert other.read_text() == '{"patients": [1, 2]}'
+    assert not (tmp_path / "map.npy").exists()
+    for focus in (1.0, 2.0):  # its own is replaced
+        FocusPainting((0, 0, 3, 3), focus).save(tmp_path / "mine.npy")
+    assert FocusPainting.load(tmp_path / "mine.npy").map()[0, 0] == 2.0

@@ -15,9 +15,11 @@ def test_a_sweep_goes_there_and_back_without_showing_an_end_twice() -> None:
     assert sweep_targets(-1, 1, 0.5) == [-1, -0.5, 0, 0.5, 1, 0.5, 0, -0.5]
     assert sweep_targets(0, 1, 0.4) == [0, 0.4, 0.8, 1.0, 0.8, 0.4]
     assert 0.0 in sweep_targets(-2, 2, 0.1)
+    assert len(sweep_targets(0, 100, 0.5)) == 400
 
 
-@pytest.mark.parametrize("ends", [(1, 1, 0.5), (2, -2, 0.5), (0, 1, 0), (0, 1, -1), (0, float("nan"), 1), (0, 1, 1e-4)])
+@pytest.mark.parametrize("ends", [(1, 1, 0.5), (2, -2, 0.5), (0, 1, 0), (0, 1, -1), (0, float("nan"), 1), (0, 1, 1e-4),
+                                  (0, 1e300, 1e-300), (-1e308, 1e308, 1), (0, 100.5, 0.5)])  # fmt: skip
 def test_impossible_sweeps_are_refused(ends: tuple[float, float, float]) -> None:
     with pytest.raises(UserError):
         sweep_targets(*ends)
@@ -68,3 +70,11 @@ def test_frames_and_targets_must_be_as_many(tmp_path: Path) -> None:
 def test_other_moving_pictures_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="webp"):
         write_sweep(tmp_path / "a.mp4", frames(1), 8, {"targets_um": [0.0], "planes_um": [0.0]})
+
+
+@pytest.mark.parametrize(("suffix", "width"), [(".gif", 65536), (".webp", 16384)])
+def test_pictures_that_a_file_type_cannot_hold_are_told(tmp_path: Path, suffix: str, width: int) -> None:
+    wide = np.zeros((1, width, 3), np.uint8)
+    with pytest.raises(UserError, match=f"{width} x 1"):
+        write_sweep(tmp_path / f"a{suffix}", [wide, wide], 8, {"targets_um": [0.0, 1.0], "planes_um": [0.0]})
+    assert not list(tmp_path.iterdir())
