@@ -172,7 +172,10 @@ def _chosen_planes(
     named = parse_planes(text, slide)
     if named is not None:
         return tuple(named)
-    return source_planes(positions, None if len(positions) <= MAX_PLANES else z_um)
+    if len(positions) <= MAX_PLANES:
+        return source_planes(positions, None)
+    # Too many for an engine: without a target, the sharpest planes must be among those that are kept.
+    return source_planes(positions, z_um, MAX_PLANES, _sharpness(slide, box) if z_um is None else None)
 
 
 def _sharpness(slide: Slide, box: Box) -> list[float]:
@@ -209,17 +212,6 @@ def wish_of(mode: str, z_um: float | None, map_file: Path | None, view: View, en
     wish = Wish(mode, z_um, map_um)
     check_wish(wish, view.planes_um, engine.max_z_um)
     return wish
-
-
-def read_target_map(path: Path, width: int, height: int) -> FloatMap:
-    """A target map from a file, stretched over a region: float32 (height, width), um.
-
-    Raises
-    ------
-    UserError
-        As :func:`read_map`.
-    """
-    return stretched(read_map(path), width, height)
 
 
 def read_map(path: Path) -> FloatMap:
@@ -276,6 +268,8 @@ def _load_array(path: Path) -> Any:
     with content:
         usual = ("target_um", "z_um", "depth_um")
         names = [name for name in usual if name in content.files] or content.files
+        if not names:
+            raise ValueError("it holds no map")
         if names[0] not in usual and len(names) > 1:
             raise ValueError(f"it holds {', '.join(content.files)}, but no target_um")
         return content[names[0]]

@@ -70,19 +70,20 @@ def search(
         low_um = max(low_um, planes_um[0])
 
     def at(z_um: float) -> float:
-        key = round(float(np.clip(z_um, low_um, high_um)), 4)
+        key = round(float(np.clip(z_um, low_um, high_um)), 6)  # finer than what is taken for an acquired plane
         if key not in known:
             known[key] = score(key)
         return known[key]
 
     scan = min(planes_um, key=lambda plane: (at(plane), plane))
     low_um, high_um = max(low_um, scan - MAX_Z_UM), min(high_um, scan + MAX_Z_UM)
+    guess_um = float(np.clip(guess_um, low_um, high_um))
     best = min([float(step) for step in np.arange(low_um, high_um + 1e-6, COARSE_UM)] + [guess_um, scan], key=at)
     step = COARSE_UM / 2
     while step >= FINE_UM:
         best = min([best, best - step, best + step], key=at)
         step /= 2
-    best = round(float(np.clip(best, low_um, high_um)), 4)
+    best = round(float(np.clip(best, low_um, high_um)), 6)
     return best if at(best) < at(scan) - MARGIN else float(scan)
 
 

@@ -58,7 +58,7 @@ def make_plan(
         return Plan(wish, None, {})
     kept: dict[Tile, Encoded] = {}
     z_um = wish.z_um
-    if (z_um is None or wish.mode == "defocus") and acquired_plane(view, z_um) is None:
+    if _depends_on_view(view, wish):
         studied, kept = _study(view, engine, on_tile, cancel)
         if z_um is None:
             z_um = _sharpest(engine, studied, view.planes_um, cancel)
@@ -68,11 +68,16 @@ def make_plan(
     return Plan(Wish("refocus", z_um), acquired_plane(view, z_um), kept)
 
 
+def _depends_on_view(view: View, wish: Wish) -> bool:
+    """Whether the view has to be studied to know one z, or to allow it."""
+    return wish.z_um is None or (wish.mode == "defocus" and acquired_plane(view, wish.z_um) is None)
+
+
 def count_tiles(view: View, wish: Wish) -> int:
     """How many tiles a view takes, those that are only studied included."""
     side = tile_px(len(view.planes))
     tiles = len(spans(view.box[2], side)) * len(spans(view.box[3], side))
-    studies = wish.mode == "defocus" or (wish.mode == "deblur" and wish.z_um is None)
+    studies = wish.mode in ("deblur", "defocus") and _depends_on_view(view, wish)
     return tiles + (min(STUDIED, tiles) if studies else 0)
 
 
@@ -112,7 +117,7 @@ def _study(
 def _telling_places(view: View, count: int) -> list[Tile]:
     """Squares spread over the view, those with most contrast in their middle: empty glass tells no focus."""
     _, _, width, height = view.box
-    across = max(1, round(np.sqrt(_CANDIDATES * width / height)))
+    across = min(max(1, round(np.sqrt(_CANDIDATES * width / height))), _CANDIDATES)
     down = max(1, _CANDIDATES // across)
     sides = min(STUDIED_PX, width), min(STUDIED_PX, height)
     found: list[tuple[float, Tile]] = []

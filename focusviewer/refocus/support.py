@@ -21,6 +21,7 @@ FLUORESCENCE_PX = 1024
 """Longest side of the picture of a slide that is looked at for a dark background."""
 
 _NEARLY = 1e-6
+_AT_ONCE = 1_000_000
 _BLACK = 25
 _DARK = 100
 
@@ -67,10 +68,15 @@ def unsupported(
 def distance_um(planes_um: Sequence[float], z_um: float | npt.NDArray[np.floating]) -> float:
     """Distance of a target from its nearest plane, um; of a map, the largest there is."""
     positions = np.sort(np.asarray(planes_um, np.float64))
-    targets = np.asarray(z_um, np.float64).ravel()
-    above = np.clip(np.searchsorted(positions, targets), 0, positions.size - 1)
-    below = np.clip(above - 1, 0, None)
-    return float(np.minimum(np.abs(targets - positions[above]), np.abs(targets - positions[below])).max())
+    everything = np.ravel(z_um)
+    farthest = 0.0
+    for start in range(0, everything.size, _AT_ONCE):  # maps may be large, and this makes several of them
+        targets = everything[start : start + _AT_ONCE].astype(np.float64)
+        above = np.clip(np.searchsorted(positions, targets), 0, positions.size - 1)
+        below = np.clip(above - 1, 0, None)
+        distances = np.minimum(np.abs(targets - positions[above]), np.abs(targets - positions[below]))
+        farthest = max(farthest, float(distances.max()))
+    return farthest
 
 
 def looks_fluorescent(pixels: RGB) -> bool:

@@ -10,7 +10,7 @@ import tifffile
 from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
-from focusviewer.cli.refocus_options import read_target_map
+from focusviewer.cli.refocus_options import read_map, stretched
 from focusviewer.refocus import layout, planning, tiling
 from focusviewer.refocus.modes import Wish
 from focusviewer.slides import RGB, open_slide
@@ -229,7 +229,7 @@ def test_an_acquired_plane_is_handed_over_as_it_is(
 def test_a_small_map_is_stretched_over_the_region(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = tmp_path / "map.npy"
     np.save(path, np.full(shape, 1.25))
-    values = read_target_map(path, 60, 40)
+    values = stretched(read_map(path), 60, 40)
     assert values.shape == (40, 60)
     assert np.allclose(values, 1.25)
 

@@ -112,6 +112,24 @@ def test_planes_are_chosen_around_the_target(command: Command, tmp_path: Path) -
     assert len(command("refocus", path, "--z", 2.5, "--out", out, "--json").document["planes"]) == 9
 
 
+def test_the_sharpest_plane_of_many_is_among_those_an_engine_gets(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "many.ome.tif"
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
+    facts = {"axes": "ZYXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSizeZ": 0.5, **units}
+    planes = np.stack([np.full((64, 64, 3), 120 + index, np.uint8) for index in range(24)])
+    tifffile.imwrite(path, planes, ome=True, photometric="rgb", metadata=facts)
+    for sharpest in (7, 13, 23):
+        monkeypatch.setattr(
+            "focusviewer.refocus.auto.blur_score",
+            lambda made, mpp, wanted=120 + sharpest: 50 * abs(float(made.mean()) - wanted),
+        )
+        document = command("refocus", path, "--z", "auto", "--out", tmp_path / "a.png", "--json").document
+        assert len(document["planes"]) == 16
+        assert sharpest in document["planes"]
+
+
 def test_confidence_is_written_and_said(command: Command, picture: Path, tmp_path: Path) -> None:
     out, trust = tmp_path / "a.png", tmp_path / "trust.npy"
     arguments = ["refocus", picture, "--z", 1, *SCALE, "--region", "0,0,200,100", "--out", out, "--confidence"]

@@ -48,6 +48,20 @@ def test_of_a_long_stack_only_the_surroundings_of_its_sharpest_plane_are_searche
     assert len([z_um for z_um in asked if z_um not in planes]) <= 14
 
 
+def test_planes_are_asked_for_at_their_own_position() -> None:
+    planes = (0.0, 0.333333, 0.666667)
+    asked: list[float] = []
+
+    def score(z_um: float) -> float:
+        asked.append(z_um)
+        return abs(z_um - 0.333333)
+
+    assert search(score, planes, 9.0, -4.0, 5.0) == 0.333333
+    for plane in planes:  # anything else would be a synthesised picture instead of the scan
+        assert min(abs(z_um - plane) for z_um in asked) < 1e-6
+    assert max(asked) <= 0.333333 + 4.0
+
+
 def he(data_dir: Path) -> tuple[RGB, float]:
     with open_slide(data_dir / "patches" / "openslide-crops" / "os-1-he.ome.tif") as slide:
         assert slide.mpp is not None

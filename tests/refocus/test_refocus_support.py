@@ -39,6 +39,14 @@ def test_distance_of_a_map_is_its_farthest_pixel() -> None:
     assert distance_um((0.0,), -1.5) == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize("place", [0, 4, 9])
+def test_distance_of_a_large_map_is_found_part_by_part(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    monkeypatch.setattr("focusviewer.refocus.support._AT_ONCE", 4)
+    target = np.zeros(10, np.float32)
+    target[place] = -3.0
+    assert distance_um((0.0, 1.0), target.reshape(2, 5)) == pytest.approx(3.0)
+
+
 def glowing(rng: np.random.Generator, colour: tuple[int, int, int]) -> np.ndarray:
     yy, xx = np.mgrid[:200, :200]
     light = sum(np.exp(-((yy - y) ** 2 + (xx - x) ** 2) / 60) for y, x in rng.integers(0, 200, (12, 2)))

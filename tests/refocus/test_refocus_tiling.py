@@ -10,7 +10,7 @@ from PIL import Image
 
 from focusviewer.errors import CancelledError
 from focusviewer.optics import defocus_image
-from focusviewer.refocus import get_engine, layout, tiling
+from focusviewer.refocus import get_engine, layout, planning, tiling
 from focusviewer.refocus.modes import Wish
 from focusviewer.slides import RGB, Slide, open_slide
 
@@ -117,6 +117,26 @@ def test_every_focus_of_a_play_is_what_it_is_alone(
     np.testing.assert_array_equal(pictures[0], scanned(grains(), 2.0, 0.25)[20:220, 10:310])
     np.testing.assert_array_equal(pictures[1], alone.pixels)
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("z_um", [0.0, -1.0])
+def test_progress_ends_at_the_end(slide_of: Callable[..., Slide], z_um: float) -> None:
+    seen: list[float] = []
+    with slide_of((2.0,), 0.25) as slide:
+        view = layout.View(slide, (0, 0, 120, 90), (0,), (0.0,), 0.25)
+        tiling.refocus_view(view, get_engine("fast"), Wish("defocus", z_um), seen.append)
+    assert seen[-1] == 1.0
+
+
+def test_few_places_of_a_long_strip_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(np.full((20, 20_000, 3), 200, np.uint8)).save(tmp_path / "strip.png")
+    looked: list[object] = []
+    monkeypatch.setattr(planning, "read_tile", lambda *args: looked.append(args) or np.zeros((2, 2, 3), np.uint8))
+    with open_slide(tmp_path / "strip.png", mpp=0.25) as slide:
+        view = layout.View(slide, (0, 0, 20_000, 20), (0,), (0.0,), 0.25)
+        places = planning._telling_places(view, 8)
+    assert len(places) == 8
+    assert len(looked) <= 32
 
 
 def test_a_small_map_is_stretched_alike_in_every_tile(slide_of: Callable[..., Slide]) -> None:
