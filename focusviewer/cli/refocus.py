@@ -20,7 +20,6 @@ from focusviewer.cli.arguments import (
 from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.cli.refocus_options import (
     MAX_PIXELS,
-    TARGETS,
     exactly_one,
     mode_of,
     parse_sweep,
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
     from focusviewer.refocus.modes import Wish
 
 MAX_SWEEP_PIXELS = 2_000_000
+MAX_SWEEP_VALUES = 200_000_000
+"""Most pixels of all frames together: they are kept until the file is written."""
+
 SYNTHESISED = "synthesised by FocusViewer"
 PYRAMIDS = (".ome.tif", ".ome.tiff")
 
@@ -154,6 +156,10 @@ def _check_outputs(
     """Refuse outputs that cannot be written, or that would replace something, before any work is done."""
     from focusviewer.refocus.sweep import SUFFIXES
 
+    if out.suffix.lower() in SUFFIXES and not is_sweep:
+        raise UserError(
+            f"Cannot write {out}", "moving pictures are of sweeps", "Use .png or .tif, or give --sweep FROM:TO:STEP."
+        )
     check_output_file(out, SUFFIXES if is_sweep else (".png", ".tif", ".tiff"), inputs)
     kept = [out] if is_sweep or _is_pyramid(out) else []
     if confidence is not None:
@@ -183,6 +189,7 @@ def _is_pyramid(path: Path) -> bool:
 
 
 def _facts(view: View, engine: Refocuser, wish: Wish, z_um: float | None) -> dict[str, Any]:
+    from focusviewer.refocus.modes import TARGETS
     from focusviewer.refocus.provenance import provenance
 
     target: Any = z_um
@@ -245,10 +252,12 @@ def _pyramid(
     view: View, engine: Refocuser, wish: Wish, out: Path, compression: str, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Write a region of any size as a pyramid."""
+    from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.export import export_region
 
-    found = export_region(view, engine, wish, out, progress, None, compression=compression)
-    found["target"] = TARGETS.get(wish.mode, found["target"])
+    observer = Notes()
+    found = export_region(view, engine, wish, out, progress, None, compression=compression, observe=observer)
+    found["notes"] = observer.notes
     where = f"z = {found['z_um']:.2f} um" if found["z_um"] is not None else found["target"]
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
     return found, f"pyramid, {where}, {engine.name}, {made}"
@@ -260,19 +269,15 @@ def _sweep(
     """Render every position once and write the play."""
     import numpy as np
 
+    from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.provenance import provenance
     from focusviewer.refocus.sweep import write_sweep
     from focusviewer.refocus.tiling import render_each
 
-    if not 0.5 <= fps <= 50:
-        raise UserError(f"--fps {fps:g} cannot be shown", "", "Give 0.5 to 50 frames a second.")
-    _, _, width, height = view.box
-    if width * height > MAX_SWEEP_PIXELS:
-        raise UserError(
-            f"{width} x {height} pixels are too many for a moving picture", "", "Choose a part with --region X,Y,W,H."
-        )
+    _check_sweep(view, len(targets), out, fps)
+    observer = Notes()
     positions = sorted(set(targets))
-    pictures = dict(zip(positions, render_each(view, engine, positions, progress), strict=True))
+    pictures = dict(zip(positions, render_each(view, engine, positions, progress, look=observer.look), strict=True))
     facts: dict[str, Any] = {
         **provenance(
             engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, "sweep", view.mpp, view.box
@@ -281,5 +286,26 @@ def _sweep(
         "frames": len(targets),
     }
     write_sweep(out, (np.ascontiguousarray(pictures[z_um]) for z_um in targets), fps, facts)
+    facts["notes"] = observer.notes
     ends = f"{positions[0]:+g} to {positions[-1]:+g} um"
     return facts, f"{len(targets)} frames, {ends}, {engine.name}, {SYNTHESISED}; not for diagnosis"
+
+
+def _check_sweep(view: View, frames: int, out: Path, fps: float) -> None:
+    """Refuse a play that would not fit into its file or into memory, before it is rendered."""
+    from focusviewer.refocus.sweep import check_sides
+
+    if not 0.5 <= fps <= 50:
+        raise UserError(f"--fps {fps:g} cannot be shown", "", "Give 0.5 to 50 frames a second.")
+    _, _, width, height = view.box
+    if width * height > MAX_SWEEP_PIXELS:
+        raise UserError(
+            f"{width} x {height} pixels are too many for a moving picture", "", "Choose a part with --region X,Y,W,H."
+        )
+    if frames * width * height > MAX_SWEEP_VALUES:
+        raise UserError(
+            f"{frames} frames of {width} x {height} pixels are too many for a moving picture",
+            "",
+            "Take longer steps, or a smaller part with --region X,Y,W,H.",
+        )
+    check_sides(out, width, height)

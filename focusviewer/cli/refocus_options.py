@@ -19,7 +19,6 @@ MAX_PIXELS = 64_000_000
 """Largest picture that is made in memory; larger ones are written as they are made."""
 
 _LOOK_PX = 512
-TARGETS = {"refocus": "one focus", "deblur": "best focus", "all-in-focus": "all in focus", "map": "focus map"}
 
 
 def exactly_one(given: dict[str, Any]) -> None:

@@ -20,6 +20,10 @@ class Notes:
         self, tile: Tile, encoded: Encoded, images: list[RGB], rendered: RGB, target_um: float | FloatMap
     ) -> None:
         """Look at one tile."""
+        self.look(encoded)
+
+    def look(self, encoded: Encoded) -> None:
+        """Look at what an engine has made of one place."""
         self.notes += [note for note in encoded.notes if note not in self.notes]
 
 

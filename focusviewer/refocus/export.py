@@ -16,11 +16,11 @@ import numpy as np
 from focusviewer.files import atomic_write
 from focusviewer.refocus.base import FloatMap, Refocuser
 from focusviewer.refocus.layout import View
-from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.modes import TARGETS, Wish
 from focusviewer.refocus.planning import make_plan
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.tiffchain import chain_levels
-from focusviewer.refocus.tiling import rendered_rows, stepper
+from focusviewer.refocus.tiling import Observer, rendered_rows, stepper
 from focusviewer.slides.base import RGB
 
 Compression = Literal["jpeg", "deflate"]
@@ -40,6 +40,7 @@ def export_region(
     on_progress: Callable[[float], None] | None,
     cancel: Event | None,
     compression: str = "jpeg",
+    observe: Observer | None = None,
 ) -> dict[str, Any]:
     """Write a region at a wished focus as a pyramidal, tiled OME-TIFF that says how it was made.
 
@@ -58,6 +59,8 @@ def export_region(
         Looked at before every tile.
     compression : str
         ``jpeg``, or ``deflate``, which keeps every value.
+    observe : callable, optional
+        As for :func:`~focusviewer.refocus.tiling.refocus_view`.
 
     Returns
     -------
@@ -80,8 +83,8 @@ def export_region(
     facts = provenance(
         engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box
     )
-    facts["mode"] = wish.mode
-    rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel))
+    facts |= {"mode": wish.mode, "target": TARGETS.get(wish.mode, facts["target"]), "compression": compression}
+    rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     with atomic_write(path) as temporary:
         write_pyramid(temporary, rows, view.box[2], view.box[3], view.mpp, facts, compression)
     return facts

@@ -19,6 +19,9 @@ MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "def
 NEEDS_Z = ("refocus", "interpolate", "extrapolate", "defocus")
 """Modes that need a focus position; ``deblur`` takes one that has been found before."""
 
+TARGETS = {"deblur": "best focus", "all-in-focus": "all in focus", "map": "focus map"}
+"""What files say of the target of a mode; of all others "one focus"."""
+
 _NEARLY = 1e-6
 
 

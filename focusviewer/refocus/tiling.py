@@ -131,8 +131,11 @@ def render_each(
     targets_um: Sequence[float],
     on_progress: Callable[[float], None] | None = None,
     cancel: Event | None = None,
+    look: Callable[[Encoded], None] | None = None,
 ) -> RGB:
     """Render a view at several targets, studying each tile once: uint8 (T, H, W, 3).
+
+    ``look`` is given the encoding of every tile; the others are as for :func:`refocus_view`.
 
     Raises
     ------
@@ -145,6 +148,8 @@ def render_each(
     def paint(tile: Tile) -> RGB:
         images = [read_tile(view, tile, plane) for plane in view.planes]
         encoded = engine.encode(images, view.mpp, view.planes_um)
+        if look is not None:
+            look(encoded)
         return np.stack([tile.core(engine.render(encoded, z_um)) for z_um in targets_um])
 
     _, _, width, height = view.box

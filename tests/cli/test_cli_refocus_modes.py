@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
 from focusviewer.cli import refocus as command_module
+from focusviewer.refocus import sweep
 from focusviewer.slides import Region, open_slide
 
 Command = Callable[..., Outcome]
@@ -174,6 +176,53 @@ def test_a_sweep_is_a_moving_picture_with_its_facts(command: Command, stack: Pat
     assert command(*arguments, "--force").code == 0
 
 
+def test_a_sweep_that_cannot_be_kept_or_written_is_refused_before_it_is_rendered(
+    command: Command, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adding_engine: AddingEngine
+) -> None:
+    def refused(name: str, words: str) -> None:
+        outcome = command("refocus", stack, "--sweep", "0:1:0.25", "--out", tmp_path / name)
+        assert outcome.code == 2
+        assert words in outcome.err
+        assert adding_engine.encoded == []
+        assert not (tmp_path / name).exists()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command_module, "MAX_SWEEP_VALUES", 8 * 400 * 300 - 1)
+        refused("a.gif", "8 frames of 400 x 300 pixels")
+    monkeypatch.setitem(sweep.MAX_SIDE_PX, ".webp", 399)
+    refused("a.webp", "up to 399 pixels a side")
+
+
+def test_a_moving_picture_of_one_focus_is_refused_with_what_is_meant(
+    command: Command, stack: Path, tmp_path: Path
+) -> None:
+    outcome = command("refocus", stack, "--z", 1, "--out", tmp_path / "a.gif")
+    assert outcome.code == 2
+    assert "--sweep" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.ome.tif", "a.gif"])
+def test_what_the_engine_has_to_say_is_passed_on(
+    command: Command,
+    stack: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    adding_engine: AddingEngine,
+    name: str,
+) -> None:
+    encode = adding_engine.encode
+    monkeypatch.setattr(
+        adding_engine, "encode", lambda *given, **named: replace(encode(*given, **named), notes=("It refracts.",))
+    )
+    focus = ("--sweep", "0:1:0.25") if name.endswith(".gif") else ("--z", 0.75)
+    outcome = command("refocus", stack, *focus, "--out", tmp_path / name)
+    assert outcome.code == 0
+    assert outcome.err.count("It refracts.") == 1
+    assert command("refocus", stack, *focus, "--out", tmp_path / name, "--force", "--json").document["notes"] == [
+        "It refracts."
+    ]
+
+
 def test_a_region_is_written_as_a_pyramid_that_opens_again(command: Command, picture: Path, tmp_path: Path) -> None:
     out = tmp_path / "neu.ome.tif"
     arguments = ["refocus", picture, "--z", 1.5, *SCALE, "--compression", "deflate", "--out", out]
@@ -184,7 +233,9 @@ def test_a_region_is_written_as_a_pyramid_that_opens_again(command: Command, pic
         assert len(slide.levels) == 2
         assert slide.mpp == pytest.approx(0.25)
         np.testing.assert_array_equal(slide.read_region(Region(0, 0, 0, 640, 480)), read(picture) + 15)
-    assert "synthesised" in str(command("info", out, "--json").document["properties"])
+    said = str(command("info", out, "--json").document["properties"])
+    assert "synthesised" in said
+    assert '"compression": "deflate"' in said
     before = out.read_bytes()
     assert command(*arguments).code == 2
     assert out.read_bytes() == before

@@ -104,6 +104,15 @@ def test_an_acquired_plane_is_exported_as_it_is(slide: Slide, tmp_path: Path) ->
         np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 600, 300)), picture(300, 600))
 
 
+def test_the_file_says_whether_its_one_focus_was_looked_for(slide: Slide, tmp_path: Path) -> None:
+    for wish, target in ((Wish("refocus", 0.0), "one focus"), (Wish("deblur", 0.0), "best focus")):
+        path = tmp_path / f"{wish.mode}.ome.tif"
+        facts = export_region(view_of(slide), get_engine("fast"), wish, path, None, None)
+        assert (facts["target"], facts["compression"]) == (target, "jpeg")
+        with tifffile.TiffFile(path) as tiff:
+            assert f'"target": "{target}"' in tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Description"]
+
+
 def test_a_cancelled_export_leaves_nothing_and_an_old_file_as_it_was(
     slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
