@@ -112,10 +112,10 @@ def refocus(
 ) -> None:
     """Refocused pixels of a region, marked in the file as synthesised (or as an acquired plane, where they are one).
 
-    Focus positions are on the axis of the slide's planes. A slide of one plane lies at 0: 0 gives the scan as it
-    is, and positive values refocus towards sharper tissue. Interpolation stays between acquired planes, extrapolation
-    goes beyond them, defocus goes away from the tissue. A map may have any size; it is stretched over the region. Not
-    for diagnosis: synthesised pixels are an estimate.
+    Focus positions are on the axis of the slide's planes. A slide of one plane lies at 0, and so does one plane of a
+    stack of unknown step: 0 gives the scan as it is, and positive values refocus towards sharper tissue.
+    Interpolation stays between acquired planes, extrapolation goes beyond them, defocus goes away from the tissue. A
+    map may have any size; it is stretched over the region. Not for diagnosis: synthesised pixels are an estimate.
     """
     from focusviewer.refocus import DEFAULT_ENGINE, get_engine
 

@@ -136,7 +136,10 @@ def view_of(
         )
     if len(chosen) > 1 and z_step is None and not slide.info.z_step_known:
         raise UserError(f"The z step of {slide.name} is not known", "the file does not state it", "Give --z-step UM.")
-    return View(slide, box, tuple(chosen), tuple(positions[plane] for plane in chosen), slide.mpp)
+    planes_um = tuple(positions[plane] for plane in chosen)
+    if z_step is None and not slide.info.z_step_known:
+        planes_um = (0.0,)  # the numbers of the planes are no microns: one plane is the zero of its own axis
+    return View(slide, box, tuple(chosen), planes_um, slide.mpp)
 
 
 def _check_support(slide: Slide) -> None:

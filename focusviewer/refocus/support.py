@@ -24,6 +24,8 @@ _NEARLY = 1e-6
 _AT_ONCE = 1_000_000
 _BLACK = 25
 _DARK = 100
+_EMPTY = 8
+_BRIGHT = 180
 
 
 def unsupported(
@@ -83,7 +85,8 @@ def looks_fluorescent(pixels: RGB) -> bool:
     """Whether a picture shows glowing specimens on a dark background.
 
     In transmitted light the background is the brightest part and hardly any tissue is black. In fluorescence most
-    is dark, some of it black, and the bright part is the rare one.
+    is dark, some of it black, and the bright part is the rare one. Black that surrounds a bright picture is what was
+    not scanned.
 
     Parameters
     ----------
@@ -91,7 +94,10 @@ def looks_fluorescent(pixels: RGB) -> bool:
     """
     brightest = pixels.max(axis=2)
     floor, middle, peak = np.percentile(brightest, [1, 50, 99])
-    return bool(floor < _BLACK and middle < _DARK and peak - middle > middle - floor)
+    if floor >= _BLACK or middle >= _DARK or peak - middle <= middle - floor:
+        return False
+    shown = brightest[brightest > _EMPTY]
+    return bool(shown.size == 0 or np.median(shown) < _BRIGHT)
 
 
 def is_fluorescence(slide: Slide) -> bool:

@@ -155,6 +155,9 @@ def test_the_z_step_is_asked_for_where_the_file_has_none(
     assert outcome.code == 2
     assert "--z-step" in outcome.err
     assert command(*arguments, "--z-step", 0.25, "--json").document["planes_um"] == [0.0, 0.25, 0.5]
+    alone = command(*arguments, "--planes", 2, "--json").document
+    assert alone["planes_um"] == [0.0]  # its number is no position
+    assert (added(tmp_path / "a.png", folder / "z2.png", (0, 0, 120, 100)) == 5).all()
 
 
 def test_an_input_is_never_overwritten(

@@ -66,6 +66,9 @@ def test_transmitted_light_is_not_taken_for_fluorescence(rng: np.random.Generato
     ink[:40] = 12
     assert not looks_fluorescent(ink)
     assert not looks_fluorescent(np.full((50, 50, 3), 245, np.uint8))
+    partly = np.zeros((200, 200, 3), np.uint8)  # converters leave black what was not scanned
+    partly[60:140, 60:140] = (255 - glowing(rng, (120, 180, 100)))[60:140, 60:140]
+    assert not looks_fluorescent(partly)
 
 
 def test_real_fluorescence_is_recognised(data_dir: Path) -> None:
