@@ -45,6 +45,8 @@ def test_variants_are_trained_and_judged_side_by_side(tmp_path: Path, monkeypatc
     assert told == list(variants)
     assert [row["variant"] for row in table.rows] == ["the nearest plane as it is", *variants]
     assert table.rows[0]["over_nearest"] == 0
+    full, other = table.rows[1:]
+    assert other["over_full"] == pytest.approx(other["psnr"] - full["psnr"])
     assert all(0 < row["ms_ssim"] <= 1 for row in table.rows)
     assert len({row["psnr"] for row in table.rows}) == 3
     assert (tmp_path / "runs" / "max-pooling" / "radiance-tiny-max.safetensors").exists()
