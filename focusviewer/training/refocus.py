@@ -231,9 +231,9 @@ LIMITS = (
     "back what the lens did not pass. A blur below about a micron is often left alone, so that images in focus are; an "
     "image that is in focus but soft may still be sharpened a little by the automatic target; at z = 0 the scan is "
     "always returned as it is. Specimens that refract (smears) are not sharpened where rims brighter than glass give "
-    "them away; the thresholds of that guard were set with one blood-smear stack of the evaluation data in view, so "
-    "that stack is no independent evidence for it. Not for fluorescence. Research use only; every pixel it makes is "
-    "synthesised and marked so."
+    "them away; the thresholds of that guard, and the rule to leave such a plane wholly as scanned, were set with one "
+    "blood-smear stack of the evaluation data in view, so that stack is no independent evidence for them. Not for "
+    "fluorescence. Research use only; every pixel it makes is synthesised and marked so."
 )
 
 
