@@ -12,6 +12,7 @@ from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.refocus.layout import Span, Tile, View, read_tile, spans, tile_at, tile_px
 from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
+from focusviewer.refocus.provenance import SAME_Z_UM
 
 OnTile = Callable[[], None]
 
@@ -21,7 +22,6 @@ STUDIED = 8
 
 _CANDIDATES = 32
 _LOOK_PX = 128
-_SAME_Z_UM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def acquired_plane(view: View, z_um: float | None) -> int | None:
     """The plane of the slide that lies at a target, if one does."""
     if z_um is None:
         return None
-    return next((p for p, at in zip(view.planes, view.planes_um, strict=True) if abs(at - z_um) < _SAME_Z_UM), None)
+    return next((p for p, at in zip(view.planes, view.planes_um, strict=True) if abs(at - z_um) < SAME_Z_UM), None)
 
 
 def stop_if(cancel: Event | None) -> None:

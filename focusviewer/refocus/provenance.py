@@ -18,6 +18,7 @@ STATEMENT = "synthesised; not for diagnosis"
 """What every file with synthesised pixels says."""
 
 SAME_Z_UM = 1e-6
+"""A target this near to an acquired plane is that plane."""
 
 
 def provenance(

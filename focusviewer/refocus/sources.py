@@ -62,8 +62,9 @@ def source_planes(
 
 def _spread(positions: np.ndarray, limit: int, sharpness: Sequence[float] | None) -> tuple[int, ...]:
     """Planes spread evenly over the stack; with known sharpness, the sharpest of each part."""
-    parts = np.array_split(np.argsort(positions, kind="stable"), limit)
+    order = np.argsort(positions, kind="stable")
     if sharpness is not None:
+        parts = np.array_split(order, limit)
         return tuple(sorted(int(max(part, key=lambda index: sharpness[index])) for part in parts))
     step = (positions.size - 1) / max(limit - 1, 1)
-    return tuple(sorted({round(i * step) for i in range(limit)}))
+    return tuple(sorted({int(order[round(i * step)]) for i in range(limit)}))

@@ -24,6 +24,7 @@ from focusviewer.refocus.layout import (
 )
 from focusviewer.refocus.modes import Wish, check_wish, target_of
 from focusviewer.refocus.planning import OnTile, Plan, count_tiles, make_plan, stop_if
+from focusviewer.refocus.provenance import SAME_Z_UM
 from focusviewer.slides.base import RGB
 
 __all__ = [
@@ -42,8 +43,6 @@ __all__ = [
 ]
 
 Observer = Callable[[Tile, Encoded, list[RGB], RGB, "float | FloatMap"], None]
-
-_SAME_Z_UM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,7 @@ def _tile_pixels(view: View, engine: Refocuser, plan: Plan, tile: Tile, observe:
 def _with_acquired(rendered: RGB, images: list[RGB], planes_um: tuple[float, ...], target: FloatMap) -> RGB:
     """Give back the acquired pixels where the map asks for just their focus."""
     for pixels, z_um in zip(images, planes_um, strict=True):
-        same = np.abs(target - np.float32(z_um)) < _SAME_Z_UM
+        same = np.abs(target - np.float32(z_um)) < SAME_Z_UM
         if same.any():
             rendered = np.where(same[..., None], pixels, rendered)
     return rendered

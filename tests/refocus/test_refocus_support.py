@@ -104,6 +104,7 @@ def test_without_a_target_all_planes_are_sources_thinned_to_the_limit() -> None:
     thinned = source_planes(tuple(range(31)), None, limit=16)
     assert len(thinned) == 16
     assert (thinned[0], thinned[-1]) == (0, 30)
+    assert source_planes((3.0, 0.0, 4.0, 1.0, 2.0), None, limit=3) == (1, 2, 4)  # 0, 2 and 4 um
     sharpness = [0.0] * 30
     sharpness[7] = 1.0
     assert 7 in source_planes(tuple(range(30)), None, limit=5, sharpness=sharpness)
