@@ -128,14 +128,13 @@ def view_of(
             "Choose a part with --region X,Y,W,H, or write an .ome.tif.",
         )
     _check_support(slide)
+    _check_step(slide, planes, z_step)
     positions = _positions_um(slide, z_step)
     chosen = _chosen_planes(planes, slide, box, positions, z_um)
     if len(chosen) > MAX_PLANES:
         raise UserError(
             f"{len(chosen)} planes are too many", f"engines take up to {MAX_PLANES}", "Name fewer in --planes."
         )
-    if len(chosen) > 1 and z_step is None and not slide.info.z_step_known:
-        raise UserError(f"The z step of {slide.name} is not known", "the file does not state it", "Give --z-step UM.")
     planes_um = tuple(positions[plane] for plane in chosen)
     if z_step is None and not slide.info.z_step_known:
         planes_um = (0.0,)  # the numbers of the planes are no microns: one plane is the zero of its own axis
@@ -153,6 +152,19 @@ def _check_support(slide: Slide) -> None:
         raise UserError(f"Cannot refocus {slide.name}", why, "Use a bright-field scan of 20x or more.")
 
 
+def _check_step(slide: Slide, planes: str | None, z_step: float | None) -> None:
+    """Refuse several planes at unknown distances, before all of them are read to choose some."""
+    if z_step is not None or slide.info.z_step_known:
+        return
+    named = None if _is_auto(planes) else parse_planes(planes, slide)
+    if named is None or len(named) > 1:
+        raise UserError(f"The z step of {slide.name} is not known", "the file does not state it", "Give --z-step UM.")
+
+
+def _is_auto(planes: str | None) -> bool:
+    return planes is not None and planes.strip().lower() == "auto"
+
+
 def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
     if z_step is None:
         return slide.planes_um
@@ -167,7 +179,7 @@ def _chosen_planes(
     """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
     from focusviewer.refocus.sources import AUTO_PLANES, MAX_PLANES, source_planes
 
-    if text is not None and text.strip().lower() == "auto":
+    if _is_auto(text):
         sharpness = _sharpness(slide, box)
         wanted = positions[max(range(len(positions)), key=sharpness.__getitem__)] if z_um is None else z_um
         return source_planes(positions, wanted, AUTO_PLANES, sharpness)

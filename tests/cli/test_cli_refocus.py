@@ -144,7 +144,7 @@ def test_microns_are_asked_for_where_the_file_has_none(
 
 
 def test_the_z_step_is_asked_for_where_the_file_has_none(
-    command: Command, tmp_path: Path, adding_engine: AddingEngine
+    command: Command, tmp_path: Path, adding_engine: AddingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "planes"
     folder.mkdir()
@@ -155,6 +155,9 @@ def test_the_z_step_is_asked_for_where_the_file_has_none(
     assert outcome.code == 2
     assert "--z-step" in outcome.err
     assert command(*arguments, "--z-step", 0.25, "--json").document["planes_um"] == [0.0, 0.25, 0.5]
+    with monkeypatch.context() as patch:
+        patch.setattr("focusviewer.refocus.auto.blur_score", lambda *given: pytest.fail("planes were compared"))
+        assert "--z-step" in command(*arguments, "--planes", "auto").err
     alone = command(*arguments, "--planes", 2, "--json").document
     assert alone["planes_um"] == [0.0]  # its number is no position
     assert (added(tmp_path / "a.png", folder / "z2.png", (0, 0, 120, 100)) == 5).all()
