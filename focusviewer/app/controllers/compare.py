@@ -42,6 +42,7 @@ class CompareController(QObject):
         self.second.minimap.visible = False  # one is enough
         self.second.hide()
         splitter.addWidget(self.second)
+        self._document: Document | None = None
         self._link: Link | None = None
         self._leading = False
         self._peeking = False
@@ -56,7 +57,6 @@ class CompareController(QObject):
         viewport.view_changed.connect(self._first_moved)
         self.second.view_changed.connect(self._second_moved)
         self.second.plane_turned.connect(self._turn_second)
-        slides.current_changed.connect(self._document_changed)
         slides.documents_changed.connect(self._documents_changed)
         refocus.patch_changed.connect(self.refresh)
         for port in (viewport, self.second):
@@ -157,7 +157,7 @@ class CompareController(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """While the peek key is held, the scan is shown."""
         kind = event.type()
-        if isinstance(event, QKeyEvent) and event.key() == PEEK_KEY and not event.modifiers():
+        if isinstance(event, QKeyEvent) and event.key() == PEEK_KEY and (self._peeking or not event.modifiers()):
             if not event.isAutoRepeat() and kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
                 self.peek(kind == QEvent.Type.KeyPress)
             return True
@@ -240,10 +240,11 @@ class CompareController(QObject):
             self.content = f"plane {plane}"
             self.bar.content.setCurrentIndex(max(0, self.bar.content.findData(self.content)))
 
-    @Slot(object)
-    def _document_changed(self, document: Document | None) -> None:
-        if self.content.startswith("plane"):
+    def show_document(self, document: Document | None) -> None:
+        """The first picture shows another slide, or the same in another scale."""
+        if document is not self._document and self.content.startswith("plane"):
             self.content = REFOCUSED
+        self._document = document
         self._show_second()
         self.refresh()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
@@ -11,7 +12,7 @@ from focusviewer.app.controllers.refocus import RefocusController
 from focusviewer.app.jobs import Jobs, Lane
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.painting import PaintedMap, Painting, load_painting, save_painting
-from focusviewer.app.views.brush_ring import BrushRing
+from focusviewer.app.views.brush_ring import BrushRing, OverlayWhere
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
 
@@ -31,6 +32,7 @@ class PaintController(QObject):
         self._painting = False
         self.ring = BrushRing(viewport.font())
         self.painting = Painting()
+        self._paintings: dict[str, Painting] = {}  # of slides that were left, by fingerprint
         self._document: Document | None = None
         refocus.painter = self.snapshot
         refocus.mode_changed.connect(self._mode_changed)
@@ -44,7 +46,7 @@ class PaintController(QObject):
     def add_port(self, port: Viewport) -> None:
         """Let another picture be painted on as well."""
         port.installEventFilter(self)
-        port.overlays.append(self.ring)
+        port.overlays.append(OverlayWhere(self.ring, partial(self._shows_slide, port)))
         if port not in self._ports:
             self._ports.append(port)
 
@@ -113,12 +115,14 @@ class PaintController(QObject):
     def undo(self) -> None:
         """Take back the last stroke."""
         if self.is_on:
+            self._painting = False  # a stroke that is being drawn ends
             self.painting.undo()
             self._changed()
 
     @Slot()
     def clear(self) -> None:
         """Take back all strokes."""
+        self._painting = False
         self.painting.clear()
         self._changed()
 
@@ -156,10 +160,14 @@ class PaintController(QObject):
     @Slot(str)
     def _mode_changed(self, mode: str) -> None:
         document = self._refocus.document
+        self._painting = False  # a stroke ends with the mode, and with the slide
         if document is not self._document:
+            if self._document is not None:
+                self._paintings[self._document.pyramid.fingerprint] = self.painting
             self._document = document
-            self.painting = Painting()
-            self._panel.paint.show_strokes(0, True)
+            kept = None if document is None else self._paintings.pop(document.pyramid.fingerprint, None)
+            self.painting = kept if kept is not None else Painting()
+            self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
         view = self._viewport.view
         on = mode == MODE and view is not None
         self.ring.place = view.to_slide(view.width / 2, view.height / 2) if on and view is not None else None
@@ -197,6 +205,7 @@ class PaintController(QObject):
         def done(painting: Painting) -> None:
             if document is not None and self._refocus.document is document:
                 self._refocus.enter(MODE)
+                self._painting = False
                 self.painting = painting
                 self._changed()
 

@@ -135,6 +135,7 @@ class RefocusController(QObject):
         if self._turning_plane:  # by the knob
             return
         self._set_mode("refocus")
+        self._limit = ""
         self.renders.stop()  # a picture on its way belongs to the plane that was left
         self._show_scan()
 
@@ -186,6 +187,7 @@ class RefocusController(QObject):
             return
         self._forget_view()
         self._set_mode("refocus")
+        self._limit = ""
         if self.document is not None:
             self.panel.set_target(self.document.plane_um)
         self._show_scan()
@@ -278,14 +280,14 @@ class RefocusController(QObject):
 
     @Slot(str)
     def _engine_changed(self, name: str) -> None:
-        self.renders.stop()
+        self._forget_view()
         self._best.clear()
-        self.studies.forget()
         self.view_rested()
 
     @Slot(object)
     def _sources_changed(self, planes: tuple[int, ...]) -> None:
         self._by_hand = planes
+        self._jobs.cancel("auto")
         self._best.clear()
         self.view_rested()
 

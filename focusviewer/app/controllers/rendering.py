@@ -83,6 +83,7 @@ class Renders(QObject):
     def _failed(self, text: str) -> None:
         self._job = None
         self.failed.emit(text)
+        self._go_on()  # with what was wished for meanwhile
 
     @Slot(object)
     def _ended(self, job: Job) -> None:

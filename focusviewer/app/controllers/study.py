@@ -55,6 +55,7 @@ class Studies(QObject):
             return
         self.area = area
         if area in self._kept:
+            self._job = None  # it is not stopped by the user, who may go on with this area at once
             self._jobs.cancel("encode")
             self._kept.move_to_end(area)
             self.ready.emit()

@@ -22,11 +22,13 @@ class SweepController(QObject):
         self._refocus, self._box = refocus, box
         self._targets: list[float] = []
         self._at = 0
+        self._turning = False
         self._timer = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._timer.timeout.connect(self._step)
         box.played.connect(self.play)
         refocus.patch_changed.connect(self._shown)
         refocus.turned_by_user.connect(self.stop)
+        refocus.mode_changed.connect(self._mode_changed)
         refocus.failed.connect(self.stop)
         refocus.panel.switched.connect(self.stop)
 
@@ -65,6 +67,11 @@ class SweepController(QObject):
         self._timer.stop()
         self._box.set_playing(False)
 
+    @Slot(str)
+    def _mode_changed(self, mode: str) -> None:
+        if not self._turning:  # another mode was wished for, another plane or another slide
+            self.stop()
+
     @Slot()
     def _shown(self) -> None:
         if self._targets:
@@ -78,4 +85,6 @@ class SweepController(QObject):
             self.stop()
             return
         self._at = (self._at + 1) % len(self._targets)
+        self._turning = True
         self._refocus.turn_to(self._targets[self._at])
+        self._turning = False

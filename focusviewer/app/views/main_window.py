@@ -190,6 +190,7 @@ class MainWindow(QMainWindow):
         self.tools.plane_section.setVisible(document is not None and len(document.planes_um) > 1)
         self.heatmap.show_document(document)
         self.refocus.show_document(document)
+        self.refocus_desk.compare.show_document(document)
         self.setWindowTitle(f"{document.name} — {TITLE}" if document else TITLE)
         self.slide_list.show_documents(self.slides.documents, document)
         self._show_plane()

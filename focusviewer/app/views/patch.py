@@ -9,6 +9,9 @@ from focusviewer.app.models.view import View
 from focusviewer.app.views.layers import ACCENT, HUD_BACK, HUD_TEXT, hud_box, hud_font, span
 
 SYNTHESISED_TEXT = QColor(30, 22, 0)
+SEPARATOR = "  ·  "
+FRAME = 44.0
+"""Width of a badge that is not text, with its distances."""
 
 
 class PatchLayer:
@@ -97,7 +100,12 @@ class PatchLayer:
 
 
 class Badge:
-    """One or two lines of text in a box at the top: which picture this is."""
+    """Some lines of text in a box: which picture this is."""
+
+    def least_width(self, text: str, font: QFont, ratio: float) -> float:
+        """Screen columns that a badge needs to show its text, in as many lines as that takes."""
+        metrics = QFontMetricsF(hud_font(font, ratio, bold=True))
+        return max(metrics.horizontalAdvance(part) for part in text.split(SEPARATOR)) + FRAME * ratio
 
     def paint(
         self,
@@ -109,52 +117,69 @@ class Badge:
         synthesised: bool,
         detail: str = "",
         span: tuple[float, float] = (0.0, float("inf")),
+        top: float = 0.0,
     ) -> None:
         """Paint the badge; synthesised pixels get the warning colour.
 
         Parameters
         ----------
         detail : str
-            A second, lighter line.
+            Said below, lighter.
         span : (left, right)
-            Screen columns to stay between; what does not fit is shortened.
+            Screen columns to stay between; what does not fit goes into more lines, or is shortened.
+        top : float
+            Screen row to stay below.
         """
-        bold, plain = hud_font(font, ratio, bold=True), hud_font(font, ratio)
-        room = max(span[1] - span[0] - 44 * ratio, 0.0)
-        lines = [(text, bold)] + ([(detail, plain)] if detail else [])
-        metrics = [QFontMetricsF(line_font) for _, line_font in lines]
-        shown = [
-            made.elidedText(line, Qt.TextElideMode.ElideRight, room)
-            for (line, _), made in zip(lines, metrics, strict=True)
-        ]
-        width = max(made.horizontalAdvance(line) for line, made in zip(shown, metrics, strict=True))
+        room = span[1] - span[0] - FRAME * ratio
         if room < 24 * ratio:
             return
-        height = metrics[0].height()
-        box = QRectF(span[0] + 12 * ratio, 12 * ratio, width + 20 * ratio, len(lines) * height + 9 * ratio)
+        bold, plain = hud_font(font, ratio, bold=True), hud_font(font, ratio)
+        lines = [(line, bold) for line in broken(text, bold, room)]
+        lines += [(line, plain) for line in broken(detail, plain, room) if detail]
+        width = max(QFontMetricsF(line_font).horizontalAdvance(line) for line, line_font in lines)
+        height = QFontMetricsF(bold).height()
+        box = QRectF(span[0] + 12 * ratio, top + 12 * ratio, width + 20 * ratio, len(lines) * height + 9 * ratio)
         hud_box(painter, box, ratio, ACCENT if synthesised else HUD_BACK)
         painter.setPen(SYNTHESISED_TEXT if synthesised else HUD_TEXT)
-        for index, ((_, line_font), line) in enumerate(zip(lines, shown, strict=True)):
+        for index, (line, line_font) in enumerate(lines):
             painter.setFont(line_font)
             row = QRectF(box.x() + 10 * ratio, box.y() + 4.5 * ratio + index * height, width + ratio, height)
             painter.drawText(row, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
 
 
+def broken(text: str, font: QFont, room: float) -> list[str]:
+    """Lines of a text that fit into a width: broken where its parts are separated, else shortened."""
+    metrics = QFontMetricsF(font)
+    lines: list[str] = []
+    for part in text.split(SEPARATOR):
+        longer = SEPARATOR.join([*lines[-1:], part])
+        if lines and metrics.horizontalAdvance(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines]
+
+
 def paint_badges(
-    painter: QPainter, badge: Badge, patch: PatchLayer, view: View, scan: str, right: float, font: QFont, ratio: float
+    painter: QPainter, badge: Badge, patch: PatchLayer, view: View, scan: str, corner: QRect, font: QFont, ratio: float
 ) -> None:
     """Say what is on screen: the scan (``scan``, may be empty), the synthesised picture, or both beside a wipe.
 
     Parameters
     ----------
-    right : float
-        Screen column the badges stay left of.
+    corner : QRect
+        What the upper right corner is taken by; the badges stay left of it, or below where they do not fit.
     """
+    line = float(patch.left(view))
+    synthesised = patch.is_shown and line < view.width
     compared = patch.image is not None and (patch.veiled or patch.wipe is not None)
-    left = float(patch.left(view)) if patch.is_shown else right
     if compared or (patch.image is None and scan):
-        badge.paint(painter, scan or "Scan", font, ratio, synthesised=False, span=(0.0, min(left, right)))
-    if patch.is_shown:
-        badge.paint(
-            painter, patch.badge, font, ratio, synthesised=True, detail=patch.detail, span=(left, max(right, left))
-        )
+        right = min(line, corner.x()) if synthesised else corner.x()
+        badge.paint(painter, scan or "Scan", font, ratio, synthesised=False, span=(0.0, right))
+    if synthesised:
+        needed = badge.least_width(patch.badge, font, ratio)
+        left, right, top = line, float(corner.x()), 0.0
+        if right - left < needed:  # below the corner, and if need be across the line: pixels are never without it
+            left, right, top = min(line, view.width - needed), view.width, float(corner.y() + corner.height())
+        span = (left, right)
+        badge.paint(painter, patch.badge, font, ratio, synthesised=True, detail=patch.detail, span=span, top=top)

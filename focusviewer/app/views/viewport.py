@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -273,8 +273,8 @@ class Viewport(QWidget):
         if self.scale_bar.visible:
             self.scale_bar.paint(painter, view, self.document.mpp, font, ratio)
         scan = self.plane_text() if len(self.document.planes_um) > 1 else ""
-        right = self.minimap.rect(view, ratio).x() if self.minimap.visible else view.width
-        paint_badges(painter, self.badge, self.patch, view, scan, right, font, ratio)
+        corner = self.minimap.rect(view, ratio) if self.minimap.visible else QRect(view.width, 0, 0, 0)
+        paint_badges(painter, self.badge, self.patch, view, scan, corner, font, ratio)
 
     def plane_text(self) -> str:
         """Which acquired plane is shown, in words."""
