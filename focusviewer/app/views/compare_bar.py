@@ -9,14 +9,13 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
 
 from focusviewer.app.models.compare import FLICKER_HZ, Content, Way
 from focusviewer.app.views.theme import bind_icon
-from focusviewer.app.views.widgets import hint
+from focusviewer.app.views.widgets import ElidedLabel
 
 TEXTS: dict[Way, tuple[str, str]] = {
     "off": ("", ""),
@@ -66,9 +65,8 @@ class CompareBar(QWidget):
         self.rate.setSuffix(" changes a second")
         self.rate.setValue(1.5)
         self.rate.setAccessibleName("Changes of picture a second")
-        self.text = hint()
-        self.text.setWordWrap(False)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.text = ElidedLabel()
+        self.text.setObjectName("hint")
         close = QToolButton()
         close.setAutoRaise(True)
         close.setToolTip("Compare no more (Shift+C)")

@@ -67,7 +67,7 @@ class RefocusPanel(QWidget):
         self.slider = FocusSlider()
         self.slider.setToolTip("Focus in µm. The marks are acquired planes.")
         self.low, self.high = hint("−4"), hint("+4")
-        self.high.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.high.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.spin = QDoubleSpinBox()
         self.spin.setDecimals(2)
         self.spin.setSingleStep(0.1)
