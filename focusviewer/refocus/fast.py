@@ -308,7 +308,7 @@ def _check(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> Non
         raise UserError(
             f"Cannot refocus at {mpp:.3g} um per pixel",
             f"the fast engine works from {SUPPORTED_MPP[0]} to {SUPPORTED_MPP[1]} um per pixel",
-            "Zoom in, or use a scan of 20x or more.",
+            "Zoom in, or use a scan of 20x or more." if mpp > SUPPORTED_MPP[1] else "Zoom out, or reduce the picture.",
         )
     if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
         raise UserError(

@@ -80,7 +80,9 @@ def test_what_changes_in_empty_glass_is_told_in_gray_levels(blurred: np.ndarray)
     made = blurred.copy()
     made[:, :40] //= 2
     assert confidence(encoded(2.0), [blurred], made, 2.0).background_change == 0.0
-    made[80, 130, 1] -= 9
+    made[80, 130, 1] -= 9  # a speck
+    assert confidence(encoded(2.0), [blurred], made, 2.0).background_change == 0.0
+    made[60:100, 110:, 1] -= 9
     assert confidence(encoded(2.0), [blurred], made, 2.0).background_change == 9.0
 
 
