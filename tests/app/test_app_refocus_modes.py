@@ -92,12 +92,12 @@ def test_a_focus_out_of_reach_is_not_guessed(window, slides, close_up, qtbot) ->
 def test_fluorescence_is_told_instead_of_refocused(window, open_in, slides, engine, qtbot) -> None:
     class Dark(FakeSlide):
         def pixels(self, region):
-            spots = super().pixels(region) // 40
+            spots = 12 + super().pixels(region) // 40
             spots[::4, ::4] = 230
             return spots
 
     slides["glow.tif"] = Dark("glow.tif")
-    assert looks_fluorescent(np.concatenate([np.full((50, 50, 3), 3, np.uint8), np.full((2, 50, 3), 200, np.uint8)]))
+    assert looks_fluorescent(np.concatenate([np.full((50, 50, 3), 12, np.uint8), np.full((2, 50, 3), 200, np.uint8)]))
     open_in(window, "glow.tif")
     window.viewport.go_to(600, 450, 1.0)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
