@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_FOLDER = Path("focusviewer-demo")
 WINDOW_SIZE = (1600, 1000)
-WANTED_Z_UM = 1.5  # far enough to be a nuisance, near enough to be mended
+WANTED_Z_UM = 2.0  # far enough to be a nuisance, near enough to be mended
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
 MAKE_S, WORK_S = 600.0, 300.0
 

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.optics.psf import Optics, radial_otf
+from focusviewer.refocus.parallel import each
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -150,7 +151,12 @@ def operator_bank(mpp: float) -> OperatorBank:
     """
     frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
     steps = np.arange(0, MAX_RESIDUAL_UM + RESIDUAL_STEP_UM / 2, RESIDUAL_STEP_UM)
-    relative = {round(float(z), 3): relative_transfer(frequency, float(z), SCANNER) for z in {*steps, *BLUR_GRID_UM}}
+    relative: dict[float, FloatArray] = {}
+
+    def transfer(z_um: float) -> None:
+        relative[round(z_um, 3)] = relative_transfer(frequency, z_um, SCANNER)
+
+    each(transfer, sorted({float(z) for z in (*steps, *BLUR_GRID_UM)}))
     rows, weights = [], []
     for guess in HYPOTHESES:
         blurred = relative[guess.blur_um]
