@@ -73,12 +73,12 @@ class _Layers:
         """Those of a plane: float16 (J, 3, H, W); a slider step costs the reading of them."""
         import torch
 
-        from focusviewer.refocus.filtering import filter_image
+        from focusviewer.refocus.filtering import filter_layers
 
         with self._lock:
             found = self._kept.get(place)
         if found is None:
-            found = torch.from_numpy(filter_image(image.numpy(), self._bank, PAD_PX)).half()
+            found = torch.from_numpy(filter_layers(image.numpy(), self._bank, PAD_PX)[0])
         self.keep(place, found)
         return found
 
@@ -149,13 +149,13 @@ class FastRefocuser(Refocuser):
         layers, evidence = _Layers(bank), DepthEvidence(depth_grid(zs), bank)
         planes = []
         for place, i in enumerate(order):
-            plane, filtered = self._encode_plane(images[i], bank, float(planes_um[i]))
+            plane, filtered, gray = self._encode_plane(images[i], bank, float(planes_um[i]))
             if focus_maps is not None:
                 known = _cell_means(focus_maps[i], plane.weights.shape[1:], images[i].shape[:2])
                 plane = replace(plane, weights=certain(known))
             elif len(order) > 1:
-                evidence.add(plane.image.mean(0).numpy(), filtered.mean(1).numpy(), plane.z_um)
-            layers.keep(place, filtered.half())
+                evidence.add(plane.image.mean(0).numpy(), gray, plane.z_um)
+            layers.keep(place, filtered)
             planes.append(plane)
         belief = believe([p.weights for p in planes], zs, evidence.cells(planes[0].cells, CELL_PX))
         height, width = images[0].shape[:2]
@@ -164,11 +164,11 @@ class FastRefocuser(Refocuser):
         state = _State(planes, layers, belief, bank)
         return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
 
-    def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor]:
-        """A plane, and what the basis filters make of it: float32 (J, 3, H, W)."""
+    def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
+        """A plane, and what the basis filters make of it: float16 (J, 3, H, W), and float32 (J, H, W) in gray."""
         import torch
 
-        from focusviewer.refocus.filtering import filter_image
+        from focusviewer.refocus.filtering import filter_layers
         from focusviewer.refocus.selector import CELL, features, spectra
 
         height, width = pixels.shape[:2]
@@ -176,12 +176,12 @@ class FastRefocuser(Refocuser):
         padded = np.pad(pixels, ((0, full[0]), (0, full[1]), (0, 0)), mode="edge")
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0))).float().div_(255)
         with torch.inference_mode():
-            filtered = torch.from_numpy(filter_image(image.numpy(), bank, PAD_PX))
-            cells = features(image[None], filtered[None], bank)
+            layers, gray = filter_layers(image.numpy(), bank, PAD_PX)
+            cells = features(image[None], torch.from_numpy(gray)[None], bank)
             logits = self._load()(cells, spectra(image[None], bank.mpp))[0]
         refracting = refraction(pixels)
         weights = hold_back(torch.softmax(logits, 0).numpy(), BLURS_UM, refracting)
-        return _Plane(pixels, image, weights, z_um, refracting), filtered
+        return _Plane(pixels, image, weights, z_um, refracting), torch.from_numpy(layers), gray
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from focusviewer.refocus.operators import OperatorBank, operator_bank
+from focusviewer.refocus.operators import RANK, OperatorBank, operator_bank
 from focusviewer.refocus.parallel import each
 
 FloatArray = npt.NDArray[np.float32]
+HalfArray = npt.NDArray[np.float16]
 
 
 def filter_image(image: FloatArray, bank: OperatorBank, pad_px: int) -> FloatArray:
-    """Filter one image by every basis filter, one after the other on each thread.
+    """Filter one image by every basis filter.
 
     Parameters
     ----------
@@ -27,6 +29,44 @@ def filter_image(image: FloatArray, bank: OperatorBank, pad_px: int) -> FloatArr
     -------
     float32 (J, 3, H, W)
     """
+    filtered = np.empty((RANK, *image.shape), np.float32)
+
+    def keep(index: int, colour: int, layer: FloatArray) -> None:
+        filtered[index, colour] = layer
+
+    _filter_each(image, bank, pad_px, keep)
+    return filtered
+
+
+def filter_layers(image: FloatArray, bank: OperatorBank, pad_px: int) -> tuple[HalfArray, FloatArray]:
+    """As :func:`filter_image`, in half the memory: what writing costs is what filtering costs.
+
+    Returns
+    -------
+    layers : float16 (J, 3, H, W)
+    gray : float32 (J, H, W)
+        Their mean over the colours, from the unrounded values.
+    """
+    import torch
+
+    layers = np.empty((RANK, *image.shape), np.float16)
+    gray = np.zeros((RANK, *image.shape[1:]), np.float32)
+
+    def keep(index: int, colour: int, layer: FloatArray) -> None:
+        # numpy rounds to half precision several times as slowly
+        torch.from_numpy(layers[index, colour]).copy_(torch.from_numpy(layer))
+        gray[index] += layer  # the colours of one filter are one thread's
+        if colour == 2:
+            gray[index] *= np.float32(1 / 3)
+
+    _filter_each(image, bank, pad_px, keep)
+    return layers, gray
+
+
+def _filter_each(
+    image: FloatArray, bank: OperatorBank, pad_px: int, keep: Callable[[int, int, FloatArray], None]
+) -> None:
+    """Filter an image by every basis filter, one after the other on each thread; every layer is handed on at once."""
     height, width = image.shape[1:]
     size = (
         scipy.fft.next_fast_len(height + 2 * pad_px, real=True),
@@ -35,15 +75,13 @@ def filter_image(image: FloatArray, bank: OperatorBank, pad_px: int) -> FloatArr
     filters = _filters(bank.mpp, size)
     rows, cols = _reflected(height, pad_px, size[0]), _reflected(width, pad_px, size[1])
     spectrum = scipy.fft.rfft2(_continued(_continued(image, rows, pad_px, 1), cols, pad_px, 2), axes=(1, 2))
-    filtered = np.empty((len(filters), *image.shape), np.float32)
 
     def one(index: int) -> None:
         for colour in range(3):  # one at a time stays in the cache
             whole = scipy.fft.irfft2(spectrum[colour] * filters[index, colour], s=size, overwrite_x=True)
-            filtered[index, colour] = whole[pad_px : pad_px + height, pad_px : pad_px + width]
+            keep(index, colour, whole[pad_px : pad_px + height, pad_px : pad_px + width])
 
     each(one, range(len(filters)))
-    return filtered
 
 
 def _continued(image: FloatArray, index: npt.NDArray[np.int64], before: int, axis: int) -> FloatArray:

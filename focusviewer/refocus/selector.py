@@ -49,8 +49,8 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
     Parameters
     ----------
     images : float32 (B, 3, H, W), 0..1; H and W multiples of CELL
-    filtered : float32 (B, J, 3, H, W)
-        The image through each basis filter.
+    filtered : float32 (B, J, H, W)
+        The image through each basis filter, the mean of its colours.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
     levels = len(NOISE_RATIOS)
     rows = [1 + levels * BLUR_GRID_UM.index(blur) + level for blur, level in _ENERGY_OF]
     mixing = torch.from_numpy(bank.coefficients[rows, 0])
-    added = (mixing @ filtered.mean(2).flatten(2)).view(count, -1, height, width)
+    added = (mixing @ filtered.flatten(2)).view(count, -1, height, width)
     pool = nn.functional.avg_pool2d
     energy = torch.log(pool(added.square(), CELL) + 1e-6)
     mean = nn.functional.interpolate(

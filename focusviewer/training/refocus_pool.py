@@ -216,7 +216,7 @@ def _reduced(recorded: RGB, truth: RGB, bank: OperatorBank) -> tuple[np.ndarray,
     """Features, spectra and error terms of one crop."""
     blurred, sharp = (_planar(image) for image in (recorded, truth))
     filtered = torch.from_numpy(filter_image(blurred[0].numpy(), bank, PAD_PX))[None]
-    cells, windows = features(blurred, filtered, bank)[0].half(), spectra(blurred, bank.mpp)[0].half()
+    cells, windows = features(blurred, filtered.mean(2), bank)[0].half(), spectra(blurred, bank.mpp)[0].half()
     return cells.numpy(), windows.numpy(), error_terms(sharp, blurred, filtered)[0].contiguous().numpy()
 
 

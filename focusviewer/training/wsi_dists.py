@@ -195,7 +195,8 @@ class WsiDistsTask(Task):
 
     def _error(self, pairs: Pairs) -> Tensor:
         distance = 1 - (self._weights() * pairs.terms.to(self.device)).sum((1, 2))
-        return (distance * self._weights.log_unit.exp() - pairs.apart_um.to(self.device)).abs().mean()
+        error: Tensor = (distance * self._weights.log_unit.exp() - pairs.apart_um.to(self.device)).abs().mean()
+        return error
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Mean absolute error, um, of the distances of a batch of pairs."""

@@ -23,7 +23,7 @@ def batch(image: np.ndarray) -> torch.Tensor:
 def test_features_spectra_and_logits_fit_every_view(mpp: float, size: tuple[int, int]) -> None:
     image = batch(noise_image(*size))
     bank = operator_bank(mpp)
-    cells = features(image, torch.from_numpy(filter_image(image[0].numpy(), bank, 48))[None], bank)
+    cells = features(image, torch.from_numpy(filter_image(image[0].numpy(), bank, 48).mean(1))[None], bank)
     windows = spectra(image, mpp)
     assert cells.shape == (1, FEATURES, size[0] // CELL, size[1] // CELL)
     assert windows.shape[1] == SPECTRUM
