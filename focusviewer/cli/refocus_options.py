@@ -115,8 +115,8 @@ def view_of(
     UserError
         Also for slides that the engines know nothing of, see :mod:`focusviewer.refocus.support`.
     """
+    from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.layout import View
-    from focusviewer.refocus.sources import MAX_PLANES
 
     if slide.mpp is None:
         raise ScaleUnknownError(slide.name)
@@ -177,7 +177,8 @@ def _chosen_planes(
     text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], z_um: float | None
 ) -> tuple[int, ...]:
     """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
-    from focusviewer.refocus.sources import AUTO_PLANES, MAX_PLANES, source_planes
+    from focusviewer.refocus.base import MAX_PLANES
+    from focusviewer.refocus.sources import AUTO_PLANES, source_planes
 
     if _is_auto(text):
         sharpness = _sharpness(slide, box)

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.errors import UserError
 from focusviewer.slides.base import RGB
 
 FloatMap = npt.NDArray[np.float32]
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""
+
+MAX_PLANES = 16
+"""Most planes an engine is given."""
 
 
 @dataclass(frozen=True)
@@ -115,3 +119,45 @@ class Refocuser(ABC):
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue: every pixel at its own best focus."""
         return (encoded.blur_um + np.float32(encoded.planes_um[0])).astype(np.float32)
+
+
+def check_view(
+    name: str,
+    mpps: tuple[float, float],
+    images: Sequence[RGB],
+    mpp: float,
+    planes_um: Sequence[float],
+    focus_maps: Sequence[FloatMap] | None = None,
+) -> None:
+    """Refuse what no engine, or not this one, can be given; arguments as for :meth:`Refocuser.encode`.
+
+    Parameters
+    ----------
+    name : str
+        Of the engine.
+    mpps : (finest, coarsest)
+        Pixel sizes it works at, um.
+
+    Raises
+    ------
+    UserError
+        If the pixel size lies outside, or planes or maps differ in number or size.
+    """
+    if not mpps[0] <= mpp <= mpps[1]:
+        raise UserError(
+            f"Cannot refocus at {mpp:.3g} um per pixel",
+            f"the engine {name} works from {mpps[0]:g} to {mpps[1]:g} um per pixel",
+            "Zoom in, or use a scan of 20x or more." if mpp > mpps[1] else "Zoom out, or reduce the picture.",
+        )
+    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
+        raise UserError(
+            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
+        )
+    if any(image.shape != images[0].shape for image in images):
+        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
+    if focus_maps is None:
+        return
+    if len(focus_maps) != len(images) or any(part.shape != images[0].shape[:2] for part in focus_maps):
+        raise UserError(
+            "Cannot refocus", "the focus maps do not fit the planes", "Give one map of equal size for each."
+        )

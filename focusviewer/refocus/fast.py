@@ -13,7 +13,7 @@ import numpy as np
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.agreement import DepthEvidence
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, check_view
 from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
 from focusviewer.refocus.guards import hold_back, refraction
 from focusviewer.refocus.operators import OperatorBank, operator_bank
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 48
-MAX_PLANES = 16
 _BAND_ROWS = 48
 _SAME_UM = 1e-6
 _NEGLIGIBLE = 0.01  # share of a plane that is not worth a filter
@@ -142,7 +141,7 @@ class FastRefocuser(Refocuser):
         UserError
             If the pixel size lies outside SUPPORTED_MPP, or the planes differ in number or size.
         """
-        _check(images, mpp, planes_um)
+        check_view(self.name, SUPPORTED_MPP, images, mpp, planes_um, focus_maps)
         bank = operator_bank(round(mpp, 3))
         order = np.argsort(planes_um, kind="stable")
         zs = tuple(float(planes_um[i]) for i in order)
@@ -301,18 +300,3 @@ def _upsample(cells: FloatMap, size: tuple[int, int]) -> FloatMap:
         torch.from_numpy(np.ascontiguousarray(cells))[None, None], scale_factor=CELL, mode="bilinear"
     )[0, 0]
     return np.ascontiguousarray(scaled.numpy()[: size[0], : size[1]])
-
-
-def _check(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> None:
-    if not SUPPORTED_MPP[0] <= mpp <= SUPPORTED_MPP[1]:
-        raise UserError(
-            f"Cannot refocus at {mpp:.3g} um per pixel",
-            f"the fast engine works from {SUPPORTED_MPP[0]} to {SUPPORTED_MPP[1]} um per pixel",
-            "Zoom in, or use a scan of 20x or more." if mpp > SUPPORTED_MPP[1] else "Zoom out, or reduce the picture.",
-        )
-    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
-        raise UserError(
-            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
-        )
-    if any(image.shape != images[0].shape for image in images):
-        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from focusviewer.refocus.base import MAX_Z_UM
-
-MAX_PLANES = 16
-"""Most planes an engine takes."""
+from focusviewer.refocus.base import MAX_PLANES, MAX_Z_UM
 
 AUTO_PLANES = 5
 """Planes that are chosen where the program chooses: more cost time and hardly add."""

@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusModel, ScoreGrid
-from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser, check_view
 from focusviewer.slides.base import RGB
 
-MAX_PLANES = 16
 JUDGE = "focuslitenn-10"
 """The focus model that guesses distances."""
 
@@ -50,7 +49,7 @@ class Baseline(Refocuser):
         UserError
             If the method does not work at this pixel size, or the planes differ in number or size.
         """
-        self._check(images, mpp, planes_um)
+        check_view(self.name, self.mpps, images, mpp, planes_um, focus_maps)
         order = np.argsort(planes_um, kind="stable")
         views = tuple(images[i] for i in order)
         zs = tuple(float(planes_um[i]) for i in order)
@@ -74,19 +73,6 @@ class Baseline(Refocuser):
     @abstractmethod
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
         """The view at a target map that is no acquired plane: uint8 (H, W, 3)."""
-
-    def _check(self, images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> None:
-        low, high = self.mpps
-        if not low <= mpp <= high:
-            raise UserError(
-                f"Cannot refocus at {mpp:.3g} um per pixel", f"{self.name} works from {low:g} to {high:g} um per pixel"
-            )
-        if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
-            raise UserError(
-                "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
-            )
-        if any(image.shape != images[0].shape for image in images):
-            raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
 
 
 def nearest_plane(encoded: Encoded, target: FloatMap) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, check_view
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from focusviewer.refocus.radiance.network import RadianceNet
 
 SUPPORTED_MPP = (0.15, 0.65)
-MAX_PLANES = 16
 SAME_SCALE = 1.15
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
 
@@ -149,7 +148,7 @@ class RadianceRefocuser(Refocuser):
             If the pixel size lies outside SUPPORTED_MPP, the planes differ in number or size, or the weights cannot be
             read.
         """
-        _check(images, mpp, planes_um, focus_maps)
+        check_view(self.name, SUPPORTED_MPP, images, mpp, planes_um, focus_maps)
         order = np.argsort(planes_um, kind="stable")
         planes = tuple(np.ascontiguousarray(images[i]) for i in order)
         zs = tuple(float(planes_um[i]) for i in order)
@@ -337,26 +336,3 @@ def _resized(image: RGB, size: tuple[int, int]) -> RGB:
     from PIL import Image
 
     return np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-
-
-def _check(
-    images: Sequence[RGB], mpp: float, planes_um: Sequence[float], focus_maps: Sequence[FloatMap] | None
-) -> None:
-    if not SUPPORTED_MPP[0] <= mpp <= SUPPORTED_MPP[1]:
-        raise UserError(
-            f"Cannot refocus at {mpp:.3g} um per pixel",
-            f"the radiance engine works from {SUPPORTED_MPP[0]} to {SUPPORTED_MPP[1]} um per pixel",
-            "Zoom in, or use a scan of 20x or more." if mpp > SUPPORTED_MPP[1] else "Zoom out, or reduce the picture.",
-        )
-    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
-        raise UserError(
-            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
-        )
-    if any(image.shape != images[0].shape for image in images):
-        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
-    if focus_maps is None:
-        return
-    if len(focus_maps) != len(images) or any(m.shape != images[0].shape[:2] for m in focus_maps):
-        raise UserError(
-            "Cannot refocus", "the focus maps do not fit the planes", "Give one map of equal size for each."
-        )
