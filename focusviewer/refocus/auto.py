@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -11,17 +10,16 @@ import numpy as np
 
 from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
+from focusviewer.refocus.blur_map import judge
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
-    from focusviewer.focus.base import FocusModel
+    pass
 
 COARSE_UM = 1.0
 FINE_UM = 0.125
 MARGIN = 0.2
 """A synthesised picture must be sharper than the scan by this much, in levels of 0.25 um, to be preferred."""
-
-JUDGE = "focuslitenn-10"
 
 
 def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, cancel: Event | None = None) -> float:
@@ -89,11 +87,4 @@ def search(
 
 def blur_score(pixels: RGB, mpp: float) -> float:
     """How blurred a view is in levels of 0.25 um, uint8 (H, W, 3) in: the product's own measure of blur."""
-    return _judge().score(pixels, mpp)
-
-
-@lru_cache(maxsize=1)
-def _judge() -> FocusModel:
-    from focusviewer.focus import get_model
-
-    return get_model(JUDGE)
+    return judge().score(pixels, mpp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ MAX_Z_UM = 4.0
 
 MAX_PLANES = 16
 """Most planes an engine is given."""
+
+SAME_Z_UM = 1e-6
+"""A target this near to an acquired plane is that plane."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,35 @@ class Refocuser(ABC):
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue: every pixel at its own best focus."""
         return (encoded.blur_um + np.float32(encoded.planes_um[0])).astype(np.float32)
+
+
+def acquired_plane(planes_um: Sequence[float], z_um: float) -> int | None:
+    """Index of the plane that was acquired at a position, None between planes."""
+    return next((index for index, plane in enumerate(planes_um) if abs(plane - z_um) < SAME_Z_UM), None)
+
+
+def full_map(target_um: float | FloatMap, shape: tuple[int, ...]) -> FloatMap:
+    """A target for each pixel: float32 (H, W).
+
+    Raises
+    ------
+    UserError
+        If it is a map of another size.
+    """
+    if np.ndim(target_um) == 0:
+        return np.full(shape, float(target_um), np.float32)
+    full = np.asarray(target_um, np.float32)
+    if full.shape != tuple(shape):
+        raise UserError(
+            "The target map does not fit", f"it is {full.shape}, the view {tuple(shape)}", "Use equal sizes."
+        )
+    return full
+
+
+def unreadable_weights(name: str, path: Path, error: Exception) -> UserError:
+    """Weights that are missing, cut off or of another model: all mean the same to the user."""
+    why = " ".join(str(error).split())
+    return UserError(f"Cannot load the weights of {name} from {path}", why, "Reinstall FocusViewer.")
 
 
 def check_view(

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from focusviewer.errors import UserError
 from focusviewer.refocus.agreement import DepthEvidence
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, check_view
+from focusviewer.refocus.base import (
+    SAME_Z_UM,
+    Encoded,
+    FloatMap,
+    Refocuser,
+    acquired_plane,
+    check_view,
+    full_map,
+    unreadable_weights,
+)
 from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
 from focusviewer.refocus.guards import hold_back, refraction
 from focusviewer.refocus.operators import OperatorBank, operator_bank
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
 SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 48
 _BAND_ROWS = 48
-_SAME_UM = 1e-6
 _NEGLIGIBLE = 0.01  # share of a plane that is not worth a filter
 KEPT_PLANES = 4
 CELL_PX = 4
@@ -118,12 +125,8 @@ class FastRefocuser(Refocuser):
                 state = load_file(str(self._weights))
                 selector = Selector(state["leave.weight"].shape[1])
                 selector.load_state_dict(state)
-            except Exception as error:  # missing, cut off or of another model: all mean the same to the user
-                raise UserError(
-                    f"Cannot load the weights of {self.name} from {self._weights}",
-                    " ".join(str(error).split()),
-                    "Reinstall FocusViewer.",
-                ) from error
+            except Exception as error:
+                raise unreadable_weights(self.name, self._weights, error) from error
             self._selector = selector.eval().requires_grad_(False)
         return self._selector
 
@@ -188,10 +191,9 @@ class FastRefocuser(Refocuser):
 
         state: _State = encoded.state
         height, width = encoded.shape
-        if np.ndim(target_um) == 0:
-            for plane in state.planes:
-                if abs(plane.z_um - float(target_um)) < _SAME_UM:
-                    return plane.pixels.copy()
+        acquired = acquired_plane(encoded.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
+        if acquired is not None:
+            return state.planes[acquired].pixels.copy()
         target = _cell_means(target_um, state.belief.shape, (height, width))
         with torch.inference_mode():
             total: Tensor | None = None
@@ -263,7 +265,7 @@ def _shares(state: _State, planes_um: Sequence[float], target: FloatMap) -> list
     """How much of each plane is shown as it is, and refocused; one plane is refocused as the selector says."""
     if len(planes_um) == 1:
         # Where light is bent rather than taken away, no operator holds: neither sharpening nor blurring.
-        same = np.abs(target - planes_um[0]) < _SAME_UM
+        same = np.abs(target - planes_um[0]) < SAME_Z_UM
         shown = np.where(same, np.float32(1), np.float32(state.planes[0].refracting)).astype(np.float32)
         return [(shown, 1 - shown)]
     found = state.belief.shares(planes_um, target, risk_tables(state.bank.mpp))
@@ -271,7 +273,7 @@ def _shares(state: _State, planes_um: Sequence[float], target: FloatMap) -> list
     parts[parts.max(axis=(1, 2)) < _NEGLIGIBLE] = 0
     parts /= parts.sum(axis=0)
     for place, z_um in enumerate(planes_um):
-        parts[:, np.abs(target - z_um) < _SAME_UM] = np.eye(len(parts), dtype=np.float32)[2 * place, :, None]
+        parts[:, np.abs(target - z_um) < SAME_Z_UM] = np.eye(len(parts), dtype=np.float32)[2 * place, :, None]
     return [(parts[2 * i], parts[2 * i + 1]) for i in range(len(planes_um))]
 
 
@@ -279,11 +281,7 @@ def _cell_means(values: float | FloatMap, cells: tuple[int, ...], size: tuple[in
     """Average a per-pixel map over the selector's cells: float32 (h, w)."""
     if np.ndim(values) == 0:
         return np.full(cells, float(values), np.float32)
-    full = np.asarray(values, np.float32)
-    if full.shape != tuple(size):
-        raise UserError(
-            "The target map does not fit", f"it is {full.shape}, the view {tuple(size)}", "Use equal sizes."
-        )
+    full = full_map(values, size)
     from focusviewer.refocus.selector import CELL
 
     pads = [(0, count * CELL - side) for count, side in zip(cells, size, strict=True)]

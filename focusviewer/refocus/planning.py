@@ -9,10 +9,9 @@ from threading import Event
 import numpy as np
 
 from focusviewer.errors import CancelledError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, acquired_plane
 from focusviewer.refocus.layout import Span, Tile, View, read_tile, spans, tile_at, tile_px
 from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
-from focusviewer.refocus.provenance import SAME_Z_UM
 
 OnTile = Callable[[], None]
 
@@ -65,12 +64,12 @@ def make_plan(
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in studied])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(Wish("refocus", z_um), acquired_plane(view, z_um), kept)
+    return Plan(Wish("refocus", z_um), plane_at(view, z_um), kept)
 
 
 def _depends_on_view(view: View, wish: Wish) -> bool:
     """Whether the view has to be studied to know one z, or to allow it."""
-    return wish.z_um is None or (wish.mode == "defocus" and acquired_plane(view, wish.z_um) is None)
+    return wish.z_um is None or (wish.mode == "defocus" and plane_at(view, wish.z_um) is None)
 
 
 def count_tiles(view: View, wish: Wish) -> int:
@@ -81,11 +80,10 @@ def count_tiles(view: View, wish: Wish) -> int:
     return tiles + (min(STUDIED, tiles) if studies else 0)
 
 
-def acquired_plane(view: View, z_um: float | None) -> int | None:
+def plane_at(view: View, z_um: float | None) -> int | None:
     """The plane of the slide that lies at a target, if one does."""
-    if z_um is None:
-        return None
-    return next((p for p, at in zip(view.planes, view.planes_um, strict=True) if abs(at - z_um) < SAME_Z_UM), None)
+    index = None if z_um is None else acquired_plane(view.planes_um, z_um)
+    return None if index is None else view.planes[index]
 
 
 def stop_if(cancel: Event | None) -> None:

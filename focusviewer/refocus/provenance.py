@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 
 from focusviewer import __version__
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.base import FloatMap, Refocuser, acquired_plane
 
 STATEMENT = "synthesised; not for diagnosis"
 """What every file with synthesised pixels says."""
-
-SAME_Z_UM = 1e-6
-"""A target this near to an acquired plane is that plane."""
 
 
 def provenance(
@@ -56,7 +53,7 @@ def provenance(
         they were scanned.
     """
     z_um = float(target) if isinstance(target, (int, float, np.floating)) else None
-    acquired = z_um is not None and any(abs(z_um - plane) < SAME_Z_UM for plane in planes_um)
+    acquired = z_um is not None and acquired_plane(planes_um, z_um) is not None
     facts: dict[str, Any] = {
         "statement": "acquired plane, as scanned" if acquired else STATEMENT,
         "software": f"FocusViewer {__version__}",

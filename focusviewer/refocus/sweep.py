@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write
-from focusviewer.refocus.provenance import SAME_Z_UM
+from focusviewer.refocus.base import acquired_plane
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
             )
 
 
-def badge_text(z_um: float, planes_um: Iterable[float]) -> str:
+def badge_text(z_um: float, planes_um: Sequence[float]) -> str:
     """What a frame says of itself."""
-    acquired = any(abs(z_um - plane) < SAME_Z_UM for plane in planes_um)
+    acquired = acquired_plane(planes_um, z_um) is not None
     return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_um:+.2f} um"
 
 

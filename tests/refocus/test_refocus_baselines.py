@@ -16,8 +16,9 @@ from focusviewer.refocus.baselines.dfi import DfiNet
 from focusviewer.refocus.baselines.learned import DEBLURRERS, INTERPOLATORS, network
 from focusviewer.refocus.baselines.richardson_lucy import richardson_lucy
 from focusviewer.refocus.baselines.unsharp import Unsharp
-from focusviewer.refocus.baselines.views import blur_map, depth_map
+from focusviewer.refocus.baselines.views import depth_map
 from focusviewer.refocus.baselines.wiener import WienerBlind, oracle_wiener
+from focusviewer.refocus.blur_map import blur_map
 
 OPTICS = Optics(na=0.7)
 NAMES = [entry.name for entry in baselines()]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap
+from focusviewer.refocus.base import Encoded, FloatMap, unreadable_weights
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane, to_rgb
 from focusviewer.slides.base import RGB
 
@@ -71,11 +71,8 @@ class LearnedBaseline(Baseline):
                 state = {key: tensor.float() for key, tensor in load_file(str(self._weights)).items()}
                 net = network(self.name)
                 net.load_state_dict(state)
-            except Exception as error:  # missing, cut off or of another model: all mean the same to the user
-                why = " ".join(str(error).split())
-                raise UserError(
-                    f"Cannot load the weights of {self.name} from {self._weights}", why, "Reinstall FocusViewer."
-                ) from error
+            except Exception as error:
+                raise unreadable_weights(self.name, self._weights, error) from error
             self._net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._net
 

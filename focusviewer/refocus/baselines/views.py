@@ -5,21 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.errors import UserError
-from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusModel, ScoreGrid
-from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser, check_view
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, FloatMap, Refocuser, acquired_plane, check_view, full_map
+from focusviewer.refocus.blur_map import blur_map
 from focusviewer.slides.base import RGB
 
-JUDGE = "focuslitenn-10"
-"""The focus model that guesses distances."""
-
 _DEPTH_STEP_UM = 0.125
-_SAME_UM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,16 +53,10 @@ class Baseline(Refocuser):
 
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""
-        if np.ndim(target_um) == 0:
-            for z_um, image in zip(encoded.planes_um, encoded.state.images, strict=True):
-                if abs(z_um - float(target_um)) < _SAME_UM:
-                    return np.array(image)
-        target = np.asarray(target_um, np.float32)
-        if target.ndim and target.shape != encoded.shape:
-            raise UserError(
-                "The target map does not fit", f"it is {target.shape}, the view {encoded.shape}", "Use equal sizes."
-            )
-        return self._draw(encoded, np.broadcast_to(target, encoded.shape))
+        acquired = acquired_plane(encoded.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
+        if acquired is not None:
+            return np.array(encoded.state.images[acquired])
+        return self._draw(encoded, full_map(target_um, encoded.shape))
 
     @abstractmethod
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
@@ -78,56 +66,6 @@ class Baseline(Refocuser):
 def nearest_plane(encoded: Encoded, target: FloatMap) -> int:
     """Index of the plane nearest to most of a target map."""
     return int(np.argmin(np.abs(np.asarray(encoded.planes_um) - float(np.median(target)))))
-
-
-@lru_cache(maxsize=1)
-def _judge() -> FocusModel:
-    from focusviewer.focus.registry import get_model
-
-    return get_model(JUDGE)
-
-
-def blur_map(image: RGB, mpp: float) -> FloatMap:
-    """How far each place is from focus by FocusLiteNN over its windows, with its shipped calibration, um: (H, W)."""
-    model = _judge()
-    scale = model.scale_for(mpp)
-    scaled = image
-    if scale != 1.0:
-        from focusviewer.focus.resample import resample
-
-        scaled = resample(image, scale)
-    pads = [max(0, model.window_px - side) for side in scaled.shape[:2]]
-    before = [pad // 2 for pad in pads]
-    widths = [(low, pad - low) for low, pad in zip(before, pads, strict=True)]
-    grid = model.score_windows(np.pad(scaled, (*widths, (0, 0)), mode="symmetric"), model.model_mpp(mpp))
-    return _spread(_microns(grid.scores, model, mpp * scale), grid, before, scale, image.shape[:2])
-
-
-def _microns(scores: FloatMap, model: FocusModel, working_mpp: float) -> FloatMap:
-    from focusviewer.focus.calibration_store import shipped_calibrations
-
-    for calibration in shipped_calibrations():
-        if calibration.holds_for(model.name, model.version, "", working_mpp):
-            um = calibration.curve.read(scores)
-            break
-    else:
-        um = scores.astype(np.float64) * LEVEL_UM
-    return np.clip(um, 0, MAX_Z_UM).astype(np.float32)
-
-
-def _spread(um: FloatMap, grid: ScoreGrid, before: list[int], scale: float, shape: tuple[int, ...]) -> FloatMap:
-    """Windows to pixels, linear between their centres."""
-    places = []
-    for axis, side in enumerate(shape):
-        centres = grid.window_px / 2 + grid.stride_px * np.arange(um.shape[axis]) - before[axis]
-        places.append(np.interp((np.arange(side) + 0.5) / scale, centres, np.arange(len(centres))))
-    rows = np.minimum(places[0].astype(int), max(um.shape[0] - 2, 0))
-    down = (places[0] - rows)[:, None]
-    full = um[rows] * (1 - down) + um[np.minimum(rows + 1, um.shape[0] - 1)] * down
-    cols = np.minimum(places[1].astype(int), max(um.shape[1] - 2, 0))
-    across = (places[1] - cols)[None]
-    full = full[:, cols] * (1 - across) + full[:, np.minimum(cols + 1, um.shape[1] - 1)] * across
-    return np.asarray(full, dtype=np.float32)
 
 
 def depth_map(blurs: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:

@@ -7,7 +7,7 @@ and the tissue is taken to lie on the positive side.
 
 Held-out pictures, blurred by 0 to 3 um, chose the default: the selector was wrong by 0.3 um on average with one plane
 and left what is in focus at 0, where FocusLiteNN's windows said 0.3 (up to 1.3); with three planes by 0.14 against
-0.33. At 4 um FocusLiteNN is the better one: the selector believes 2.5.
+0.33 (first version of that engine). At 4 um FocusLiteNN is the better one: the selector believes 2.5.
 """
 
 from __future__ import annotations
@@ -96,31 +96,13 @@ def _fast() -> Refocuser:
     return Patchwork(get_engine("fast"), _BLOCK_PX)
 
 
-def judged(images: Sequence[RGB], mpp: float, planes_um: Sequence[float], model: str = "focuslitenn-10") -> FloatMap:
+def judged(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
     """Depth from the windows of a focus model with a calibration: float32 (H, W), smoothed."""
-    from focusviewer.focus.base import LEVEL_UM
-    from focusviewer.focus.calibration import working_mpp
-    from focusviewer.focus.calibration_store import shipped_calibrations
-    from focusviewer.focus.registry import get_model
-    from focusviewer.focus.resample import resample
+    from focusviewer.refocus.blur_map import blur_map
 
-    judge = get_model(model)
-    working = working_mpp(judge, mpp)
-    calibrations = shipped_calibrations()
-    curve = next((c.curve for c in calibrations if c.holds_for(judge.name, judge.version, "", working)), None)
-    shape = images[0].shape[:2]
-    distances = []
-    for image in images:
-        scaled = resample(image, judge.scale_for(mpp)) if judge.scale_for(mpp) != 1 else image
-        # Windows are centred on cells of one stride each, the last ones filled up by mirroring.
-        before = (judge.window_px - judge.stride_px) // 2
-        pads = [(before, -side % judge.stride_px + judge.window_px - judge.stride_px - before)
-                for side in scaled.shape[:2]]  # fmt: skip
-        padded = np.pad(scaled, [*pads, (0, 0)], mode="symmetric")
-        scores = judge.score_windows(padded, judge.model_mpp(mpp)).scores
-        um = scores * LEVEL_UM if curve is None else curve.read(scores)
-        distances.append(_stretched(um.astype(np.float32), scaled.shape[:2], judge.stride_px, shape))
-    return _smoothed(combine(distances, planes_um), planes_um)
+    cells = [_cell_means(blur_map(image, mpp), CELL_PX) for image in images]
+    depth = _stretched(combine(cells, planes_um), images[0].shape[:2], CELL_PX, images[0].shape[:2])
+    return _smoothed(depth, planes_um)
 
 
 def _stretched(cells: FloatMap, scaled: tuple[int, ...], cell_px: int, shape: tuple[int, ...]) -> FloatMap:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import Encoded, FloatMap
-from focusviewer.refocus.radiance.engine import Features, RadianceRefocuser, View, full_map, scaled_map
+from focusviewer.refocus.base import Encoded, FloatMap, full_map
+from focusviewer.refocus.radiance.engine import Features, RadianceRefocuser, View, scaled_map
 from focusviewer.slides.base import RGB
 
 

@@ -8,14 +8,22 @@ pixel size than the network's is scaled for the network only: its residual is sc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, check_view
+from focusviewer.focus.base import SAME_SCALE
+from focusviewer.refocus.base import (
+    Encoded,
+    FloatMap,
+    Refocuser,
+    acquired_plane,
+    check_view,
+    full_map,
+    unreadable_weights,
+)
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from focusviewer.refocus.radiance.network import RadianceNet
 
 SUPPORTED_MPP = (0.15, 0.65)
-SAME_SCALE = 1.15
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
 
 FindDepth = Callable[[Sequence[RGB], float, Sequence[float]], FloatMap]
@@ -125,12 +132,8 @@ class RadianceRefocuser(Refocuser):
 
             try:
                 self._loaded = load_radiance(self._weights).to(self.device)
-            except Exception as error:  # missing, cut off or of another model: all mean the same to the user
-                raise UserError(
-                    f"Cannot load the weights of {self.name} from {self._weights}",
-                    " ".join(str(error).split()),
-                    "Reinstall FocusViewer.",
-                ) from error
+            except Exception as error:
+                raise unreadable_weights(self.name, self._weights, error) from error
         return self._loaded
 
     def encode(
@@ -184,7 +187,7 @@ class RadianceRefocuser(Refocuser):
         kept = config.depth * config.channels * 1.75 * (2 if self._half else 4) * size[0] * size[1]
         if kept > _KEPT_BYTES:
             return view
-        return View(**{**vars(view), "features": [features for _, features in self.each_tile(view)]})
+        return replace(view, features=[features for _, features in self.each_tile(view)])
 
     def _side(self, planes: int) -> int:
         """Side of the tiles, so that encoding one stays within _TILE_BYTES."""
@@ -229,10 +232,9 @@ class RadianceRefocuser(Refocuser):
 
     def render_with(self, view: View, target_um: float | FloatMap, change: Callable[[Features], Features]) -> RGB:
         """Render from features that were changed; see :mod:`focusviewer.refocus.radiance.diagnostics`."""
-        if np.ndim(target_um) == 0:
-            for plane, z_um in zip(view.images, view.planes_um, strict=True):
-                if abs(z_um - float(target_um)) < 1e-6:
-                    return plane.copy()
+        acquired = acquired_plane(view.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
+        if acquired is not None:
+            return view.images[acquired].copy()
         target = full_map(target_um, view.depth.shape)
         return self._compose(view, target, self._residual(view, target, change))
 
@@ -284,24 +286,6 @@ class RadianceRefocuser(Refocuser):
         import torch
 
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._half)
-
-
-def full_map(target_um: float | FloatMap, shape: tuple[int, ...]) -> FloatMap:
-    """A target for each pixel: float32 (H, W).
-
-    Raises
-    ------
-    UserError
-        If it is a map of another size.
-    """
-    if np.ndim(target_um) == 0:
-        return np.full(shape, float(target_um), np.float32)
-    full = np.asarray(target_um, np.float32)
-    if full.shape != tuple(shape):
-        raise UserError(
-            "The target map does not fit", f"it is {full.shape}, the view {tuple(shape)}", "Use equal sizes."
-        )
-    return full
 
 
 def _allowed(planes: tuple[RGB, ...]) -> tuple[FloatMap, tuple[str, ...]]:
