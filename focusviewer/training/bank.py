@@ -28,8 +28,8 @@ SCALES: dict[float, tuple[float, float]] = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}
 """Pixel sizes (um) that networks are trained for, and the numerical apertures that scan at them."""
 
 _PIECE = 1000  # crops made at a time, so that memory stays small
-_SOURCE_PX = 320  # real crops are cut this large, so that shifts and halos stay inside
-_VALIDATION_SEED = 500_000
+SOURCE_PX = 320  # real crops are cut this large, so that shifts and halos stay inside
+VALIDATION_SEED = 500_000
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def bank_folder(data: Path, split: str, config: BankConfig) -> Path:
 
 def _make(data: Path, split: str, config: BankConfig, folder: Path) -> None:
     """Simulate every crop."""
-    crops = sharp_crops(load_sources(data, split), _SOURCE_PX)
+    crops = sharp_crops(load_sources(data, split), SOURCE_PX)
     shape = (config.count, config.crop_px, config.crop_px, 3)
     images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     z_um, source = np.empty(config.count, np.float32), np.empty(config.count, np.int32)
@@ -185,4 +185,4 @@ def _make(data: Path, split: str, config: BankConfig, folder: Path) -> None:
 
 
 def _piece_seed(split: str, seed: int, start: int) -> int:
-    return (seed * 1000 + start // _PIECE) % _VALIDATION_SEED + (_VALIDATION_SEED if split == "validation" else 0)
+    return (seed * 1000 + start // _PIECE) % VALIDATION_SEED + (VALIDATION_SEED if split == "validation" else 0)

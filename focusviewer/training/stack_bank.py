@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.files import atomic_write, cache_dir, output_folder
-from focusviewer.training.bank import SCALES
+from focusviewer.training.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.stacks import SHARES, STEPS_PER_SLOT, PlaneConfig, PlaneGenerator, glass_light
@@ -32,9 +32,6 @@ VALIDATION_SHARE = 8
 
 PIECE = 50
 """Fields made at a time."""
-
-_SOURCE_PX = 320
-_VALIDATION_SEED = 500_000
 
 
 @dataclass(frozen=True)
@@ -135,9 +132,9 @@ def _piece_file(folder: Path, number: int) -> Path:
 
 def _make(data: Path, split: str, config: StackBankConfig, folder: Path, pieces: list[range]) -> None:
     generator = PlaneGenerator(
-        sharp_crops(load_sources(data, split), max(_SOURCE_PX, config.crop_px)),
+        sharp_crops(load_sources(data, split), max(SOURCE_PX, config.crop_px)),
         PlaneConfig(config.crop_px, config.mpp, SCALES[config.mpp], config.max_z_um),
-        config.seed + (_VALIDATION_SEED if split == "validation" else 0),
+        config.seed + (VALIDATION_SEED if split == "validation" else 0),
     )
     shape = (pieces[-1].stop, config.planes, config.crop_px, config.crop_px, 3)
     recorded, clean = (_pictures(folder / f"{name}.npy", shape) for name in ("recorded", "clean"))

@@ -92,6 +92,11 @@ def intervals(
     return figures
 
 
+def mean(values: Floats) -> float:
+    """The statistic of most intervals."""
+    return float(values.mean())
+
+
 def seconds_per_image(model: FocusModel, fields: FieldSet) -> float:
     """Seconds to score one RGB image of 1024 x 1024, the better of two runs (one when it is slow)."""
     side = fields.images.shape[2]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.refocus.base import Refocuser
-from focusviewer.training.judging.focus import intervals
-from focusviewer.training.judging.planes import APART, Planes
+from focusviewer.training.judging.focus import intervals, mean
+from focusviewer.training.judging.planes import APART, Planes, refocused
 from focusviewer.training.judging.rivals import INTERPOLATORS, Rivals
 from focusviewer.training.metrics import psnr, ssim
 
@@ -81,31 +81,17 @@ def nested_inputs(planes: int, most: int, rng: np.random.Generator) -> tuple[int
     return target, [int(plane) for plane in rng.permutation(far)[:most]]
 
 
-def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> RGB:
-    """A plane of a stack made from others.
-
-    With one input the axis is turned so that the tissue lies on its positive side, as engines take it to.
-    """
-    z_um = np.asarray(stack.z_um)
-    if len(inputs) == 1 and stack.best < inputs[0]:
-        z_um = -z_um
-    order = sorted(inputs, key=lambda plane: z_um[plane])
-    images = [np.ascontiguousarray(stack.images[plane]) for plane in order]
-    encoded = engine.encode(images, stack.mpp, [float(z_um[plane]) for plane in order])
-    return engine.render(encoded, float(z_um[target]))
-
-
 def _risen(found: dict[int, list[Figures]], groups: list[str]) -> list[dict[str, Any]]:
     rows, before = [], None
     for count, cases in found.items():
         columns = {name: np.array([case[name] for case in cases]) for name in cases[0]} if cases else {}
         row: dict[str, Any] = {"inputs": count, "cases": len(cases)}
         for name, values in columns.items():
-            row |= intervals({name: _mean}, groups, (values,))
+            row |= intervals({name: mean}, groups, (values,))
         if before is not None:
             rise = columns["psnr"] - before["psnr"]
-            row |= intervals({"rise": _mean}, groups, (rise,))
-            row |= intervals({"ssim_rise": _mean}, groups, (columns["ssim"] - before["ssim"],))
+            row |= intervals({"rise": mean}, groups, (rise,))
+            row |= intervals({"ssim_rise": mean}, groups, (columns["ssim"] - before["ssim"],))
             row["rises"] = float((rise > 0).mean())
         rows.append(row)
         before = columns
@@ -159,14 +145,10 @@ def _gap_row(rows: list[Figures], groups: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"stacks": len(rows)}
     for name, values in columns.items():
         if name in ("psnr", "ssim"):
-            row |= intervals({name: _mean}, groups, (values,))
+            row |= intervals({name: mean}, groups, (values,))
         else:
             row[name] = float(values.mean())
     for name in [name for name in columns if name.startswith("psnr_")]:
         over = columns["psnr"] - columns[name]
-        row |= intervals({name.replace("psnr_", "over_"): _mean}, groups, (over,))
+        row |= intervals({name.replace("psnr_", "over_"): mean}, groups, (over,))
     return row
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    return float(values.mean())

@@ -18,7 +18,7 @@ from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.fields import FieldSet
-from focusviewer.training.judging.focus import intervals
+from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.judging.refocus import LIKENESS, likeness
 from focusviewer.training.judging.study import reason
 
@@ -112,15 +112,24 @@ def draw(task: str, inputs: int, planes: int, best: int, rng: np.random.Generato
 
 
 def _case(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> dict[str, float]:
-    z_um, images = np.asarray(stack.z_um), [np.ascontiguousarray(stack.images[plane]) for plane in inputs]
-    if len(inputs) == 1 and stack.best < inputs[0]:
-        z_um = -z_um  # one plane: engines take the tissue to lie on its positive side, so the axis is turned to suit
-    order = np.argsort(z_um[list(inputs)])
-    encoded = engine.encode([images[i] for i in order], stack.mpp, [float(z_um[inputs[i]]) for i in order])
     truth = np.ascontiguousarray(stack.images[target])
     nearest = min(inputs, key=lambda plane: abs(plane - target))
     before = likeness_pair(stack.images[nearest], truth)
-    return {**likeness(engine.render(encoded, float(z_um[target])), truth), **before}
+    return {**likeness(refocused(engine, stack, target, inputs), truth), **before}
+
+
+def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> RGB:
+    """A plane of a stack made from others.
+
+    With one input the axis is turned so that the tissue lies on its positive side, as engines take it to.
+    """
+    z_um = np.asarray(stack.z_um)
+    if len(inputs) == 1 and stack.best < inputs[0]:
+        z_um = -z_um
+    order = sorted(inputs, key=lambda plane: z_um[plane])
+    images = [np.ascontiguousarray(stack.images[plane]) for plane in order]
+    encoded = engine.encode(images, stack.mpp, [float(z_um[plane]) for plane in order])
+    return engine.render(encoded, float(z_um[target]))
 
 
 def likeness_pair(image: RGB, truth: RGB) -> dict[str, float]:
@@ -132,5 +141,5 @@ def _row(task: tuple[str, int], rows: list[dict[str, float]], groups: list[str])
     row: dict[str, Any] = {"task": task[0], "inputs": task[1], "stacks": len(rows)}
     for name in rows[0]:
         values = np.array([figures[name] for figures in rows])
-        row |= intervals({name: lambda column: float(column.mean())}, groups, (values,))
+        row |= intervals({name: mean}, groups, (values,))
     return row

@@ -16,9 +16,9 @@ import numpy as np
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.datasets import Dataset, FocusStack, datasets_root, find_datasets, open_dataset
-from focusviewer.training.judging.focus import intervals
-from focusviewer.training.judging.inputs import nested_inputs, refocused
-from focusviewer.training.judging.planes import APART, Planes
+from focusviewer.training.judging.focus import intervals, mean
+from focusviewer.training.judging.inputs import nested_inputs
+from focusviewer.training.judging.planes import APART, Planes, refocused
 from focusviewer.training.judging.published import published_rows
 from focusviewer.training.judging.refocus import LIKENESS, likeness
 from focusviewer.training.judging.study import reason
@@ -157,7 +157,7 @@ def _row(engine: str, task: Task, rows: Sequence[dict[str, float]], groups: list
     row: dict[str, Any] = {"task": task[0], "inputs": task[1], "pictures": len(rows), "slides": len(set(groups))}
     for name in LIKENESS:
         values = np.array([figures[name] for figures in rows])
-        row |= intervals({name: lambda column: float(column.mean())}, groups, (values,))
+        row |= intervals({name: mean}, groups, (values,))
     return row | published(engine, *task)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.operators import SCANNER
-from focusviewer.training.judging.focus import intervals
+from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.judging.rivals import Rivals
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
 from focusviewer.training.judging.study import reason
@@ -227,7 +227,7 @@ def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
         for rival, title in (("before", after), ("blind", f"{after}_over_blind"), ("blend", f"{after}_over_blend")):
             if all(f"{figure}_{rival}" in item for item in rows):
                 gains = np.array([item[f"{figure}_after"] - item[f"{figure}_{rival}"] for item in rows])
-                row |= intervals({title: lambda column: float(column.mean())}, stacks, (gains,))
+                row |= intervals({title: mean}, stacks, (gains,))
     gains = np.array([item["psnr_after"] - item["psnr_before"] for item in rows])
     means = {name: float(gains[[stack == name for stack in stacks]].mean()) for name in dict.fromkeys(stacks)}
     worst = min(means, key=lambda name: means[name])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.refocus.base import Refocuser
-from focusviewer.training.judging.focus import intervals
+from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
 from focusviewer.training.metrics import dists_form, iw_ssim, ms_ssim, psnr, reblur_consistency, ssim
 
@@ -199,13 +199,9 @@ def _means(figures: list[dict[str, float]], groups: Sequence[str] | None) -> dic
     if groups is not None:
         for name in ("psnr_auto", "psnr_knob", "ssim_auto", "over_oracle", "ssim_over_oracle", "over_blind"):
             if name in columns:
-                row |= intervals({name: _mean}, groups, (columns[name],))
-        row |= intervals({"gain_auto": _mean}, groups, (gain,))
+                row |= intervals({name: mean}, groups, (columns[name],))
+        row |= intervals({"gain_auto": mean}, groups, (gain,))
     return row
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    return float(values.mean())
 
 
 def refocus_simulated_table(

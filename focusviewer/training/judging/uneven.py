@@ -17,7 +17,7 @@ import numpy.typing as npt
 from focusviewer.optics import Camera, Optics
 from focusviewer.optics.slab_imager import SlabImager, blend_depths
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.training.judging.focus import intervals
+from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.metrics import psnr, ssim
 
 RGB = npt.NDArray[np.uint8]
@@ -147,6 +147,6 @@ def _row(key: tuple[str, int, str], rows: list[dict[str, float]], groups: list[s
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     row: dict[str, Any] = {"section": key[0], "inputs": key[1], "depth": key[2], "sections": len(rows)}
     row |= {name: float(values.mean()) for name, values in columns.items()}
-    row |= intervals({"difference": lambda values: float(values.mean())}, groups, (columns["difference"],))
+    row |= intervals({"difference": mean}, groups, (columns["difference"],))
     row["worst"] = float(columns["difference"].min())
     return row
