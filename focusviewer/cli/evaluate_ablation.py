@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from focusviewer.cli.arguments import AsJson
-from focusviewer.cli.output import note, print_json, table
+from focusviewer.cli.judging import Data, print_table
+from focusviewer.cli.output import note, print_json
 
 
 def register(commands: typer.Typer) -> None:
@@ -20,10 +21,7 @@ def evaluate_ablation(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of the runs and of the table: Markdown, CSV and JSON.")
     ],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="Training data; FOCUSVIEWER_DATA or ../shared/data when missing."),
-    ] = None,
+    data: Data = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Length of each run.")] = 300,
     as_json: AsJson = False,
 ) -> None:
@@ -40,5 +38,4 @@ def evaluate_ablation(
     if as_json:
         print_json(made.document())
         return
-    rows = [[column.cell(row) for column in made.shown] for row in made.rows]
-    typer.echo(f"{made.title}\n{made.note}\n\n" + table([column.title for column in made.shown], rows))
+    print_table(made)

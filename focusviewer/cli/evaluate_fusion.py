@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from focusviewer.cli.arguments import AsJson
-from focusviewer.cli.output import Progress, print_json, table
+from focusviewer.cli.judging import Data, Out, check_out, print_table
+from focusviewer.cli.output import Progress, print_json
 
 
 def register(commands: typer.Typer) -> None:
@@ -17,27 +15,20 @@ def register(commands: typer.Typer) -> None:
 
 
 def evaluate_fusion(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="Data folder; FOCUSVIEWER_DATA or ../shared/data when missing."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write the table there too: Markdown, CSV and JSON.")
-    ] = None,
+    data: Data = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Score fusion against its members, rank fusion, regression with labels, and with members of random numbers.
 
     The first call lets every member score some thousand crops, which takes minutes; all fusions are trained anew.
     """
-    from focusviewer.files import output_folder
     from focusviewer.training.common import data_folder
     from focusviewer.training.judging.fusion import fusion_table, load_halves
     from focusviewer.training.judging.tables import write_tables
 
     folder = data_folder(data)
-    if out is not None:
-        output_folder(out)
+    check_out(out)
     with Progress("Fusing", quiet=as_json) as line:
         made = fusion_table(load_halves(folder), line)
     if out is not None:
@@ -45,5 +36,4 @@ def evaluate_fusion(
     if as_json:
         print_json(made.document())
         return
-    rows = [[column.cell(row) for column in made.shown] for row in made.rows]
-    typer.echo(f"{made.title}\n{made.note}\n\n" + table([column.title for column in made.shown], rows))
+    print_table(made)
