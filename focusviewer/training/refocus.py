@@ -26,7 +26,18 @@ from focusviewer.training.evaluation import refocus_simulated_table
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.tasks import TaskEntry
-from focusviewer.training.refocus_pool import BLOCK, SCALES, SHARES, Pool, Pools, kept_pool, kept_pools, quadratic
+from focusviewer.training.refocus_pool import (
+    BLOCK,
+    SCALES,
+    SHARES,
+    Pool,
+    Pools,
+    kept_pool,
+    kept_pools,
+    kept_refracting_pool,
+    quadratic,
+)
+from focusviewer.training.refracting import refracting_sources
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.sources import load_sources, sharp_crops
 
@@ -41,9 +52,15 @@ _NEAR_UM, _NEAR_WEIGHT = (0.5, 1.6), 2.5  # distances drawn more often, where sh
 
 @dataclass(frozen=True)
 class RefocusSettings:
-    """What the selector learns. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing."""
+    """What the selector learns. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing.
 
-    pool: int = 1400
+    Of each batch, ``refracting_share`` shows specimens that refract, out of ``refracting`` crops, if there are pictures
+    of such.
+    """
+
+    pool: int = 3000
+    refracting: int = 320
+    refracting_share: float = 0.17
     width: int = 48
     max_z_um: float = 4.4
     temperature: float = 0.12
@@ -118,6 +135,11 @@ def judge(selector: Selector, pool: Pool, settings: RefocusSettings, device: tor
     return figures
 
 
+def _drawn(rows: np.ndarray, odds: Tensor, count: int, generator: torch.Generator) -> np.ndarray:
+    """Some of the rows, by their odds."""
+    return np.asarray(rows[torch.multinomial(odds, count, replacement=True, generator=generator).numpy()])
+
+
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
 
@@ -141,6 +163,8 @@ class SelectorTask(Task):
         self._selector: Selector | None = None
         self._pool: Pools | None = None
         self._checks: Pool | None = None
+        self._refracting: Pool | None = None
+        self._refracting_checks: Pool | None = None
 
     def prepare(self, config: LabConfig) -> None:
         """Open the pools; they are made when they are not there yet, which takes a while."""
@@ -151,6 +175,13 @@ class SelectorTask(Task):
         self._crops = len(patches)
         self._pool = kept_pools(patches, self.settings.max_z_um, self.settings.pool, config.seed)
         self._checks = kept_pool(held_out, self.settings.max_z_um, self.settings.validation, config.seed + 1)
+        self._refracting = self._kept_refracting(folder, "train", self.settings.refracting, config.seed)
+        checks = self.settings.validation // 2
+        self._refracting_checks = self._kept_refracting(folder, "validation", checks, config.seed + 1)
+
+    def _kept_refracting(self, folder: Path, split: str, count: int, seed: int) -> Pool | None:
+        sources = refracting_sources(folder, split)
+        return kept_refracting_pool(sources, count, seed) if sources and count else None
 
     def modules(self) -> dict[str, nn.Module]:
         """The selector."""
@@ -171,8 +202,13 @@ class SelectorTask(Task):
         rows = self._pool.rows(mpp)
         z_um = self._pool.z_um[rows]
         odds = torch.from_numpy(np.where((z_um > _NEAR_UM[0]) & (z_um < _NEAR_UM[1]), _NEAR_WEIGHT, 1.0))
-        pick = rows[torch.multinomial(odds, self._batch, replacement=True, generator=generator).numpy()]
-        cells, windows, terms = self._pool.batch(pick, self.device)
+        refracting = 0 if self._refracting is None else round(self._batch * self.settings.refracting_share)
+        parts = [self._pool.batch(_drawn(rows, odds, self._batch - refracting, generator), self.device)]
+        if self._refracting is not None and refracting:
+            rows = self._refracting.rows(mpp)
+            drawn = _drawn(rows, torch.ones(len(rows)), refracting, generator)
+            parts.append(self._refracting.batch(drawn, self.device))
+        cells, windows, terms = (torch.cat(column) for column in zip(*parts, strict=True))
         log_weights = torch.log_softmax(self.selector(cells, windows).float(), 1)
         ramp = min(1.0, max(0.0, (step / self.steps - 0.3) / 0.3))
         return {"loss": selection_loss(log_weights, terms, mpp, self.settings, ramp)}
@@ -180,7 +216,11 @@ class SelectorTask(Task):
     def validate(self) -> dict[str, float]:
         """See :func:`judge`."""
         assert self._checks is not None
-        return judge(self.selector, self._checks, self.settings, self.device)
+        figures = judge(self.selector, self._checks, self.settings, self.device)
+        if self._refracting_checks is not None:
+            kept = judge(self.selector, self._refracting_checks, self.settings, self.device)
+            figures |= {"refracting": kept["gain_0"], "refracting_worst": kept["worst"]}
+        return figures
 
     def identity(self) -> dict[str, Any]:
         """The simulated distances stand for the whole pool, which follows from the same generator."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,9 @@ from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.refocus.filtering import filter_image
 from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.selector import CELL, FEATURES, SPECTRUM, STRIDE, features, shrinking, spectra
+from focusviewer.training.refracting import refracting_crop
 from focusviewer.training.simulator import SIMULATOR_VERSION
+from focusviewer.training.sources import Source
 from focusviewer.training.stacks import RGB, PlaneConfig, PlaneGenerator, glass_light
 
 CROP_PX = 224
@@ -37,7 +40,10 @@ has changed."""
 PLANES = {"plain": 1, "thin": 2, "lifted": 4, "phantom": 4}
 POOL_PIECE = 800
 
-_POOL_VERSION = 2  # raised when the same settings would give other numbers
+UNEXPLAINED = 3e-4
+"""Squared error that a refracting specimen has anyway; what sharpening changes in it comes on top."""
+
+_POOL_VERSION, _REFRACTING_VERSION = 2, 1  # raised when the same settings would give other numbers
 _FIELDS_A_STEP = 12
 
 
@@ -176,38 +182,51 @@ def plain_case(patch: RGB, config: PlaneConfig, z_um: float, rng: np.random.Gene
     return Camera(noise=float(rng.uniform(0, 0.009))).capture(light, rng), sharp, abs(z_um)
 
 
-@torch.no_grad()
 def make_pool(patches: RGB, max_z_um: float, count: int, seed: int) -> Pool:
     """Simulate ``count`` crops and compute what training needs of them."""
+
+    def cases(scale: int) -> Iterator[Case]:
+        mpp, apertures, _ = SCALES[scale]
+        generator = PlaneGenerator(patches, PlaneConfig(CROP_PX, mpp, apertures, max_z_um), seed + 100 * scale)
+        for step in itertools.count():
+            yield from field_cases(generator, step, seed + 100 * scale)
+
+    return _gathered(cases, count)
+
+
+def make_refracting_pool(sources: list[Source], count: int, seed: int) -> Pool:
+    """Crops of specimens that refract: the right picture is the one that was recorded, up to UNEXPLAINED."""
+
+    def cases(scale: int) -> Iterator[Case]:
+        for row in itertools.count():
+            crop = refracting_crop(sources, CROP_PX, SCALES[scale][0], np.random.default_rng((seed, 53, scale, row)))
+            yield crop, crop, 0.0
+
+    pool = _gathered(cases, count)
+    pool.terms[:, -1] += np.float32(UNEXPLAINED)
+    return pool
+
+
+@torch.no_grad()
+def _gathered(cases: Callable[[int], Iterator[Case]], count: int) -> Pool:
+    """What training needs of the first ``count`` cases, in the shares of SCALES."""
     placed = np.zeros((count, 2), np.float32)
     whole: tuple[np.ndarray, ...] | None = None
     done = 0
-    for index, (mpp, apertures, share) in enumerate(SCALES):
-        config = PlaneConfig(CROP_PX, mpp, apertures, max_z_um)
-        generator = PlaneGenerator(patches, config, seed + 100 * index)
+    for index, (mpp, _, share) in enumerate(SCALES):
         bank = operator_bank(mpp)
         last = count if index == len(SCALES) - 1 else round(count * share)
-        step = 0
-        while done < last:
-            for recorded, truth, z_um in field_cases(generator, step, seed + 100 * index):
-                if done == last:
-                    break
-                crop = _reduced(recorded, truth, bank)
-                if whole is None:  # made once: thousands of small arrays between large ones would scatter the memory
-                    shapes = (
-                        crop[0].shape,
-                        (SPECTRUM, *[max(_windows(scale[0]) for scale in SCALES)] * 2),
-                        crop[2].shape,
-                    )
-                    whole = tuple(
-                        np.zeros((count, *shape), part.dtype) for shape, part in zip(shapes, crop, strict=True)
-                    )
-                for column, part in zip(whole, crop, strict=True):
-                    rows, columns = part.shape[1:]
-                    column[done, :, :rows, :columns] = part
-                placed[done] = z_um, mpp
-                done += 1
-            step += 1
+        for recorded, truth, z_um in itertools.islice(cases(index), last - done):
+            crop = _reduced(recorded, truth, bank)
+            if whole is None:  # made once: thousands of small arrays between large ones would scatter the memory
+                side = max(_windows(scale[0]) for scale in SCALES)
+                shapes = (crop[0].shape, (SPECTRUM, side, side), crop[2].shape)
+                whole = tuple(np.zeros((count, *shape), part.dtype) for shape, part in zip(shapes, crop, strict=True))
+            for column, part in zip(whole, crop, strict=True):
+                rows, columns = part.shape[1:]
+                column[done, :, :rows, :columns] = part
+            placed[done] = z_um, mpp
+            done += 1
     assert whole is not None
     return Pool(whole[0], whole[1], whole[2], placed[:, 0], placed[:, 1])
 
@@ -227,15 +246,28 @@ def _planar(image: RGB) -> Tensor:
 def kept_pool(patches: RGB, max_z_um: float, count: int, seed: int) -> Pool:
     """The pool from the cache folder, made first when it is not there: a resumed run must not wait for it again."""
     key = hashlib.sha256(patches.tobytes())
+    facts: list[object] = [_POOL_VERSION, SIMULATOR_VERSION, count, seed, max_z_um]
+    return _kept(key, facts, lambda: make_pool(patches, max_z_um, count, seed))
+
+
+def kept_refracting_pool(sources: list[Source], count: int, seed: int) -> Pool:
+    """As :func:`kept_pool`, of specimens that refract."""
+    key = hashlib.sha256()
+    for source in sources:
+        key.update(source.image.tobytes())
+    facts: list[object] = [_REFRACTING_VERSION, count, seed, UNEXPLAINED]
+    return _kept(key, facts, lambda: make_refracting_pool(sources, count, seed))
+
+
+def _kept(key: hashlib._Hash, facts: list[object], make: Callable[[], Pool]) -> Pool:
     bank = operator_bank(SCALES[0][0])
-    facts = [_POOL_VERSION, SIMULATOR_VERSION, count, seed, max_z_um, FEATURES, SPECTRUM, bank.basis.shape[0]]
-    key.update(json.dumps(facts).encode())
+    key.update(json.dumps([*facts, FEATURES, SPECTRUM, bank.basis.shape[0]]).encode())
     key.update(bank.basis.round(2).tobytes())
     folder = cache_dir() / "banks" / f"refocus-{key.hexdigest()[:12]}"
     names = [field.name for field in dataclasses.fields(Pool)]
     if not all((folder / f"{name}.npy").exists() for name in names):
         output_folder(folder)
-        pool = make_pool(patches, max_z_um, count, seed)
+        pool = make()
         for name in names:
             with atomic_write(folder / f"{name}.npy") as temporary:
                 np.save(temporary, getattr(pool, name))

@@ -61,7 +61,7 @@ def load_sources(data_dir: Path, split: str) -> list[Source]:
         small = "bbbc038" in name and index % VALIDATION_EVERY == 0
         held_out = name in VALIDATION_IMAGES or small
         if held_out == (split == "validation"):
-            sources.append(Source(name, _read(path)))
+            sources.append(Source(name, read_image(path)))
     if not sources:
         raise UserError(
             f"No training images in {data_dir}",
@@ -94,7 +94,8 @@ def _candidates(data_dir: Path) -> list[Path]:
     return [path for pattern in patterns for path in sorted(data_dir.glob(pattern)) if path.is_file()]
 
 
-def _read(path: Path) -> RGB:
+def read_image(path: Path) -> RGB:
+    """The colour picture in a file: uint8 (H, W, 3)."""
     if path.suffix in {".tif", ".tiff", ".svs"}:
         import tifffile
 
