@@ -21,9 +21,11 @@ from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.cli.refocus_options import (
     MAX_PIXELS,
     exactly_one,
+    focus_of,
     mode_of,
     parse_sweep,
     parse_z,
+    read_map,
     view_of,
     wish_of,
 )
@@ -128,14 +130,17 @@ def refocus(
         targets, named, z_um = [], mode_of(mode, z, all_in_focus, target_map, depth), parse_z(z)
     inputs = [file for file in (path, target_map, depth) if file is not None]
     _check_outputs(out, confidence, inputs, bool(targets), compression, force)
+    map_file = target_map or depth
+    map_um = None if map_file is None else read_map(map_file)
     refocuser = get_engine(engine or DEFAULT_ENGINE)
     with opened(path, mpp, magnification) as slide:
-        view = view_of(slide, region, planes, z_step, z_um, large=_is_tiff(out) and confidence is None)
+        focus = focus_of(named, z_um, map_um, targets)
+        view = view_of(slide, region, planes, z_step, focus, large=_is_tiff(out) and confidence is None)
         with Progress(f"{slide.name}: {refocuser.name}", quiet=json) as progress:
             if targets:
                 facts, said = _sweep(view, refocuser, targets, out, fps, progress)
             else:
-                wish = wish_of(named, z_um, target_map or depth, view, refocuser)
+                wish = wish_of(named, z_um, map_um, view, refocuser)
                 if _is_pyramid(out) or view.box[2] * view.box[3] > MAX_PIXELS:
                     _keep_existing([out], force)
                     facts, said = _pyramid(view, refocuser, wish, out, compression, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from focusviewer.cli.arguments import Box, parse_planes, parse_region
 from focusviewer.errors import ScaleUnknownError, UserError
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 64_000_000
 """Largest picture that is made in memory; larger ones are written as they are made."""
+
+Focus = tuple[float, float] | Literal["best", "everywhere"]
+"""What is asked for before the view is known: targets from one to another in um, the best one of the view, or one for
+each place."""
 
 _LOOK_PX = 512
 
@@ -101,12 +105,15 @@ def parse_sweep(text: str) -> list[float]:
 
 
 def view_of(
-    slide: Slide, region: str | None, planes: str | None, z_step: float | None, z_um: float | None, *, large: bool
+    slide: Slide, region: str | None, planes: str | None, z_step: float | None, focus: Focus, *, large: bool
 ) -> View:
     """What the options say is to be refocused, checked before it is read.
 
     Parameters
     ----------
+    focus : (lowest, highest), ``best`` or ``everywhere``
+        The targets in um, on which it depends what planes tell most: one for the view that is not known yet, or one for
+        each place.
     large : bool
         Whether the result is written as it is made, so that any size will do.
 
@@ -130,7 +137,7 @@ def view_of(
     _check_support(slide)
     _check_step(slide, planes, z_step)
     positions = _positions_um(slide, z_step)
-    chosen = _chosen_planes(planes, slide, box, positions, z_um)
+    chosen = _chosen_planes(planes, slide, box, positions, focus)
     if len(chosen) > MAX_PLANES:
         raise UserError(
             f"{len(chosen)} planes are too many", f"engines take up to {MAX_PLANES}", "Name fewer in --planes."
@@ -174,23 +181,27 @@ def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
 
 
 def _chosen_planes(
-    text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], z_um: float | None
+    text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], focus: Focus
 ) -> tuple[int, ...]:
     """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
     from focusviewer.refocus.base import MAX_PLANES
-    from focusviewer.refocus.sources import AUTO_PLANES, source_planes
+    from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 
-    if _is_auto(text):
-        sharpness = _sharpness(slide, box)
-        wanted = positions[max(range(len(positions)), key=sharpness.__getitem__)] if z_um is None else z_um
-        return source_planes(positions, wanted, AUTO_PLANES, sharpness)
-    named = parse_planes(text, slide)
+    auto = _is_auto(text)
+    named = None if auto else parse_planes(text, slide)
     if named is not None:
         return tuple(named)
-    if len(positions) <= MAX_PLANES:
+    if not auto and len(positions) <= MAX_PLANES:
         return source_planes(positions, None)
-    # Too many for an engine: without a target, the sharpest planes must be among those that are kept.
-    return source_planes(positions, z_um, MAX_PLANES, _sharpness(slide, box) if z_um is None else None)
+    limit = AUTO_PLANES if auto else MAX_PLANES
+    if isinstance(focus, tuple):
+        return planes_between(positions, *focus, limit, _sharpness(slide, box) if auto else None)
+    sharpness = _sharpness(slide, box)
+    if auto and focus == "best":
+        wanted = positions[max(range(len(positions)), key=sharpness.__getitem__)]
+        return source_planes(positions, wanted, limit, sharpness)
+    # Too many for an engine, or every place has a focus of its own: the sharpest of each part of the stack.
+    return source_planes(positions, None, limit, sharpness)
 
 
 def _sharpness(slide: Slide, box: Box) -> list[float]:
@@ -209,7 +220,18 @@ def _sharpness(slide: Slide, box: Box) -> list[float]:
     ]
 
 
-def wish_of(mode: str, z_um: float | None, map_file: Path | None, view: View, engine: Refocuser) -> Wish:
+def focus_of(mode: str, z_um: float | None, map_um: FloatMap | None, sweep: list[float]) -> Focus:
+    """What of the focus axis the options ask for, as far as it is known before the slide is."""
+    if sweep:
+        return min(sweep), max(sweep)
+    if map_um is not None:
+        return float(map_um.min()), float(map_um.max())
+    if z_um is not None:
+        return z_um, z_um
+    return "everywhere" if mode == "all-in-focus" else "best"
+
+
+def wish_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> Wish:
     """The wish of the options, checked against the planes.
 
     Raises
@@ -218,12 +240,9 @@ def wish_of(mode: str, z_um: float | None, map_file: Path | None, view: View, en
     """
     from focusviewer.refocus.modes import Wish, check_wish
 
-    map_um = None
-    if map_file is not None:
-        _, _, width, height = view.box
-        map_um = read_map(map_file)
-        if width * height <= MAX_PIXELS:
-            map_um = stretched(map_um, width, height)
+    _, _, width, height = view.box
+    if map_um is not None and width * height <= MAX_PIXELS:
+        map_um = stretched(map_um, width, height)
     wish = Wish(mode, z_um, map_um)
     check_wish(wish, view.planes_um, engine.max_z_um)
     return wish

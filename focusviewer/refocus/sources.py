@@ -51,10 +51,53 @@ def source_planes(
         if side.any():
             chosen.append(int(min(np.flatnonzero(side), key=lambda index: away[index])))
     chosen.sort(key=lambda index: float(away[index]))
+    return tuple(sorted(_filled(chosen, away, limit, sharpness)[: max(limit, 1)]))
+
+
+def planes_between(
+    planes_um: Sequence[float],
+    low_um: float,
+    high_um: float,
+    limit: int = MAX_PLANES,
+    sharpness: Sequence[float] | None = None,
+) -> tuple[int, ...]:
+    """Choose the planes that tell most about every focus from one position to another.
+
+    The nearest plane at or below the lowest target and the nearest above the highest bound all of them, and each plane
+    between the two bounds some: these are all chosen, thinned evenly where an engine cannot take so many. Then, up to
+    ``limit``, the sharpest of those within reach, or the nearest while their sharpness is not known.
+
+    Parameters
+    ----------
+    planes_um, sharpness
+        As for :func:`source_planes`.
+    low_um, high_um : float
+        Lowest and highest target, on the same axis.
+    limit : int
+        As many planes are chosen where fewer would do.
+
+    Returns
+    -------
+    tuple of int
+        Indices of the planes in order: at least one, at most MAX_PLANES.
+    """
+    positions = np.asarray(planes_um, np.float64)
+    below, above = positions[positions <= low_um], positions[positions > high_um]
+    first = below.max() if below.size else positions.min()
+    last = above.min() if above.size else positions.max()
+    needed = np.flatnonzero((positions >= first) & (positions <= last))
+    if needed.size > MAX_PLANES:
+        needed = needed[list(_spread(positions[needed], MAX_PLANES, None))]
+    away = np.maximum(0.0, np.maximum(low_um - positions, positions - high_um))
+    return tuple(sorted(_filled([int(index) for index in needed], away, limit, sharpness)))
+
+
+def _filled(chosen: list[int], away: np.ndarray, limit: int, sharpness: Sequence[float] | None) -> list[int]:
+    """Chosen planes with the best others, no farther away than can be refocused, while they are less than a limit."""
     merit = -away if sharpness is None else np.asarray(sharpness, np.float64)
-    others = [i for i in range(count) if i not in chosen and away[i] <= MAX_Z_UM]
+    others = [i for i in range(away.size) if i not in chosen and away[i] <= MAX_Z_UM]
     others.sort(key=lambda index: (-float(merit[index]), float(away[index])))
-    return tuple(sorted([*chosen, *others][: max(limit, 1)]))
+    return [*chosen, *others[: max(limit - len(chosen), 0)]]
 
 
 def _spread(positions: np.ndarray, limit: int, sharpness: Sequence[float] | None) -> tuple[int, ...]:

@@ -101,12 +101,16 @@ def test_all_in_focus_follows_a_measured_depth(command: Command, picture: Path, 
     assert (read(out) - read(picture) == 20).all()
 
 
-def test_planes_are_chosen_around_the_target(command: Command, tmp_path: Path) -> None:
-    path = tmp_path / "many.ome.tif"
+def write_stack(path: Path, planes: np.ndarray, step_um: float) -> Path:
     units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
-    facts = {"axes": "ZYXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSizeZ": 1.0, **units}
-    planes = np.stack([tissue_like(64, 64, index) for index in range(9)])
+    facts = {"axes": "ZYXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSizeZ": step_um, **units}
     tifffile.imwrite(path, planes, ome=True, photometric="rgb", metadata=facts)
+    return path
+
+
+def test_planes_are_chosen_around_the_target(command: Command, tmp_path: Path) -> None:
+    planes = np.stack([tissue_like(64, 64, index) for index in range(9)])
+    path = write_stack(tmp_path / "many.ome.tif", planes, 1.0)
     out = tmp_path / "a.png"
     chosen = command("refocus", path, "--z", 2.5, "--planes", "auto", "--out", out, "--json").document["planes"]
     assert len(chosen) == 5
@@ -114,14 +118,40 @@ def test_planes_are_chosen_around_the_target(command: Command, tmp_path: Path) -
     assert len(command("refocus", path, "--z", 2.5, "--out", out, "--json").document["planes"]) == 9
 
 
+@pytest.mark.parametrize("wish", ["map", "depth", "sweep"])
+def test_planes_are_chosen_for_all_targets_that_are_asked_for(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    planes = np.stack([np.full((64, 64, 3), 120 + index, np.uint8) for index in range(14)])
+    path = write_stack(tmp_path / "many.ome.tif", planes, 1.0)
+    monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda made, mpp: abs(float(made.mean()) - 120 - 12))
+    targets = tmp_path / "targets.npy"
+    np.save(targets, np.linspace(1.5, 5.5, 16, dtype=np.float32).reshape(4, 4))
+    options = {
+        "map": ("--map", targets),
+        "depth": ("--all-in-focus", "--depth", targets),
+        "sweep": ("--sweep", "1.5:5.5:1"),
+    }
+    out = tmp_path / ("a.gif" if wish == "sweep" else "a.png")
+    document = command("refocus", path, *options[wish], "--planes", "auto", "--out", out, "--json").document
+    assert document["planes"] == [1, 2, 3, 4, 5, 6]  # and not those around the sharpest, the twelfth
+
+
+def test_all_in_focus_takes_planes_from_the_whole_stack(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = np.stack([np.full((64, 64, 3), 120 + index, np.uint8) for index in range(15)])
+    path = write_stack(tmp_path / "many.ome.tif", planes, 1.0)
+    monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda made, mpp: abs(float(made.mean()) - 120 - 13))
+    options = ["--all-in-focus", "--planes", "auto", "--out", tmp_path / "a.png", "--json"]
+    assert command("refocus", path, *options).document["planes"] == [2, 5, 8, 11, 13]
+
+
 def test_the_sharpest_plane_of_many_is_among_those_an_engine_gets(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "many.ome.tif"
-    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
-    facts = {"axes": "ZYXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSizeZ": 0.5, **units}
     planes = np.stack([np.full((64, 64, 3), 120 + index, np.uint8) for index in range(24)])
-    tifffile.imwrite(path, planes, ome=True, photometric="rgb", metadata=facts)
+    path = write_stack(tmp_path / "many.ome.tif", planes, 0.5)
     for sharpest in (7, 13, 23):
         monkeypatch.setattr(
             "focusviewer.refocus.auto.blur_score",

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.refocus.base import MAX_PLANES
 from focusviewer.refocus.provenance import provenance, weights_sha256
-from focusviewer.refocus.sources import source_planes
+from focusviewer.refocus.sources import planes_between, source_planes
 from focusviewer.refocus.support import distance_um, is_fluorescence, looks_fluorescent, unsupported
 from focusviewer.slides import open_slide
 
@@ -97,6 +98,26 @@ def test_sources_are_the_nearest_on_both_sides_then_the_sharpest() -> None:
     assert source_planes(planes, 2.4, limit=3) == (1, 2, 3)
     assert source_planes(planes, -1.0, limit=2) == (0, 1)
     assert source_planes((0.0,), 1.0) == (0,)
+
+
+def test_sources_of_a_range_bound_every_target_in_it() -> None:
+    planes = tuple(float(z) for z in range(12))
+    assert planes_between(planes, 3.5, 6.5, limit=5) == (3, 4, 5, 6, 7)
+    assert planes_between(planes, 1.5, 8.5, limit=5) == tuple(range(1, 10))  # all between, though they are many
+    assert planes_between(planes, 3.0, 5.0, limit=2) == (3, 4, 5, 6)
+    assert planes_between(planes, -2.0, 0.5, limit=2) == (0, 1)
+    assert planes_between(planes, 12.0, 13.0, limit=1) == (11,)
+    for z_um in (2.4, 3.0, 20.0):
+        assert planes_between(planes, z_um, z_um, 5) == source_planes(planes, z_um, 5)
+    assert planes_between((0.0, 2.0, 30.0), 0.5, 1.0) == (0, 1)  # the third is out of reach
+    assert planes_between(planes, 5.2, 5.8, 3, sharpness=[*range(12)]) == (5, 6, 9)  # the sharpest within 4 um
+
+
+def test_a_range_of_more_planes_than_engines_take_is_thinned_evenly() -> None:
+    chosen = planes_between(tuple(range(60)), 4.5, 50.5)
+    assert len(chosen) == MAX_PLANES
+    assert (chosen[0], chosen[-1]) == (4, 51)
+    assert max(np.diff(chosen)) <= 4
 
 
 def test_without_a_target_all_planes_are_sources_thinned_to_the_limit() -> None:
