@@ -52,11 +52,16 @@ class RadianceSettings:
         Over depth, in the decoder.
     distance : "wsi-dists" or "plain-dists"
         The reconstruction loss.
-    reconstruction, consistency, adversarial, pixels, share : float
+    reconstruction, consistency, adversarial, pixels, share, decibels : float
         Weights of the losses; 0 leaves a loss out. ``pixels`` is of the mean absolute error; ``share`` of that error
-        over the error of the nearest given plane, so that near focus, where little is missing, a little harm counts.
+        over the error of the nearest given plane, so that near focus, where little is missing, a little harm counts;
+        ``decibels`` of the loss in PSNR against that plane, which is what a network is judged by.
     crop_px : int
         Side of the pictures; a multiple of 16, so that the last stage of the features divides evenly.
+    rounds : int
+        Targets that are asked of each pair of subsets: answers are cheap where the encoding is made.
+    pairs : float
+        Share of subsets made to hold two planes.
     fields : int
         Stacks of the training bank.
     judged, judged_finally : int
@@ -74,7 +79,10 @@ class RadianceSettings:
     adversarial: float = 0.0
     pixels: float = 100.0
     share: float = 0.0
+    decibels: float = 0.0
     crop_px: int = 80
+    rounds: int = 1
+    pairs: float = 0.0
     fields: int = 1600
     judged: int = 12
     judged_finally: int = 64
@@ -139,12 +147,14 @@ class RadianceTask(Task):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """All losses of a batch; ``loss`` is their weighted sum."""
         assert self._bank is not None
-        cases = draw_cases(self._bank, self._batch, self.settings.crop_px, generator).to(self.device)
+        own = self.settings
+        drawn = draw_cases(self._bank, self._batch, own.crop_px, generator, own.rounds, own.pairs)
+        cases = drawn.to(self.device)
         features, pictures = [], []
         for subset in (cases.given, cases.other):
             features.append(self.net.encode(subset.images, subset.defocus))
-            pictures.append(self.net.decode(features[-1], subset.images, subset.defocus, cases.target))
-        own = self.settings
+            for target in cases.target.split(self._batch):
+                pictures.append(self.net.decode(features[-1], subset.images, subset.defocus, target))
         parts = self._likeness(torch.cat(pictures), cases)
         if own.consistency:
             parts["consistency"] = own.consistency * consistency(*features)
@@ -156,22 +166,31 @@ class RadianceTask(Task):
         return {"loss": total} | {name: part.detach() for name, part in parts.items()} | losses
 
     def _likeness(self, pictures: Tensor, cases: Cases) -> dict[str, Tensor]:
-        """Reconstruction loss of the pictures of both subsets."""
+        """Losses of the pictures of both subsets, by what they lack of the answer."""
         assert self._distance is not None
         own, parts = self.settings, {}
+        wanted = torch.cat([cases.wanted, cases.wanted])
         if own.reconstruction:
             with torch.no_grad():
-                wanted = self._distance.maps(cases.wanted)
+                maps = self._distance.maps(cases.wanted)
             made = self._distance.maps(pictures)
-            distance = self._distance.between(made, [torch.cat([layer, layer]) for layer in wanted])
+            distance = self._distance.between(made, [torch.cat([layer, layer]) for layer in maps])
             parts["reconstruction"] = own.reconstruction * distance.mean()
-        error = absolute_error(pictures, torch.cat([cases.wanted, cases.wanted]))
+        error = absolute_error(pictures, wanted)
         if own.pixels:
             parts["pixels"] = own.pixels * error.mean()
+        nearest = torch.cat(
+            [
+                nearest_plane(subset, target)
+                for subset in (cases.given, cases.other)
+                for target in cases.target.split(self._batch)
+            ]
+        )
         if own.share:
-            nearest = torch.cat([nearest_plane(subset, cases.target) for subset in (cases.given, cases.other)])
-            before = absolute_error(nearest, torch.cat([cases.wanted, cases.wanted]))
+            before = absolute_error(nearest, wanted)
             parts["share"] = own.share * (error / (before + 1 / 255)).mean()
+        if own.decibels:
+            parts["decibels"] = own.decibels * decibels_lost(pictures, nearest, wanted).mean()
         return parts
 
     def _adversarial(self, pictures: Tensor, cases: Cases) -> tuple[Tensor, Tensor]:
@@ -278,6 +297,16 @@ def origin(path: Path) -> str:
 def absolute_error(pictures: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute error of each picture of a batch: float32 (B,)."""
     return (pictures - wanted).abs().mean((1, 2, 3))
+
+
+def decibels_lost(pictures: Tensor, before: Tensor, wanted: Tensor) -> Tensor:
+    """By how much PSNR is lower than that of the pictures ``before``, dB: float32 (B,).
+
+    Errors are counted on top of half a gray level, so that what is right already is not chased.
+    """
+    floor = (0.5 / 255) ** 2
+    error, usual = ((made - wanted).square().mean((1, 2, 3)) + floor for made in (pictures, before))
+    return 10 * torch.log10(error / usual)
 
 
 def consistency(first: list[Tensor], second: list[Tensor]) -> Tensor:

@@ -9,7 +9,8 @@ plane that really is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -71,10 +72,11 @@ class Cases:
     ----------
     given, other : Subset
         Two subsets of each stack that have no plane in common; either is enough to answer from.
-    target : float32 (B, 1, S, S)
-        What is asked for: signed um from where the tissue is believed to be.
-    wanted : float32 (B, 3, S, S)
-        The answer, without noise.
+    target : float32 (T * B, 1, S, S)
+        What is asked for: signed um from where the tissue is believed to be. T rounds of questions about the same B
+        stacks, one round after the other.
+    wanted : float32 (T * B, 3, S, S)
+        The answers, without noise.
     """
 
     given: Subset
@@ -116,14 +118,27 @@ class Question:
     following: bool
 
 
-def draw_cases(bank: StackBank, count: int, crop_px: int, generator: torch.Generator) -> Cases:
-    """A batch of random cases with equally many inputs; a pure function of the generator's state."""
+def draw_cases(
+    bank: StackBank, count: int, crop_px: int, generator: torch.Generator, rounds: int = 1, pairs: float = 0.0
+) -> Cases:
+    """A batch of random cases with equally many inputs; a pure function of the generator's state.
+
+    Parameters
+    ----------
+    rounds : int
+        Targets asked of each stack: an encoding costs several answers.
+    pairs : float
+        Share of subsets that hold two planes whatever :data:`INPUTS` says.
+    """
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    sizes = tuple(int(n) for n in rng.choice(list(INPUTS), 2, p=list(INPUTS.values())))
+    sizes = [int(n) for n in rng.choice(list(INPUTS), 2, p=list(INPUTS.values()))]
+    if pairs:
+        sizes = [2 if rng.random() < pairs else size for size in sizes]
     first, second = sizes[0], min(sizes[1], MOST - sizes[0])
     questions = [draw_question(bank, first, second, crop_px, rng) for _ in range(count)]
     corners = rng.integers(0, bank.recorded.shape[2] - crop_px + 1, (count, 2))
-    cases = assemble(bank, questions, corners, crop_px)
+    more = [[draw_again(bank, question, rng) for question in questions] for _ in range(rounds - 1)]
+    cases = assemble(bank, questions, corners, crop_px, more)
     turn = int(torch.randint(2**31, (1,), generator=generator))
     return _turned(cases, turn)
 
@@ -147,6 +162,22 @@ def draw_question(bank: StackBank, first: int, second: int, crop_px: int, rng: n
     tissue_um = believed_tissue(sign * z_um[given], crop_px, rng)
     following = target == focus and bool(rng.random() < FOLLOWING)
     return Question(row, given, other, target, sign, tissue_um, following)
+
+
+def draw_again(bank: StackBank, question: Question, rng: np.random.Generator) -> Question:
+    """Another target for the subsets of a question, half of the time the plane in focus; the same where none is left.
+
+    As subsets are drawn already, targets may be as near to their planes as :data:`NEAR_UM`.
+    """
+    z_um = bank.z_um[question.row]
+    drawn = z_um[[*question.given, *question.other]]
+    apart = np.abs(z_um[:, None] - drawn).min(axis=1)
+    possible = np.flatnonzero((apart >= NEAR_UM) & (np.arange(len(z_um)) != question.target))
+    if not len(possible):
+        return question
+    focus = int(np.flatnonzero(z_um == 0)[0])
+    target = focus if focus in possible and rng.random() < IN_FOCUS else int(rng.choice(possible))
+    return replace(question, target=target, following=target == focus and bool(rng.random() < FOLLOWING))
 
 
 def _second_subset(
@@ -182,8 +213,16 @@ def believed_tissue(planes_um: FloatArray, crop_px: int, rng: np.random.Generato
     return np.asarray(drift[0, 0].numpy() + np.float32(offset), np.float32)
 
 
-def assemble(bank: StackBank, questions: list[Question], corners: npt.NDArray[np.integer], crop_px: int) -> Cases:
-    """Cut the pictures of questions, each at its corner (y, x)."""
+def assemble(
+    bank: StackBank,
+    questions: list[Question],
+    corners: npt.NDArray[np.integer],
+    crop_px: int,
+    more: Sequence[list[Question]] = (),
+) -> Cases:
+    """Cut the pictures of questions, each at its corner (y, x); ``more`` are further rounds about the same subsets."""
+    rounds = [*questions, *(question for part in more for question in part)]
+    places = corners.tolist() * (1 + len(more))
     given, other = (
         Subset(
             torch.stack([_pictures(bank.recorded, q.row, getattr(q, side), corner, crop_px) for q, corner in rows]),
@@ -193,9 +232,9 @@ def assemble(bank: StackBank, questions: list[Question], corners: npt.NDArray[np
         for side in ("given", "other")
     )
     wanted = torch.cat(
-        [_pictures(bank.clean, q.row, [q.target], c, crop_px) for q, c in zip(questions, corners.tolist(), strict=True)]
+        [_pictures(bank.clean, q.row, [q.target], c, crop_px) for q, c in zip(rounds, places, strict=True)]
     )
-    target = torch.stack([torch.from_numpy(_target(bank, question))[None] for question in questions])
+    target = torch.stack([torch.from_numpy(_target(bank, question))[None] for question in rounds])
     return Cases(given, other, target, wanted)
 
 

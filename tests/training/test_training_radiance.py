@@ -13,7 +13,14 @@ from focusviewer.errors import UserError
 from focusviewer.refocus.radiance.network import SIZES, RadianceNet, load_radiance, save_radiance
 from focusviewer.training import radiance
 from focusviewer.training.lab import LabConfig, Task, train
-from focusviewer.training.radiance import RadianceSettings, RadianceTask, consistency, origin, run_name
+from focusviewer.training.radiance import (
+    RadianceSettings,
+    RadianceTask,
+    consistency,
+    decibels_lost,
+    origin,
+    run_name,
+)
 from focusviewer.training.radiance_cases import (
     FAR_UM,
     NEAR_UM,
@@ -22,6 +29,7 @@ from focusviewer.training.radiance_cases import (
     Subset,
     assemble,
     believed_tissue,
+    draw_again,
     draw_cases,
     draw_question,
 )
@@ -73,6 +81,41 @@ def test_equal_seeds_draw_equal_batches(bank: StackBank) -> None:
     assert _same(first, second)
     assert not _same(first, third)
     assert first.wanted.shape == (3, 3, 16, 16)
+
+
+def test_further_rounds_ask_the_same_planes_for_other_targets(bank: StackBank) -> None:
+    once, twice = (draw_cases(bank, 4, 16, torch.Generator().manual_seed(2), rounds) for rounds in (1, 2))
+    assert (twice.target.shape, twice.wanted.shape) == ((8, 1, 16, 16), (8, 3, 16, 16))
+    assert once.given.images.shape == twice.given.images.shape
+    rng = np.random.default_rng(4)
+    others = 0
+    for _ in range(60):
+        question = draw_question(bank, 2, 1, 8, rng)
+        again = draw_again(bank, question, rng)
+        assert (again.row, again.given, again.other, again.sign) == (
+            question.row,
+            question.given,
+            question.other,
+            question.sign,
+        )
+        others += again.target != question.target
+        z_um = bank.z_um[question.row]
+        assert np.abs(z_um[[*question.given, *question.other]] - z_um[again.target]).min() >= NEAR_UM
+        assert not again.following or z_um[again.target] == 0
+    assert others > 50
+
+
+def test_a_further_round_repeats_the_question_where_no_other_target_is_left(bank: StackBank) -> None:
+    question = draw_question(bank, 3, 3, 8, np.random.default_rng(1))
+    left = [plane for plane in range(10) if plane not in question.given and plane != question.target]
+    full = replace(question, other=left)
+    assert draw_again(bank, full, np.random.default_rng(2)) == full
+
+
+def test_more_pairs_of_planes_can_be_asked_for(bank: StackBank) -> None:
+    generator = torch.Generator().manual_seed(6)
+    counts = [draw_cases(bank, 1, 8, generator, pairs=1.0).given.images.shape[1] for _ in range(8)]
+    assert counts == [2] * 8
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (1, 3), (3, 1), (3, 3), (5, 1)])
@@ -145,6 +188,14 @@ def test_consistency_of_equal_features_is_zero() -> None:
     assert float(consistency(features, features)) == 0
     other = [layer + 0.5 for layer in features]
     assert float(consistency(features, other)) == pytest.approx(0.25)
+
+
+def test_decibels_lost_are_those_of_psnr_but_for_errors_below_half_a_gray_level() -> None:
+    wanted = torch.full((2, 3, 4, 4), 0.5)
+    near, far = wanted + 0.01, wanted + 0.1
+    assert decibels_lost(near, far, wanted).tolist() == pytest.approx([-20, -20], abs=0.2)
+    assert decibels_lost(far, far, wanted).tolist() == [0, 0]
+    assert float(decibels_lost(wanted, wanted + 0.0005, wanted)[0]) > -0.4
 
 
 def test_doing_nothing_gains_nothing(bank: StackBank) -> None:
@@ -238,3 +289,16 @@ def test_the_share_of_error_left_is_one_where_nothing_is_done(tmp_path: Path) ->
     shares = [float(task.loss(0, torch.Generator().manual_seed(seed))["share"]) for seed in range(6)]
     assert max(shares) <= 1.05
     assert min(shares) > 0.3
+
+
+@pytest.mark.usefixtures("_toys")
+def test_every_round_counts_in_the_losses(tmp_path: Path) -> None:
+    own = replace(TINY, pixels=0.0, reconstruction=1.0, consistency=0.0, decibels=1.0, rounds=2)
+    task = RadianceTask(tmp_path, own)
+    task.prepare(LabConfig(steps=1, batch=2, device="cpu"))
+    losses = [task.loss(0, torch.Generator().manual_seed(seed)) for seed in range(4)]
+    assert set(losses[0]) == {"loss", "reconstruction", "decibels"}
+    # A new network returns the nearest plane, or two of them mixed: hardly a decibel is lost, and some are gained.
+    assert max(float(part["decibels"]) for part in losses) < 1.0
+    sums = [float(part["reconstruction"] + part["decibels"]) for part in losses]
+    assert [float(part["loss"].detach()) for part in losses] == pytest.approx(sums, abs=1e-5)
