@@ -84,6 +84,28 @@ def output_folder(path: Path) -> Path:
     return path
 
 
+def check_output_folder(path: Path) -> Path:
+    """Say clearly why a folder for results cannot be made or written to, without making it.
+
+    For what is checked before the input is: a wrong input must leave nothing behind.
+
+    Raises
+    ------
+    UserError
+        As :func:`output_folder`.
+    """
+    there = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), path)
+    if there.is_dir():
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                return path
+        except OSError as error:
+            reason = error.strerror or str(error)
+    else:
+        reason = "it is a file, not a folder" if there == path else f"{there} is a file, not a folder"
+    raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` only when the block ends well.

@@ -153,11 +153,13 @@ def check_planes(planes: Sequence[int], slide: Slide, option: str = "--plane") -
 def check_output_file(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = ()) -> Path:
     """Refuse an output file that could not be written or would replace an input, before any work is done.
 
+    Its folder is not made here but where it is written: an input that is wrong must leave nothing behind.
+
     Raises
     ------
     UserError
     """
-    from focusviewer.files import output_folder
+    from focusviewer.files import check_output_folder
 
     if suffixes and path.suffix.lower() not in suffixes:
         raise UserError(
@@ -169,5 +171,5 @@ def check_output_file(path: Path, suffixes: Sequence[str], inputs: Sequence[Path
         inside = source.is_dir() and path.exists() and path.resolve().parent == source.resolve()
         if inside or (path.exists() and source.exists() and path.samefile(source)):
             raise UserError(f"Cannot write {path}", "that is an input of this command", "Choose another output file.")
-    output_folder(path.parent)
+    check_output_folder(path.parent)
     return path

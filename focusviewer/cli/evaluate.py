@@ -26,7 +26,7 @@ from focusviewer.cli.judging import (
     show_outcomes,
 )
 from focusviewer.cli.output import print_json
-from focusviewer.files import output_folder
+from focusviewer.files import check_output_folder
 
 if TYPE_CHECKING:
     from focusviewer.focus.base import ModelEntry
@@ -103,7 +103,7 @@ def study(
     from focusviewer.training.judging.study import ResultStore
     from focusviewer.training.report.study import write_report
 
-    output_folder(report)
+    check_output_folder(report)
     with chosen_weights(weights):
         bench = make_bench(data, datasets, quick, images, as_json)
         store, outcomes = ResultStore(report / "results"), []

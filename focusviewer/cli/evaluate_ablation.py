@@ -29,11 +29,12 @@ def evaluate_ablation(
 
     Takes minutes for each run. Runs that are in the folder already are gone on with.
     """
-    from focusviewer.files import output_folder
+    from focusviewer.files import check_output_folder
     from focusviewer.training.ablation import ablation_table
     from focusviewer.training.judging.tables import write_tables
 
-    made = ablation_table(data, output_folder(out), steps, progress=lambda name: note(f"Training: {name}", as_json))
+    check_output_folder(out)
+    made = ablation_table(data, out, steps, progress=lambda name: note(f"Training: {name}", as_json))
     write_tables([made], out, made.name)
     if as_json:
         print_json(made.document())

@@ -144,6 +144,7 @@ def _all_stacks(data: Path | None, out: Path | None, as_json: bool) -> None:
     from focusviewer.training.forward_plot import draw_stack
     from focusviewer.training.judging.tables import write_tables
 
+    folder = data_folder(data)
     if out is not None:
         output_folder(out)
     with Progress("Fitting real stacks", as_json) as progress:
@@ -153,7 +154,7 @@ def _all_stacks(data: Path | None, out: Path | None, as_json: bool) -> None:
             if out is not None:
                 draw_stack(out / f"forward-{result.stack.name}.png", result)
 
-        rows = fidelity(data_folder(data), on_stack)
+        rows = fidelity(folder, on_stack)
     table, figures = fidelity_table(rows), summary(rows)
     if out is not None:
         write_tables([table], out, "forward")
@@ -185,7 +186,7 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Models trained on simulation alone, judged on real planes they never saw."""
-    from focusviewer.files import output_folder
+    from focusviewer.files import check_output_folder
     from focusviewer.training.common import data_folder
     from focusviewer.training.judging.tables import write_tables
     from focusviewer.training.transfer import (
@@ -199,7 +200,7 @@ def transfer(
 
     chosen = judged_models(weights, model, simulator)
     if out is not None:
-        output_folder(out)
+        check_output_folder(out)
     with Progress("Judging", as_json) as progress:
         rows = transfer_rows(chosen, data_folder(data), progress)
     if record:

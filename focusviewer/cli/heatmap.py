@@ -57,7 +57,7 @@ def heatmap(
     The threshold is in the unit of the map: levels of 0.25 um for trained models and wherever a calibration holds (3
     when missing). Other scores have none, so they call nothing blurred unless it is given.
     """
-    from focusviewer.files import output_folder
+    from focusviewer.files import check_output_folder
     from focusviewer.focus import DEFAULT_MODEL, calibrated, get_model, map_slide, scanner_key, summary
 
     focus_model = get_model(model or DEFAULT_MODEL)
@@ -69,7 +69,7 @@ def heatmap(
         if focus_model.mpps and slide.mpp is None:
             raise ScaleUnknownError(slide.name)
         if out is not None:
-            output_folder(out)
+            check_output_folder(out)
         with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress, cancel_on_interrupt() as cancel:
             focus_map = map_slide(
                 slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
@@ -105,7 +105,7 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
 
 
 def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float | None) -> None:
-    """Write the four files of a map; each appears whole or not at all.
+    """Write the four files of a map into a folder, which is made; each appears whole or not at all.
 
     Raises
     ------
@@ -115,9 +115,10 @@ def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], thres
     import numpy as np
     from PIL import Image
 
-    from focusviewer.files import atomic_write
+    from focusviewer.files import atomic_write, output_folder
     from focusviewer.focus import colorize, save_map, to_geojson
 
+    output_folder(folder)
     save_map(focus_map, folder / "map.npz")
     colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
     zoom = max(1, PICTURE_PX // max(colours.shape[:2]))

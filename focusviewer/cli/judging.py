@@ -11,7 +11,7 @@ import typer
 
 from focusviewer.cli.output import Progress, note, print_json, table
 from focusviewer.errors import UserError
-from focusviewer.files import output_folder, weights_from
+from focusviewer.files import check_output_folder, weights_from
 
 if TYPE_CHECKING:
     from focusviewer.focus.base import ModelEntry
@@ -59,7 +59,7 @@ def chosen_weights(weights: Path | None) -> Any:
 def check_out(out: Path | None) -> None:
     """Make sure that tables can be written before the work begins."""
     if out is not None:
-        output_folder(out)
+        check_output_folder(out)
 
 
 def chosen_entries(kind: str, names: Sequence[str], everything: bool, weights: Path | None) -> list[ModelEntry]:

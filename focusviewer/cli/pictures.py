@@ -9,14 +9,14 @@ from typing import Any
 
 from focusviewer import __version__
 from focusviewer.cli.output import to_json_text
-from focusviewer.files import atomic_write
+from focusviewer.files import atomic_write, output_folder
 from focusviewer.slides.base import RGB
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 
 
 def write_picture(path: Path, pixels: RGB, what: str, facts: Mapping[str, Any], mpp: float | None) -> None:
-    """Write a PNG or TIFF with its origin inside the file.
+    """Write a PNG or TIFF with its origin inside the file; its folder is made.
 
     PNG: text chunks ``Software``, ``Description`` and ``FocusViewer`` (the facts as JSON). TIFF: the tags Software
     and ImageDescription (the same JSON). Both state the pixel size as their resolution.
@@ -43,6 +43,7 @@ def write_picture(path: Path, pixels: RGB, what: str, facts: Mapping[str, Any], 
         "mpp": mpp,
         **facts,
     }
+    output_folder(path.parent)
     with atomic_write(path) as temporary:
         if path.suffix.lower() == ".png":
             _write_png(temporary, pixels, document, mpp)

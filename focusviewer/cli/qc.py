@@ -118,9 +118,11 @@ def qc(
 
 def _write_pdf(summary: QcSummary, pdf: Path, rules: Path | None) -> None:
     from focusviewer.cli.report import write_pdf_report
+    from focusviewer.files import output_folder
     from focusviewer.qc.rules import load_rules
     from focusviewer.qc.store import Worklist
 
+    output_folder(pdf.parent)
     with Worklist(summary.worklist) as worklist:
         write_pdf_report(worklist, pdf, load_rules(rules))
 

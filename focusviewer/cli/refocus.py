@@ -243,9 +243,10 @@ def _write_confidence(path: Path, values: Any, facts: dict[str, Any], mpp: float
     import numpy as np
 
     from focusviewer.cli.pictures import write_picture
-    from focusviewer.files import atomic_write
+    from focusviewer.files import atomic_write, output_folder
 
     if path.suffix.lower() == ".npy":
+        output_folder(path.parent)
         with atomic_write(path) as temporary:
             np.save(temporary, values)
         return
@@ -274,6 +275,7 @@ def _sweep(
     """Render every position once and write the play."""
     import numpy as np
 
+    from focusviewer.files import output_folder
     from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.provenance import provenance
     from focusviewer.refocus.sweep import write_sweep
@@ -290,6 +292,7 @@ def _sweep(
         "targets_um": targets,
         "frames": len(targets),
     }
+    output_folder(out.parent)
     write_sweep(out, (np.ascontiguousarray(pictures[z_um]) for z_um in targets), fps, facts)
     facts["notes"] = observer.notes
     ends = f"{positions[0]:+g} to {positions[-1]:+g} um"

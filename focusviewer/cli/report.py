@@ -46,6 +46,7 @@ def report(
 
     Without options all of them in DIR: report.html, worklist.csv, worklist.json, rescan.csv and rescan.json.
     """
+    from focusviewer.files import output_folder
     from focusviewer.qc.exports import document
     from focusviewer.qc.rules import load_rules
     from focusviewer.qc.store import Worklist
@@ -63,6 +64,7 @@ def report(
         check_output_file(path, suffixes.get(kind, [".csv", ".json"]), [store])
     with Worklist(store) as worklist:
         for kind, path in files.items():
+            output_folder(path.parent)
             _writers(worklist, chosen)[kind](path)
         listed = document(worklist)
     if json:

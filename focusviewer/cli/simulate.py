@@ -110,6 +110,7 @@ def slide(
 
     The truth holds z_um, the distance from focus in um (rows, cols), and x, y, the level-0 pixels it is for.
     """
+    from focusviewer.files import output_folder
     from focusviewer.optics.demo_slide import write_simulated_slide
     from focusviewer.optics.slide_simulator import CAMERA, SCANNER
 
@@ -121,6 +122,7 @@ def slide(
     scanner = spoilt.scanner(seed, width)
     if scanner == Spoilt().scanner(seed, width):
         scanner = replace(scanner, optics=SCANNER, camera=CAMERA)
+    output_folder(out.parent)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         truth = write_simulated_slide(
             out,
@@ -165,6 +167,7 @@ def stack(
 
     The truth holds planes_um, best_z_um (the depth of the tissue, um per pixel) and best_plane.
     """
+    from focusviewer.files import output_folder
     from focusviewer.optics.stack_simulator import StackRecipe, simulate_stack, write_simulated_stack
 
     one_of(stain, STAINS, "--stain")
@@ -182,6 +185,7 @@ def stack(
     recipe = StackRecipe(
         seed, width, height, planes, step, scale, stain, "mixed", thickness, scanner, spoilt.artefacts()
     )
+    output_folder(out.parent)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         made = simulate_stack(recipe, picture, progress)
         truth = write_simulated_stack(out, recipe, made, patch.name if patch else "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.errors import UserError
-from focusviewer.files import output_folder
+from focusviewer.files import check_output_folder
 
 if TYPE_CHECKING:
     from focusviewer.training.lab import LabConfig
@@ -82,7 +82,7 @@ def train(
         raise UserError("No folder for the weights", "", "Give one with --out DIR.")
     if steps is not None and minutes is not None:
         raise UserError("--steps and --minutes were both given", "", "Give one of them.")
-    output_folder(out)  # before torch is loaded
+    check_output_folder(out)  # before torch is loaded
     if task == DETECTOR:
         unused = {"--model": model, "--config": config, "--steps": steps, "--minutes": minutes, "--loss": loss}
         unused |= {"--device": device, "--precision": precision, "--resume": resume or None}

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from focusviewer.files import atomic_write
+from focusviewer.files import atomic_write, output_folder
 from focusviewer.refocus.base import FloatMap, Refocuser
 from focusviewer.refocus.layout import View
 from focusviewer.refocus.modes import TARGETS, Wish
@@ -52,7 +52,7 @@ def export_region(
     engine : Refocuser
     wish : Wish
     path : Path
-        Replaced if it exists: ask before.
+        Replaced if it exists: ask before. Its folder is made.
     on_progress : callable or None
         Given the fraction that is done.
     cancel : threading.Event or None
@@ -85,6 +85,7 @@ def export_region(
     )
     facts |= {"mode": wish.mode, "target": TARGETS.get(wish.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
+    output_folder(path.parent)
     with atomic_write(path) as temporary:
         write_pyramid(temporary, rows, view.box[2], view.box[3], view.mpp, facts, compression)
     return facts

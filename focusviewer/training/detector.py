@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.files import atomic_write, output_folder
 from focusviewer.focus import hifst
 from focusviewer.focus.detector import (
     BACKGROUND_LEVEL,
@@ -262,7 +262,7 @@ def train_detector(data: Path | None, out: Path, count: int = 16, seed: int = 20
     made = list(fields(folder, "train", count, seed))
     seen, truth = [evidence(field.image) for field in made], [Truth.of(field) for field in made]
     curve = DetectorCurve(fit_thresholds(seen, truth), usual_layers(iter(made)))
-    path = out / "hifst.json"
+    path = output_folder(out) / "hifst.json"
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(curve.to_json(), indent=1) + "\n", encoding="utf-8")
     rows = [judge([classify(part, curve) for part in seen], truth).row("training fields (fitted)")]

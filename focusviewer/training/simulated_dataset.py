@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write, output_folder
+from focusviewer.files import atomic_write, check_output_folder, output_folder
 from focusviewer.optics.artefacts import Artefacts
 from focusviewer.optics.camera import Camera
 from focusviewer.optics.psf import Optics
@@ -126,7 +126,7 @@ def write_dataset(
     UserError
         If a folder cannot be used, or no picture in ``patches`` is large enough.
     """
-    output_folder(out)
+    check_output_folder(out)
     if (out / "manifest.json").exists() or any((out / split).exists() for split in SPLITS):
         raise UserError(f"{out} holds a data set already", "", "Choose another --out, or remove it first.")
     manifest = Manifest(recipe)

@@ -85,6 +85,58 @@ def test_an_output_folder_that_cannot_be_made_is_explained(command: Command, tmp
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "refocus WRONG --z 1 --mpp 0.25 --out OUT/a.png",
+        "refocus PICTURE --z 1 --mpp 0.25 --region 0,0,9000,9000 --out OUT/a.png --confidence OUT/too/c.npy",
+        "refocus PICTURE --map WRONG --mpp 0.25 --out OUT/a.png",
+        "refocus PICTURE --mode defocus --z 1.4 --mpp 0.25 --out OUT/a.ome.tif",
+        "refocus PICTURE --sweep 0:9:1 --mpp 0.25 --out OUT/a.webp",
+        "simulate defocus WRONG --z 1 --mpp 1 --out OUT/a.png",
+        "simulate stack --patch WRONG --mpp 1 --out OUT/a.ome.tif",
+        "simulate dataset --patches WRONG --out OUT",
+        "heatmap WRONG --model mlv --out OUT",
+        "score WRONG --model mlv",
+        "qc WRONG --out OUT --pdf OUT/too/a.pdf",
+        "report WRONG --html OUT/a.html",
+        "evaluate forward WRONG WRONG --mpp 0.25 --out OUT",
+        "evaluate forward --data WRONG --out OUT",
+        "evaluate transfer --model nobody --out OUT",
+        "evaluate transfer --data WRONG --model focuslitenn-1 --out OUT",
+        "evaluate refocus --data WRONG --out OUT",
+        "evaluate ablation --data WRONG --out OUT",
+        "evaluate all --data WRONG --report OUT",
+        "train focus --model nobody --out OUT",
+        "train focus --data WRONG --out OUT",
+        "train detector --data WRONG --out OUT",
+    ],
+)
+def test_a_wrong_input_leaves_nothing_behind(
+    command: Command, tmp_path: Path, picture: Path, adding_engine: object, line: str
+) -> None:
+    names = {"WRONG": tmp_path / "nowhere", "PICTURE": picture, "OUT": tmp_path / "results" / "new"}
+    words = [names[first].joinpath(*rest) if first in names else "/".join((first, *rest))
+             for first, *rest in (word.split("/") for word in line.split())]  # fmt: skip
+    before = sorted(tmp_path.rglob("*"))
+    assert command(*words).code == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("out", ["a.png", "a.tif", "a.ome.tif", "a.gif"])
+def test_folders_of_outputs_are_made(
+    command: Command, tmp_path: Path, picture: Path, adding_engine: object, out: str
+) -> None:
+    path = tmp_path / "results" / "new" / out
+    focus = ("--sweep", "0:1:1") if out.endswith("gif") else ("--z", "1")
+    assert command("refocus", picture, *focus, "--mpp", "0.25", "--out", path).code == 0
+    assert path.is_file()
+    truth = tmp_path / "truth" / "new" / out
+    assert (
+        command("simulate", "defocus", picture, "--z", "1", "--mpp", "1", "--out", truth.with_suffix(".png")).code == 0
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "word"),
     [
         (("--mpp", "1000"), "1000"),

@@ -125,7 +125,8 @@ def test_a_cancelled_export_leaves_nothing_and_an_old_file_as_it_was(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.ome.tif", "scan.png"]
 
 
-def test_a_folder_that_is_not_there_is_told(slide: Slide, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told(slide: Slide, tmp_path: Path) -> None:
+    (tmp_path / "no").touch()
     with pytest.raises(UserError, match="Cannot write"):
         export_region(view_of(slide), get_engine("fast"), Wish("refocus", 0.0), tmp_path / "no" / "a.tif", None, None)
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from focusviewer.errors import UserError
-from focusviewer.files import output_folder
+from focusviewer.files import check_output_folder, output_folder
 from focusviewer.training.lab import checkpoint
 from focusviewer.training.lab.config import LabConfig, refuse_change, write_config
 from focusviewer.training.lab.curve import draw_curve
@@ -70,7 +70,7 @@ def train(task: Task, config: LabConfig, out: Path, *, resume: bool = False) -> 
         _refuse_other(task.name, "settings", before.settings, _plain(task.settings))
     else:
         _refuse_overwriting(task, out)
-    output_folder(out)
+    check_output_folder(out)
     run = _Run(task, config, out, before)
     with _Interrupt() as interrupt:
         run.learn(interrupt)
@@ -132,6 +132,7 @@ class _Run:
         identity: dict[str, Any] = json.loads(json.dumps(task.identity()))
         if before:
             _refuse_other(task.name, "data", before.identity, identity)
+        output_folder(out)  # not before: data that are not there leave nothing behind
         torch.manual_seed(config.seed)
         self._modules = {name: module.to(task.device) for name, module in task.modules().items()}
         self._criteria = self._find_criteria()
