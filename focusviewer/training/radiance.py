@@ -153,7 +153,7 @@ class RadianceTask(Task):
         features, pictures = [], []
         for subset in (cases.given, cases.other):
             features.append(self.net.encode(subset.images, subset.defocus))
-            for target in cases.target.split(self._batch):
+            for target in torch.split(cases.target, self._batch):
                 pictures.append(self.net.decode(features[-1], subset.images, subset.defocus, target))
         parts = self._likeness(torch.cat(pictures), cases)
         if own.consistency:
@@ -183,7 +183,7 @@ class RadianceTask(Task):
             [
                 nearest_plane(subset, target)
                 for subset in (cases.given, cases.other)
-                for target in cases.target.split(self._batch)
+                for target in torch.split(cases.target, self._batch)
             ]
         )
         if own.share:

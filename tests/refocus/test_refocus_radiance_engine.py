@@ -119,6 +119,21 @@ def test_tiles_leave_no_seams(engine: RadianceRefocuser, tmp_path: Path) -> None
     assert np.abs(np.diff(error)).max() < 1.0
 
 
+def test_the_view_goes_on_beyond_its_borders_without_a_bend(engine: RadianceRefocuser) -> None:
+    """A picture that rises evenly goes on rising, so that what is drawn at its borders is what a larger view draws."""
+    wide = np.repeat(np.arange(20, 180, dtype=np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    narrow = np.ascontiguousarray(wide[:, 32:-32])
+    view = engine.encode([narrow], 0.25).state
+    assert np.array_equal(view.scaled[0][view.inner], narrow)
+    assert (np.diff(view.scaled[0].astype(int), axis=1) == 1).all()
+    drawn, expected = (
+        engine._residual(part, np.full(part.depth.shape, 2.5, np.float32), lambda features: features)
+        for part in (view, engine.encode([wide], 0.25).state)
+    )
+    assert drawn.shape == (3, 64, 96)
+    assert np.abs(drawn - expected[:, :, 32:-32]).max() < 0.05 * np.abs(drawn).max()
+
+
 def test_views_too_large_to_keep_their_features_look_the_same(
     engine: RadianceRefocuser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +173,8 @@ def test_dark_smooth_places_are_not_taken_for_glass() -> None:
 def test_other_pixel_sizes_are_scaled_for_the_network_only(engine: RadianceRefocuser, mpp: float) -> None:
     plane = tissue((50, 70))
     encoded = engine.encode([plane], mpp)
-    assert encoded.state.scaled[0].shape[0] == round(50 * mpp / 0.25)
+    rows, columns = encoded.state.inner
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (round(50 * mpp / 0.25), round(70 * mpp / 0.25))
     assert np.array_equal(engine.render(encoded, 0.0), plane)
     assert difference(engine.render(encoded, 2.0), plane).mean() > 0.5
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.refocus.base import Encoded, FloatMap, full_map
-from focusviewer.refocus.radiance.engine import Features, RadianceRefocuser, View, scaled_map
+from focusviewer.refocus.radiance.engine import Features, RadianceRefocuser, View, scaled_target_map
 from focusviewer.slides.base import RGB
 
 
@@ -33,7 +33,7 @@ def attention_maps(
 
     view: View = encoded.state
     size = view.scaled_depth.shape
-    target = scaled_map(full_map(target_um, view.depth.shape), size)
+    target = scaled_target_map(view, full_map(target_um, view.depth.shape))
     depth = engine.network.config.depth
     maps = [np.zeros((depth, -(-size[0] // step), -(-size[1] // step)), np.float32) for step in (1, 2, 4)]
     with torch.inference_mode():
@@ -43,7 +43,15 @@ def attention_maps(
                 top, left = tile.rows[0] // step, tile.columns[0] // step
                 room = whole[:, top : -(-tile.rows[1] // step), left : -(-tile.columns[1] // step)]
                 room[:] = weights[0, :, : room.shape[1], : room.shape[2]].cpu().numpy()
-    return maps
+    return [
+        whole[:, _within(view.inner[0], step), _within(view.inner[1], step)]
+        for step, whole in zip((1, 2, 4), maps, strict=True)
+    ]
+
+
+def _within(span: slice, step: int) -> slice:
+    """Rows or columns of the view, in cells of ``step`` pixels."""
+    return slice(span.start // step, -(-span.stop // step))
 
 
 def render_layers(
