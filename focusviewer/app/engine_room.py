@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -72,11 +73,15 @@ class Rendered:
 
 
 class EngineRoom:
-    """Keeps the engines that were built; to be used by the threads of one lane only."""
+    """Keeps the engines that were built.
+
+    One that is SLOW is worked by one thread at a time: who watches it is told to the engine itself.
+    """
 
     def __init__(self, maker: EngineMaker = make_engine) -> None:
         self.maker = maker
         self._engines: dict[str, Refocuser] = {}
+        self._building = Lock()
 
     def engine(self, name: str) -> Refocuser:
         """The engine of a name, built at its first use.
@@ -86,14 +91,15 @@ class EngineRoom:
         UserError
             If it cannot be had.
         """
-        if name not in self._engines:
-            made = self.maker(name)
-            if name in SLOW:
-                from focusviewer.refocus.patchwork import Patchwork
+        with self._building:
+            if name not in self._engines:
+                made = self.maker(name)
+                if name in SLOW:
+                    from focusviewer.refocus.patchwork import Patchwork
 
-                made = Patchwork(made)
-            self._engines[name] = made
-        return self._engines[name]
+                    made = Patchwork(made)
+                self._engines[name] = made
+            return self._engines[name]
 
     @contextmanager
     def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
@@ -122,6 +128,11 @@ class EngineRoom:
             started = perf_counter()
             encoded = engine.encode(images, area.mpp, area.planes_um)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
+
+    def lighten(self, study: Study) -> bool:
+        """Let go of what of a study can be made again; whether that can be done (any thread, takes no time)."""
+        engine = self._engines.get(study.area.engine)
+        return engine is not None and engine.lighten(study.encoded)
 
     def render(self, study: Study, order: Order, job: Job) -> Rendered:
         """Give a view in the focus that is wanted.

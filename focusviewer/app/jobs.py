@@ -27,6 +27,7 @@ class Lane(Enum):
 
     FILES = ("files", 2)  # opening, labels, saving: short, never waits behind analysis
     ANALYSIS = ("analysis", 2)
+    STUDY = ("study", 1)  # engines that are live study a view here: the knob does not wait for it
     INFERENCE = ("inference", 1)
     EXPORT = ("export", 1)  # files of whole regions: minutes, which the knob must not wait for
     WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given

@@ -66,7 +66,7 @@ class FakeSlide(Slide):
         out = np.empty((region.height, region.width, 3), np.uint8)
         out[..., 0] = np.clip(40 + 160 * x / width, 0, 255)[None]
         out[..., 1] = np.clip(40 + 160 * y / height, 0, 255)[:, None]
-        out[..., 2] = 60 + 20 * region.plane
+        out[..., 2] = (60 + 20 * region.plane) % 256
         return out
 
     def read_associated(self, name: str) -> RGB:

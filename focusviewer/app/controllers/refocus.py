@@ -213,11 +213,11 @@ class RefocusController(QObject):
 
     def _area_now(self, document: Document) -> RefocusArea:
         z_um = self.panel.target_um if self.mode in KNOB_MODES else None
-        area = self.studies.area
-        now = area.planes if area is not None and area.fingerprint == document.pyramid.fingerprint else ()
-        planes = model.chosen_planes(document.planes_um, z_um, self._by_hand, now)
-        wanted = model.area_of(document, self.panel.engine_name, planes)
-        return area if area is not None and area.serves(wanted) else wanted
+        engine = self.panel.engine_name
+        known = [area for area in self.studies.areas() if area.serves_view(document, engine)]
+        planes = model.chosen_planes(document.planes_um, z_um, self._by_hand, [area.planes for area in known])
+        served = next((area for area in known if area.planes == planes), None)
+        return served if served is not None else model.area_of(document, engine, planes)
 
     @Slot()
     def _moved(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -84,6 +85,12 @@ class RefocusArea:
         near = all(mine[i] <= wanted[i] + spare for i in (0, 1))
         return near and all(mine[i] >= wanted[i] - spare for i in (2, 3))
 
+    def serves_view(self, document: Document, engine: str) -> bool:
+        """Whether what is known of this area is enough for what is on screen, from the same planes."""
+        if self.fingerprint != document.pyramid.fingerprint:
+            return False
+        return self.serves(area_of(document, engine, self.planes))
+
     @property
     def box(self) -> Box:
         """The rectangle in level-0 pixels."""
@@ -149,7 +156,7 @@ def area_of(document: Document, engine: str, planes: tuple[int, ...] | None = No
 
 
 def chosen_planes(
-    planes_um: tuple[float, ...], z_um: float | None, by_hand: tuple[int, ...], now: tuple[int, ...]
+    planes_um: tuple[float, ...], z_um: float | None, by_hand: tuple[int, ...], known: Sequence[tuple[int, ...]]
 ) -> tuple[int, ...]:
     """Planes to work from: those chosen by hand, or the nearest that tell most about the focus.
 
@@ -159,15 +166,17 @@ def chosen_planes(
         Wanted focus; None where it differs from place to place.
     by_hand : tuple of int
         Empty: automatic.
-    now : tuple of int
-        Planes that the view is known from already. They stay while those right around the focus are among them, as
-        studying others takes time.
+    known : sequence of tuples of int
+        Planes that the view is known from already. The first that those right around the focus are among will do, as
+        studying others takes time; but no fewer than would be chosen without.
     """
     if by_hand:
         return by_hand
-    if z_um is not None and now and set(source_planes(planes_um, z_um, 2)) <= set(now):
-        return now
-    return source_planes(planes_um, z_um, AUTO_PLANES)
+    best = source_planes(planes_um, z_um, AUTO_PLANES)
+    if z_um is None:
+        return best
+    needed = set(source_planes(planes_um, z_um, 2))
+    return next((planes for planes in known if needed <= set(planes) and len(planes) >= len(best)), best)
 
 
 def why_not(document: Document, z_um: float) -> str:

@@ -1,0 +1,141 @@
+"""A knob that is turned sharply in a stack of many planes: what is known stays known, and nobody waits for a study."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from app_fakes import FakeEngine, FakeSlide
+
+from focusviewer.app.controllers import shelf
+from focusviewer.app.controllers.shelf import Shelf
+from focusviewer.app.engine_room import EngineRoom, Study
+from focusviewer.app.models.refocus import RefocusArea
+from focusviewer.refocus.base import Encoded
+
+
+class GatedEngine(FakeEngine):
+    """Remembers what it studied, and waits at a gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.studied: list[tuple[float, ...]] = []
+        self.light: list[tuple[float, ...]] = []
+
+    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+        self.studied.append(tuple(planes_um))
+        assert self.gate.wait(20)
+        return super().encode(images, mpp, planes_um)
+
+    def lighten(self, encoded: Encoded) -> bool:
+        self.light.append(encoded.planes_um)
+        return True
+
+
+@pytest.fixture
+def engine(window, slides, open_in, qtbot):
+    """The engine of a window that looks closely at a stack of 21 planes."""
+    made = GatedEngine()
+    window.refocus.engine_maker = lambda name: made
+    slides["many.tif"] = FakeSlide("many.tif", (1200, 900), planes_um=tuple(float(z) for z in range(-10, 11)))
+    open_in(window, "many.tif")
+    window.viewport.go_to(600, 450, 1.0)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
+        window.focusing.toggle_refocus()
+    yield made
+    made.gate.set()
+
+
+def turn(window, qtbot, z_um: float) -> None:
+    window.refocus_panel.spin.setValue(z_um)
+    refocus = window.refocus
+    qtbot.waitUntil(lambda: refocus.shown is not None and refocus.shown.z_um == pytest.approx(z_um), timeout=5000)
+
+
+def test_turning_back_needs_no_new_study(window, engine, qtbot) -> None:
+    first = engine.studied[0]
+    turn(window, qtbot, -9.5)
+    turn(window, qtbot, -9.3)
+    assert len(engine.studied) == 2
+    turn(window, qtbot, 1.5)  # between two planes of the first study, though not in its middle
+    turn(window, qtbot, 0.2)
+    turn(window, qtbot, -8.5)
+    assert len(engine.studied) == 2
+    turn(window, qtbot, 0.4)
+    assert window.refocus.shown.area.planes_um == first
+
+
+def test_a_known_focus_does_not_wait_for_a_study(window, engine, qtbot) -> None:
+    turn(window, qtbot, 0.5)
+    engine.gate.clear()
+    window.refocus_panel.spin.setValue(-9.5)
+    qtbot.waitUntil(lambda: len(engine.studied) == 2, timeout=5000)
+    assert window.refocus.shown.z_um == 0.5  # the picture is the last one
+    assert window.viewport.patch.image is not None
+    assert window.refocus_panel.state.text() == "Studying the view…"
+    turn(window, qtbot, 0.25)  # the study has not ended
+    assert "Studying" not in window.refocus_panel.state.text()
+    engine.gate.set()
+    qtbot.waitUntil(lambda: not window.jobs.running("encode"), timeout=5000)
+    assert window.refocus.shown.z_um == 0.25
+    turn(window, qtbot, -9.5)
+    assert len(engine.studied) == 2  # and it was not in vain
+
+
+def test_of_many_wishes_during_a_study_the_last_is_studied_next(window, engine, qtbot) -> None:
+    engine.gate.clear()
+    for z_um in (-9.5, 4.5, -5.5, 8.5):
+        window.refocus_panel.spin.setValue(z_um)
+        qtbot.waitUntil(lambda: len(engine.studied) == 2, timeout=5000)
+    engine.gate.set()
+    qtbot.waitUntil(lambda: window.refocus.shown is not None and window.refocus.shown.z_um == 8.5, timeout=5000)
+    assert [planes[-1] for planes in engine.studied[1:]] == [-6.0, 10.0]
+
+
+def test_a_study_that_is_stopped_is_not_followed_by_the_one_that_waits(window, engine, qtbot) -> None:
+    engine.gate.clear()
+    window.refocus_panel.spin.setValue(-9.5)
+    window.refocus_panel.spin.setValue(8.5)
+    (job,) = window.jobs.running("encode")
+    window.jobs.cancel_job(job)
+    engine.gate.set()
+    qtbot.wait(50)
+    assert not window.jobs.running("encode")
+    turn(window, qtbot, 8.4)
+
+
+def area(index: int, planes: int = 2) -> RefocusArea:
+    return RefocusArea("f", 0, (0, 0, 100, 10), 0.25, tuple(range(planes)), (float(index),) * planes, "e")
+
+
+def test_memory_for_studies_is_bounded(monkeypatch) -> None:
+    engine = GatedEngine()
+    room = EngineRoom(lambda name: engine)
+    room.engine("e")
+    kept = Shelf(room)
+    monkeypatch.setattr(shelf, "WHOLE_PX", 4500)
+    monkeypatch.setattr(shelf, "LIGHT_PX", 6500)
+
+    def study(index: int, planes: int = 2) -> Study:
+        encoded = Encoded((10, 100), 0.25, (float(index),), np.zeros((10, 100), np.float32), None)
+        return Study(area(index, planes), encoded, (), 1.0)
+
+    for index in range(8):
+        kept.use(study(index))  # 2000 pixels each: two stay whole, three light
+    assert kept.areas() == [area(7), area(6), area(5), area(4), area(3)]
+    assert {z for (z,) in engine.light} == {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+    kept.use(study(3))
+    assert kept.areas()[:2] == [area(3), area(7)]
+    kept.use(study(9, 16))  # larger than all that may be spent, but it is being looked at
+    assert kept.areas()[0] == area(9, 16)
+    monkeypatch.setattr(engine, "lighten", lambda encoded: False)
+    kept.use(study(10))
+    assert kept.areas() == [area(10), area(3)]
+    kept.use(study(11))
+    assert kept.areas() == [area(11), area(10)]
+    kept.clear()
+    assert area(11) not in kept
