@@ -47,7 +47,7 @@ MIN_JUDGED_UM = 0.75
 """The best checkpoint is the one with the highest gain from here on; nearer to focus the engine's guards decide."""
 
 _FLOOR = 1e-6
-_NEAR_UM, _NEAR_WEIGHT = (0.5, 1.6), 2.5  # distances drawn more often, where sharpening first pays
+_ODDS = ((0.0, 0.2, 1.8), (0.5, 1.6, 2.5))  # distances drawn more often: in focus, and where sharpening first pays
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class RefocusSettings:
     of such.
     """
 
-    pool: int = 3000
-    refracting: int = 320
-    refracting_share: float = 0.17
+    pool: int = 8000
+    refracting: int = 480
+    refracting_share: float = 0.25
     width: int = 48
     max_z_um: float = 4.4
     temperature: float = 0.12
@@ -201,7 +201,9 @@ class SelectorTask(Task):
         mpp = SCALES[0][0] if odd < SCALES[0][2] else SCALES[1][0]
         rows = self._pool.rows(mpp)
         z_um = self._pool.z_um[rows]
-        odds = torch.from_numpy(np.where((z_um > _NEAR_UM[0]) & (z_um < _NEAR_UM[1]), _NEAR_WEIGHT, 1.0))
+        odds = torch.ones(len(rows))
+        for low, high, weight in _ODDS:
+            odds[torch.from_numpy((z_um >= low) & (z_um < high))] = weight
         refracting = 0 if self._refracting is None else round(self._batch * self.settings.refracting_share)
         parts = [self._pool.batch(_drawn(rows, odds, self._batch - refracting, generator), self.device)]
         if self._refracting is not None and refracting:
@@ -287,6 +289,6 @@ def entries() -> list[TaskEntry]:
             SelectorTask,
             RefocusSettings(),
             # bfloat16 and the clipped gradient are as it was first trained.
-            LabConfig(steps=1300, seed=30, batch=12, learning_rate=2e-3, weight_decay=1e-3, clip=1.0, precision="bf16"),
+            LabConfig(steps=6000, seed=30, batch=12, learning_rate=2e-3, weight_decay=1e-3, clip=1.0, precision="bf16"),
         )
     ]
