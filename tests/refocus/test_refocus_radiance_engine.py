@@ -17,6 +17,7 @@ from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.diagnostics import attention_maps, render_layers
 from focusviewer.refocus.radiance.engine import FindDepth, RadianceRefocuser
 from focusviewer.refocus.radiance.glass import tissue_gate
+from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, save_radiance
 from focusviewer.refocus.radiance.tiles import tiles
 from focusviewer.slides.base import RGB
@@ -152,6 +153,36 @@ def test_glass_stays_as_it_is_beside_tissue_that_changes(engine: RadianceRefocus
     rendered = engine.render(engine.encode([glass], 0.25), 2.0)
     assert np.array_equal(rendered[:, 100:], glass[:, 100:])
     assert difference(rendered[:, :64], glass[:, :64]).mean() > 1
+
+
+def grainy(sigma_px: float) -> RGB:
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(2).standard_normal((96, 96, 1)), (sigma_px, sigma_px, 0))
+    return np.clip(120 + 3 * noise / noise.std(), 0, 255).astype(np.uint8).repeat(3, axis=2)
+
+
+def test_grain_is_told_from_blurred_tissue() -> None:
+    assert grain_gate([grainy(0.0)]).max() < 0.05
+    assert np.percentile(grain_gate([grainy(0.6)]), 90) < 0.1  # spread over its neighbours
+    assert grain_gate([tissue((96, 96))]).min() == 1
+    assert grain_gate([grainy(0.0), tissue((96, 96))]).min() == 1
+
+
+def test_grain_is_not_drawn_out_but_may_be_smoothed(engine: RadianceRefocuser) -> None:
+    plane = grainy(0.5)
+    plane[:, :48] = tissue((96, 48))
+    encoded = engine.encode([plane], 0.25)  # the tissue is believed at 1 um
+    nearer, farther = engine.render(encoded, 1.0), engine.render(encoded, -3.0)
+    assert difference(nearer, plane)[:, 72:].mean() < 0.1
+    assert difference(nearer, plane)[:, :30].mean() > 1
+    assert difference(farther, plane)[:, 72:].mean() > 0.5
+
+
+def test_targets_nearer_than_every_plane_draw_detail_out() -> None:
+    depth = np.full((1, 1), 1.0, np.float32)
+    found = [float(draws_out((0.0, 4.0), depth, np.float32([[z]]))[0, 0]) for z in (-1.0, 0.0, 0.25, 1.0, 1.9, 3.0)]
+    assert found == pytest.approx([0, 0, 0.5, 1, 0.2, 0], abs=1e-6)
 
 
 def test_a_view_of_glass_alone_is_left_alone(engine: RadianceRefocuser) -> None:

@@ -30,6 +30,7 @@ from focusviewer.refocus.base import (
 )
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.glass import tissue_gate
+from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
 from focusviewer.slides.base import RGB
 
@@ -65,6 +66,8 @@ class View:
         Position of the tissue, um.
     gate : float32 (H, W)
         Share of the residual that is used: 0 in empty glass.
+    grain : float32 (H, W)
+        The same where the target is nearer to the tissue than every plane: 0 in mere grain.
     scaled : tuple of uint8 (h, w, 3)
     scaled_depth : float32 (h, w)
     inner : tuple of two slices
@@ -78,6 +81,7 @@ class View:
     planes_um: tuple[float, ...]
     depth: FloatMap
     gate: FloatMap
+    grain: FloatMap
     scaled: tuple[RGB, ...]
     scaled_depth: FloatMap
     inner: tuple[slice, slice]
@@ -186,6 +190,7 @@ class RadianceRefocuser(Refocuser):
             zs,
             depth,
             gate,
+            scaled_map(grain_gate(scaled), depth.shape),
             tuple(_continued(plane) for plane in scaled),
             scaled_depth,
             (slice(_MARGIN_PX, _MARGIN_PX + size[0]), slice(_MARGIN_PX, _MARGIN_PX + size[1])),
@@ -276,7 +281,9 @@ class RadianceRefocuser(Refocuser):
             images = torch.from_numpy(np.stack([plane[rows] for plane in view.images])).permute(0, 3, 1, 2)
             picture = (shares[0] * images).sum(0)
             gain = residual_gain(defocus, wanted, self.network.config.ramp_um)[0]
-            allowed = gain * torch.from_numpy(view.gate[rows])
+            drawn_out = draws_out(view.planes_um, view.depth[rows], target[rows])
+            gate = view.gate[rows] * (1 - drawn_out * (1 - view.grain[rows]))
+            allowed = gain * torch.from_numpy(gate)
             picture += 255 * allowed * torch.from_numpy(residual[:, rows])
             result[rows] = picture.clamp_(0, 255).add_(0.5).to(torch.uint8).permute(1, 2, 0).numpy()
         return result
