@@ -7,17 +7,18 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.controllers.rendering import Renders
+from focusviewer.app.controllers.searching import Searches
 from focusviewer.app.controllers.study import Studies
 from focusviewer.app.controllers.tiles import TileSource
-from focusviewer.app.engine_room import SLOW, EngineMaker, EngineRoom, Rendered, Study, make_engine
-from focusviewer.app.jobs import Job, Jobs, Lane
+from focusviewer.app.engine_room import SLOW, EngineMaker, EngineRoom, Rendered, make_engine
+from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import refocus as model
+from focusviewer.app.models import refocus_words as words
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import KNOB_MODES, Order, Painted, RefocusArea
 from focusviewer.app.throttle import Throttle
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.refocus.base import MAX_Z_UM
 
 SLIDER_MS = 30
 
@@ -54,16 +55,16 @@ class RefocusController(QObject):
         engine_maker: EngineMaker = make_engine,
     ) -> None:
         super().__init__()
-        self._jobs, self._viewport, self.panel = jobs, viewport, panel
+        self._viewport, self.panel = viewport, panel
         self.room = EngineRoom(engine_maker)
         self.studies = Studies(jobs, tiles, self.room)
         self.renders = Renders(jobs, self.room)
+        self.searches = Searches(jobs, self.room)
         self.document: Document | None = None
         self.painter: Painter | None = None
         self.mode = "refocus"
         self.shown: Rendered | None = None
         self.step_ms = 0.0
-        self._best: dict[RefocusArea, float] = {}
         self._by_hand: tuple[int, ...] = ()
         self._turning_plane = False
         self._obstacle = self._limit = ""
@@ -84,7 +85,9 @@ class RefocusController(QObject):
         self.renders.rendered.connect(self._show)
         self.renders.changed.connect(self._say)
         self.renders.failed.connect(self._tell_failure)
-        jobs.ended.connect(self._job_ended)
+        self.searches.found.connect(self._apply)
+        self.searches.changed.connect(self._say)
+        self.searches.failed.connect(self._tell_failure)
 
     @property
     def is_on(self) -> bool:
@@ -115,7 +118,7 @@ class RefocusController(QObject):
         self._forget_view()
         self.document, self._by_hand, self._limit = document, (), ""
         self._set_mode("refocus")
-        self._best.clear()
+        self.searches.forget()
         self._show_scan()
         if document is not None:
             self.panel.set_planes(document.planes_um, document.plane_um)
@@ -207,8 +210,8 @@ class RefocusController(QObject):
         if self.mode == "paint":
             return Order("paint", None, self.painter() if self.painter is not None else None)
         if self.mode == "deblur":
-            area = self.studies.area
-            return Order("deblur", self._best[area]) if area in self._best else None
+            best = self.searches.best(self.studies.area)
+            return None if best is None else Order("deblur", best)
         return Order(self.mode, self.panel.target_um if self.mode in KNOB_MODES else None)
 
     def _area_now(self, document: Document) -> RefocusArea:
@@ -225,7 +228,7 @@ class RefocusController(QObject):
         area = self.studies.area
         if self.document is None or area is None or area.engine not in SLOW:
             return
-        if not (self.studies.is_busy or self.renders.is_slow or self._jobs.running("auto")):
+        if not (self.studies.is_busy or self.renders.is_slow or self.searches.is_busy):
             return
         if model.obstacle(self.document) or not area.serves(model.area_of(self.document, area.engine, area.planes)):
             self._forget_view()
@@ -245,7 +248,7 @@ class RefocusController(QObject):
     def _forget_view(self) -> None:
         self.studies.forget()
         self._slider.clear()
-        self._jobs.cancel("auto")
+        self.searches.stop()
         self.renders.stop()
 
     # --- the knob ------------------------------------------------------------------------------------------
@@ -253,7 +256,7 @@ class RefocusController(QObject):
     def _set_mode(self, mode: str) -> None:
         if mode != self.mode:
             self.mode = mode
-            self._jobs.cancel("auto")
+            self.searches.stop()
             self.renders.stop()
         self.panel.show_mode(mode)
         self.mode_changed.emit(mode)
@@ -281,16 +284,16 @@ class RefocusController(QObject):
     @Slot(str)
     def _engine_changed(self, name: str) -> None:
         self._forget_view()
-        self._best.clear()
+        self.searches.forget()
         self.view_rested()
 
     @Slot(object)
     def _sources_changed(self, planes: tuple[int, ...]) -> None:
         self._by_hand = planes
-        self._jobs.cancel("auto")
-        self._best.clear()
+        self.searches.forget()
         self.view_rested()
 
+    @Slot()
     def _apply(self) -> None:
         """Show what is wished for: an acquired plane as it is, anything else rendered."""
         document, study = self.document, self.studies.current
@@ -299,7 +302,7 @@ class RefocusController(QObject):
         order = self.order()
         if order is None:
             if study is not None:
-                self._find_best(study)
+                self.searches.ask(study, document.planes_um)
             return
         z_um = order.z_um
         if self.mode == "deblur" and z_um is not None:
@@ -321,27 +324,6 @@ class RefocusController(QObject):
         self._turning_plane = False
         self._show_scan()
 
-    def _find_best(self, study: Study) -> None:
-        assert self.document is not None
-        low, high = model.z_range(self.document.planes_um)
-        low = max(low, study.area.planes_um[0] - MAX_Z_UM)
-        high = min(high, study.area.planes_um[-1] + MAX_Z_UM)
-
-        def done(z_um: float) -> None:
-            self._best[study.area] = z_um
-            self._apply()
-            self._say()
-
-        self._jobs.start(
-            "auto",
-            lambda job: self.room.best_z(study, low, high, job),
-            lane=Lane.INFERENCE,
-            title="Finding the best focus",
-            done=done,
-            failed=self._tell_failure,
-        )
-        self._say()
-
     @Slot(str)
     def _tell_failure(self, text: str) -> None:
         if self.mode == "defocus":  # that this focus is none is no error, and the next step of the knob may be one
@@ -350,11 +332,6 @@ class RefocusController(QObject):
             return
         self._say()
         self.failed.emit(text)
-
-    @Slot(object)
-    def _job_ended(self, job: Job) -> None:
-        if job.kind == "auto" and job.cancel.is_set():
-            self._say()
 
     @Slot(object)
     def _show(self, picture: Rendered) -> None:
@@ -381,19 +358,20 @@ class RefocusController(QObject):
 
     @Slot()
     def _say(self) -> None:
-        study = self.studies.current
+        study, text = self.studies.current, ""
         if self.studies.is_busy:
             text = "Studying the view…"
-        elif self._jobs.running("auto"):
+        elif self.searches.is_busy:
             text = "Looking for the best focus…"
         elif self.renders.is_slow:
             text = "Computing… The picture is the last one until then."
         elif self._limit:
             text = self._limit
         elif self.shown is not None:
-            text = f"Computed by {self.shown.area.engine}, not scanned."
-        else:
-            text = "These are scanned pixels. Turn the knob to refocus." if self.is_on and study is not None else ""
+            text = words.made_text(self.shown.area, study and study.encoded, self.mode)
+        elif study is not None and self.is_on:
+            best = self.searches.best(study.area) if self.mode == "deblur" else None
+            text = words.scan_text(study.area, study.encoded, best)
         if study is not None and self.is_on:
             text = " ".join([text, *study.encoded.notes]).strip()
         self.panel.set_state(text, synthesised=self.shown is not None)

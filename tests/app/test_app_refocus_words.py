@@ -1,0 +1,62 @@
+"""What the panel says of scanned and computed pixels: a knob that blurs must be no surprise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from app_fakes import FakeEngine
+
+from focusviewer.app.models.refocus import RefocusArea
+from focusviewer.app.models.refocus_words import made_text, scan_text
+from focusviewer.refocus.base import Encoded
+
+
+def known(blur_um: float, planes_um: tuple[float, ...] = (0.0,), notes: tuple[str, ...] = ()) -> Encoded:
+    return Encoded((4, 4), 0.25, planes_um, np.full((4, 4), blur_um, np.float32), None, notes)
+
+
+def area(planes_um: tuple[float, ...] = (0.0,)) -> RefocusArea:
+    return RefocusArea("f", 0, (0, 0, 4, 4), 0.25, tuple(range(3, 3 + len(planes_um))), planes_um, "fast")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "auto_um", "said"),
+    [
+        (known(0.1), None, "already in focus here: turning the knob blurs"),
+        (known(0.1), 0.0, "Auto: already in focus"),
+        (known(0.9), 0.0, "nothing computed is clearly sharper"),
+        (known(0.9), None, "Turn the knob towards + to refocus"),
+        (known(0.0, notes=("It refracts.",)), None, "Turn the knob to refocus"),
+        (known(0.0, notes=("It refracts.",)), 0.0, "Turn the knob to refocus"),
+        (known(0.1, (0.0, 1.0)), None, "Turn the knob to refocus"),
+        (known(0.1, (0.0, 1.0)), 1.0, "Auto: plane 5 is the sharpest"),
+    ],
+)
+def test_scanned_pixels_say_what_the_knob_will_do(encoded: Encoded, auto_um: float | None, said: str) -> None:
+    assert said in scan_text(area(encoded.planes_um), encoded, auto_um)
+
+
+def test_a_picture_computed_away_from_focus_says_that_it_is_blurred_for_that() -> None:
+    assert "turning away from it blurs" in made_text(area(), known(0.1), "refocus")
+    for encoded, mode in ((known(2.0), "refocus"), (known(0.1), "defocus"), (None, "refocus")):
+        assert made_text(area(), encoded, mode) == "Computed by fast, not scanned."
+
+
+def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot, monkeypatch) -> None:
+    class Sharp(FakeEngine):
+        def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+            shape = images[0].shape[:2]
+            return Encoded(shape, mpp, tuple(planes_um), np.zeros(shape, np.float32), list(images))
+
+    window.refocus.engine_maker = lambda name: Sharp()
+    monkeypatch.setattr("focusviewer.refocus.auto.best_z", lambda *given: 0.0)
+    open_in(window, "fake.svs")
+    window.viewport.go_to(600, 450, 1.0)
+    state = window.refocus_panel.state
+    window.focusing.auto_focus()
+    qtbot.waitUntil(lambda: state.text().startswith("Auto: already in focus."), timeout=5000)
+    assert window.refocus.shown is None
+    window.refocus_panel.spin.setValue(1.0)
+    qtbot.waitUntil(lambda: "turning away from it blurs" in state.text(), timeout=5000)
+    window.focusing.show_scan()
+    qtbot.waitUntil(lambda: "already in focus here: turning the knob blurs" in state.text(), timeout=5000)
