@@ -50,9 +50,10 @@ class Benchmark:
     needs_slide: bool = True
 
 
-def median_ms(action: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall time of an action in milliseconds, after one run to warm up."""
-    action()
+def median_ms(action: Callable[[], object], repeats: int = 5, warm_up: bool = True) -> float:
+    """Median wall time of an action in milliseconds, after one run to warm up unless it is warm already."""
+    if warm_up:
+        action()
     times = []
     for _ in range(repeats):
         started = time.perf_counter()

@@ -18,6 +18,8 @@ from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, sa
 @pytest.fixture
 def slide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bench_refocus, "PATCH_PX", 64)
+    monkeypatch.setattr(bench_refocus, "SEED_PATCH_PX", 32)
+    monkeypatch.setattr(bench_refocus, "SEED_SIZE", "tiny")
     path = tmp_path / "tissue.png"
     Image.fromarray(np.random.default_rng(0).integers(60, 200, (80, 90, 3), dtype=np.uint8)).save(path)
     return path
@@ -36,8 +38,15 @@ def test_both_engines_are_timed_on_the_same_pixels(
     with_weights(monkeypatch, tmp_path / "radiance.safetensors")
     rows, failures = run_benchmarks(["radiance"], slide, lambda done, what: None)
     assert failures == []
-    assert [row.name for row in rows] == ["radiance-encode", "radiance-step", "radiance-picture"]
-    assert all(row.against == "fast" and row.ratio is not None and row.ratio > 0 for row in rows)
+    parts = ("encode", "step", "picture")
+    shipped, full = rows[:3], rows[3:]
+    assert [row.name for row in shipped] == [f"radiance-{part}" for part in parts]
+    assert [row.name for row in full] == [f"radiance-full-{part}" for part in parts]
+    assert all(row.against == "fast" for row in shipped)
+    assert all("untrained, timing only" in row.against for row in full)
+    assert [row.reference for row in shipped] == [row.reference for row in full]  # measured once, in the same run
+    assert all(row.ratio is not None and row.ratio > 0 for row in rows)
+    assert shipped[2].value == pytest.approx(shipped[0].value + shipped[1].value)
 
 
 def test_without_weights_it_is_left_out_with_the_reason(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
