@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,13 @@ from focusviewer.training.stack_bank import StackBank
 
 
 def focuspath_bank(
-    dataset: Dataset, folder: Path, split: str = TRAINED_ON, crops: int = 12, crop_px: int = 128, seed: int = 40
+    dataset: Dataset,
+    folder: Path,
+    split: str = TRAINED_ON,
+    crops: int = 12,
+    crop_px: int = 128,
+    seed: int = 40,
+    names: Sequence[str] | None = None,
 ) -> StackBank:
     """Cut the stacks of one strip into a bank; made once, then mapped.
 
@@ -24,16 +31,18 @@ def focuspath_bank(
     Parameters
     ----------
     folder : Path
-        Where the bank is kept.
+        Where the bank is kept; another one for every choice of what follows.
     crops : int
         Fields from each stack, at random places.
+    names : sequence of str, optional
+        Stacks to cut; all of the strip when missing.
 
     Raises
     ------
     UserError
         If the strip holds no stack, its pictures are smaller than a crop, or the folder cannot be written to.
     """
-    names = stack_names(dataset, split)
+    names = stack_names(dataset, split) if names is None else list(names)
     if not names:
         raise UserError(f"{dataset.about.title} has no stack on the side {split}", "", "Download all of it.")
     pictures, facts = output_folder(folder) / "recorded.npy", folder / "facts.npz"

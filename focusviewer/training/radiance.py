@@ -32,8 +32,8 @@ from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.lab.tasks import TaskEntry
 from focusviewer.training.radiance_cases import Cases, draw_cases
 from focusviewer.training.radiance_checks import CHECKS, judge, nearest_plane
+from focusviewer.training.radiance_stacks import Stacks, focuspath_stacks, simulated_stacks
 from focusviewer.training.simulator import SIMULATOR_VERSION
-from focusviewer.training.stack_bank import StackBank, StackBankConfig, stack_bank
 from focusviewer.training.wsi_dists import WsiDists, load_wsi_dists, plain_dists
 
 COMMAND = "command"
@@ -62,8 +62,10 @@ class RadianceSettings:
         Targets that are asked of each pair of subsets: answers are cheap where the encoding is made.
     pairs : float
         Share of subsets made to hold two planes.
+    focuspath : str
+        Folder of FocusPath: its strip 0 is learned from in place of simulated stacks, and strip 1 is held out.
     fields : int
-        Stacks of the training bank.
+        Fields of the training bank.
     judged, judged_finally : int
         Held-out stacks of each check, while training and for the card.
     start : str
@@ -83,6 +85,7 @@ class RadianceSettings:
     crop_px: int = 80
     rounds: int = 1
     pairs: float = 0.0
+    focuspath: str = ""
     fields: int = 1600
     judged: int = 12
     judged_finally: int = 64
@@ -105,17 +108,18 @@ class RadianceTask(Task):
         self.name = run_name(self.settings)
         self._data = data
         self._batch = 0
-        self._bank: StackBank | None = None
-        self._checks: StackBank | None = None
+        self._stacks: Stacks | None = None
         self._distance: WsiDists | None = None
         self._modules: dict[str, nn.Module] = {}
 
     def prepare(self, config: LabConfig) -> None:
         """Open the banks and the distance; banks are made when they are not there yet, which takes a while."""
-        own, folder = self.settings, data_folder(self._data)
+        own = self.settings
         self._batch = config.batch
-        self._bank = stack_bank(folder, "train", StackBankConfig(fields=own.fields))
-        self._checks = stack_bank(folder, "validation", StackBankConfig(fields=own.fields))
+        if own.focuspath:
+            self._stacks = focuspath_stacks(Path(own.focuspath), own.fields)
+        else:
+            self._stacks = simulated_stacks(data_folder(self._data), own.fields)
         distance = load_wsi_dists() if own.distance == "wsi-dists" else plain_dists()
         self._distance = distance.to(self.device)
 
@@ -146,9 +150,9 @@ class RadianceTask(Task):
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """All losses of a batch; ``loss`` is their weighted sum."""
-        assert self._bank is not None
+        assert self._stacks is not None
         own = self.settings
-        drawn = draw_cases(self._bank, self._batch, own.crop_px, generator, own.rounds, own.pairs)
+        drawn = draw_cases(self._stacks.train, self._batch, own.crop_px, generator, own.rounds, own.pairs)
         cases = drawn.to(self.device)
         features, pictures = [], []
         for subset in (cases.given, cases.other):
@@ -202,17 +206,18 @@ class RadianceTask(Task):
         return realism, 0.5 * (of_real - 1).square().mean() + 0.5 * of_made.square().mean()
 
     def validate(self) -> dict[str, float]:
-        """Gains on held-out stacks; see :func:`focusviewer.training.radiance_checks.judge`."""
-        assert self._checks is not None
-        return judge(self.net, self._checks, self.settings.judged, self.device)
+        """Gains on stacks not learned from; see :func:`focusviewer.training.radiance_checks.judge`."""
+        assert self._stacks is not None
+        return judge(self.net, self._stacks.choosing, self.settings.judged, self.device)
 
     def identity(self) -> dict[str, Any]:
         """The banks and the distance."""
-        assert self._bank is not None
+        assert self._stacks is not None
         assert self._distance is not None
-        digest = hashlib.sha256(self._bank.z_um.tobytes() + self._bank.source.tobytes())
-        for row in np.linspace(0, len(self._bank) - 1, 8).astype(int):
-            digest.update(self._bank.recorded[row, 0].tobytes())
+        bank = self._stacks.train
+        digest = hashlib.sha256(bank.z_um.tobytes() + bank.source.tobytes())
+        for row in np.linspace(0, len(bank) - 1, 8).astype(int):
+            digest.update(bank.recorded[row, 0].tobytes())
         weights = hashlib.sha256(self._distance.weights.cpu().numpy().tobytes()).hexdigest()[:16]
         return {"stacks": digest.hexdigest()[:16], "distance": weights}
 
@@ -227,33 +232,32 @@ class RadianceTask(Task):
         return [path, path.with_suffix(".md")]
 
     def _write_card(self, path: Path, run: RunFacts) -> None:
-        assert self._bank is not None
-        assert self._checks is not None
-        config = self.net.config
+        assert self._stacks is not None
+        config, stacks = self.net.config, self._stacks
         parameters = sum(parameter.numel() for parameter in self.net.parameters())
         adversarial = f"adversarial loss of weight {self.settings.adversarial:g}"
         facts = {
             "Model": f"radiance network, size {config.name}: {config.channels} channels, {config.depth} layers, "
             f"{config.pooling} pooling, {parameters} parameters; changes a pixel by at most {config.residual_limit:g}",
             "Output": "the picture at any focus, from 1 to 16 planes",
-            "Data": f"{len(self._bank)} simulated focal stacks of {self._bank.z_um.shape[1]} planes, 0.25 um/px, "
-            "within 4 um of focus, of real sharp sections (CC0, Apache-2.0, BSD-3, free use), flat and lifted, and "
-            "of tissue phantoms, through random optics, tone, noise and JPEG; depth of the tissue told with errors",
-            "Split": f"by image and by phantom; {len(self._checks)} held-out stacks",
+            "Data": stacks.data,
+            "Split": stacks.split,
             "Losses": "WSI-DISTS, 3-D consistency, pixels; "
             + (adversarial if self.settings.adversarial else "no adversarial loss, so that nothing is invented"),
         }
         if self.settings.start:
             facts["Began with"] = origin(Path(self.settings.start))
         facts |= run.rows(path)
-        figures = judge(self.net, self._checks, self.settings.judged_finally, torch.device("cpu"))
+        count = self.settings.judged_finally
+        figures = judge(self.net, stacks.judging, count, torch.device("cpu"))
         head = (
-            f"Held-out simulated stacks ({self.settings.judged_finally} a row), the tissue's depth told with errors; "
-            "PSNR in dB against the picture without noise, gained over the nearest given plane:\n\n"
+            f"{stacks.figures.format(count=count)}, gained over the nearest given plane:\n\n"
             "| given | asked for | gain |\n|---|---|---|\n"
         )
-        rows = [f"| {check.given} | {check.asked} | {figures[check.name]:+.2f} |" for check in CHECKS]
-        write_card(path.with_suffix(".md"), f"{self.name} refocusing network", facts, head + "\n".join(rows), LIMITS)
+        known = [check for check in CHECKS if check.name in figures]
+        rows = [f"| {check.given} | {check.asked} | {figures[check.name]:+.2f} |" for check in known]
+        limits = LIMITS.format(trained=stacks.limits)
+        write_card(path.with_suffix(".md"), f"{self.name} refocusing network", facts, head + "\n".join(rows), limits)
 
 
 def run_name(settings: RadianceSettings) -> str:
@@ -264,6 +268,7 @@ def run_name(settings: RadianceSettings) -> str:
     words += [] if settings.distance == usual.distance else ["plain"]
     words += [] if settings.consistency else ["inconsistent"]
     words += ["adversarial"] if settings.adversarial else []
+    words += ["focuspath"] if settings.focuspath else []
     return "-".join(["radiance", *words])
 
 
@@ -316,10 +321,9 @@ def consistency(first: list[Tensor], second: list[Tensor]) -> Tensor:
 
 
 LIMITS = (
-    "Bright-field sections at about 0.25 um/px, planes within 4 um of the tissue. Trained on simulated defocus only, "
-    "for a short time on one processor core: real planes gain less than simulated ones. One plane cannot tell its side "
-    "of focus, nor bring back what the lens did not pass. Returns an acquired plane as it is. Not for fluorescence. "
-    "Research use only; every pixel it makes is synthesised and marked so."
+    "Bright-field sections at about 0.25 um/px, planes within 4 um of the tissue. {trained} One plane cannot tell its "
+    "side of focus, nor bring back what the lens did not pass. Returns an acquired plane as it is. Not for "
+    "fluorescence. Research use only; every pixel it makes is synthesised and marked so."
 )
 
 

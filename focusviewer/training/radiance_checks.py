@@ -13,6 +13,8 @@ from focusviewer.training.stack_bank import StackBank, draw_case, signed_planes
 
 _AT_ONCE = 8
 _SEED = 61
+_ABOUT_UM = 0.9
+"""A plane this near to the distance that a check names is about there."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ CHECKS = (
 
 @torch.no_grad()
 def judge(net: nn.Module, bank: StackBank, count: int, device: torch.device) -> dict[str, float]:
-    """Mean gain in PSNR, dB, of each of :data:`CHECKS`, and of all of them (``gain``).
+    """Mean gain in PSNR, dB, of each of :data:`CHECKS` that the stacks can answer, and of all of these (``gain``).
 
     Parameters
     ----------
@@ -57,15 +59,18 @@ def judge(net: nn.Module, bank: StackBank, count: int, device: torch.device) -> 
             made = net(part.given.images, part.given.defocus, part.target).float().clamp(0, 1)
             after.append(decibels(made, part.wanted))
             before.append(decibels(nearest_plane(part.given, part.target), part.wanted))
-        figures[check.name] = float((torch.cat(after) - torch.cat(before)).mean())
+        if after:
+            figures[check.name] = float((torch.cat(after) - torch.cat(before)).mean())
     return {"gain": float(np.mean(list(figures.values())))} | figures
 
 
 def _cases(bank: StackBank, check: Check, count: int) -> list[Cases]:
     size = bank.recorded.shape[2]
     rows = np.linspace(0, len(bank) - 1, count).astype(int)
+    if check.z_um is not None:
+        rows = rows[np.abs(np.abs(bank.z_um[rows]) - check.z_um).min(axis=1) <= _ABOUT_UM]
     questions = [_question(bank, int(row), check, size) for row in rows]
-    parts = [questions[start : start + _AT_ONCE] for start in range(0, count, _AT_ONCE)]
+    parts = [questions[start : start + _AT_ONCE] for start in range(0, len(questions), _AT_ONCE)]
     return [assemble(bank, part, np.zeros((len(part), 2), np.int64), size) for part in parts]
 
 

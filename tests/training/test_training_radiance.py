@@ -11,7 +11,7 @@ from torch import Tensor
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.radiance.network import SIZES, RadianceNet, load_radiance, save_radiance
-from focusviewer.training import radiance
+from focusviewer.training import radiance, radiance_stacks
 from focusviewer.training.lab import LabConfig, Task, train
 from focusviewer.training.radiance import (
     RadianceSettings,
@@ -60,7 +60,7 @@ def bank() -> StackBank:
 def _toys(bank: StackBank, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(2)
     distance = WsiDists(WsiFeatures(), equal_weights())
-    monkeypatch.setattr(radiance, "stack_bank", lambda folder, split, config: bank)
+    monkeypatch.setattr(radiance_stacks, "stack_bank", lambda folder, split, config: bank)
     monkeypatch.setattr(radiance, "load_wsi_dists", lambda: distance)
     monkeypatch.setattr(radiance, "plain_dists", lambda: distance)
 
@@ -209,8 +209,16 @@ def test_doing_nothing_gains_nothing(bank: StackBank) -> None:
     assert float(decibels(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.1))) == pytest.approx(20)
 
 
+def test_checks_that_no_stack_can_answer_are_left_out(bank: StackBank) -> None:
+    near = replace(bank, z_um=0.5 * bank.z_um)  # within 2 um of focus
+    figures = judge(RadianceNet(SIZES["tiny"]).eval(), near, 2, torch.device("cpu"))
+    assert {"gain_2um", "gain_fs3"} <= set(figures)
+    assert "gain_4um" not in figures
+
+
 def test_names_say_what_is_different() -> None:
     assert run_name(RadianceSettings()) == "radiance"
+    assert run_name(RadianceSettings(focuspath="sets")) == "radiance-focuspath"
     assert run_name(RadianceSettings(size="tiny", pooling="max")) == "radiance-tiny-max"
     assert run_name(RadianceSettings(consistency=0.0, distance="plain-dists")) == "radiance-plain-inconsistent"
 
