@@ -30,6 +30,7 @@ class Lane(Enum):
     STUDY = ("study", 1)  # engines that are live study a view here: the knob does not wait for it
     INFERENCE = ("inference", 1)
     EXPORT = ("export", 1)  # files of whole regions: minutes, which the knob must not wait for
+    SWEEP = ("sweep", 1)  # moving pictures: they do not wait for a region
     WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given
 
 
@@ -51,6 +52,10 @@ class Job:
         Progress, 0 to 1; negative when it is not known.
     essential : bool
         Done even when the window closes meanwhile.
+    needs : object
+        What must stay open until the work has ended: a slide that is being exported.
+    waiting : bool
+        Whether other work of the lane goes before.
     """
 
     kind: str
@@ -58,6 +63,8 @@ class Job:
     title: str = ""
     fraction: float = -1.0
     essential: bool = False
+    needs: object = None
+    waiting: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
     done: Callable[[Any], None] | None = None
     failed: Callable[[str], None] | None = None
@@ -73,7 +80,7 @@ class Job:
 @dataclass(frozen=True)
 class _Message:
     job: Job
-    what: str  # progress, done, failed, cancelled
+    what: str  # begun (after waiting), progress, done, failed, cancelled
     payload: Any = None
     fraction: float = 1.0
 
@@ -92,6 +99,8 @@ class Jobs(QObject):
         self._pools = {
             lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}") for lane in Lane
         }
+        self._busy = dict.fromkeys(Lane, 0)  # jobs of a lane that have not left it, cancelled ones included
+        self._counting = threading.Lock()
         self._generations: dict[str, int] = {}
         self._running: set[Job] = set()
         self._closed = False
@@ -109,6 +118,7 @@ class Jobs(QObject):
         partial: Callable[[float, Any], None] | None = None,
         replace: bool = True,
         essential: bool = False,
+        needs: object = None,
     ) -> Job:
         """Run ``work(job)`` in a lane.
 
@@ -120,19 +130,24 @@ class Jobs(QObject):
             Called on the Qt thread with the result, the error text, or a fraction and a partial result.
         essential : bool
             For what the user wants kept: :meth:`close` waits for it.
+        needs : object, optional
+            See :attr:`Job.needs`.
         """
         if replace:
             self.cancel(kind)
         generation = self._generations.get(kind, 0) + 1
         self._generations[kind] = generation
         handlers: dict[str, Any] = {"done": done, "failed": failed, "partial": partial}
-        job = Job(kind, generation, title, essential=essential, **handlers, _send=self._send)
+        job = Job(kind, generation, title, essential=essential, needs=needs, **handlers, _send=self._send)
         if self._closed:
             job.cancel.set()
             return job
+        with self._counting:
+            job.waiting = self._busy[lane] >= lane.value[1]
+            self._busy[lane] += 1
         self._running.add(job)
         self.started.emit(job)
-        self._pools[lane].submit(self._run, job, work)
+        self._pools[lane].submit(self._take, lane, job, work)
         return job
 
     def cancel(self, kind: str) -> None:
@@ -159,9 +174,17 @@ class Jobs(QObject):
             pool.shutdown(wait=True)  # cancelled jobs that wait in the queue end at once
         self._running.clear()
 
+    def _take(self, lane: Lane, job: Job, work: Callable[[Job], Any]) -> None:
+        try:
+            if not job.cancel.is_set():
+                if job.waiting:
+                    self._send(_Message(job, "begun"))
+                self._run(job, work)
+        finally:
+            with self._counting:
+                self._busy[lane] -= 1
+
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
-        if job.cancel.is_set():
-            return
         try:
             message = _Message(job, "done", work(job))
         except CancelledError:
@@ -183,6 +206,10 @@ class Jobs(QObject):
     def _receive(self, message: _Message) -> None:
         job = message.job
         if self._closed or job not in self._running or job.cancel.is_set():
+            return
+        if message.what == "begun":
+            job.waiting = False
+            self.progressed.emit(job)
             return
         if message.what == "progress":
             job.fraction = message.fraction

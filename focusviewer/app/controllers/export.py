@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from focusviewer.app.controllers.refocus import RefocusController
+from focusviewer.app.controllers.saving import why_not
+from focusviewer.app.controllers.slides import SlideController
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.engine_room import EngineRoom, Study
 from focusviewer.app.jobs import Job, Jobs, Lane
@@ -21,6 +23,9 @@ from focusviewer.app.pixels import read_rect
 from focusviewer.errors import CancelledError
 from focusviewer.slides import RGB
 
+RENDERING = 0.8
+"""Part of the work on a sweep that is over when its pictures are made."""
+
 MAP_PX = 4096
 """Longest side of a painted map over a region; it is stretched over larger ones."""
 
@@ -28,15 +33,20 @@ NOTHING = "There is nothing refocused to save. Switch Refocus on and zoom in fir
 
 
 class ExportController(QObject):
-    """Runs in a lane of its own, with engines of its own: the knob does not wait for it."""
+    """Runs in lanes and with engines of its own: the knob does not wait for a file, nor a sweep for a region."""
 
     saved = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, tiles: TileSource, refocus: RefocusController) -> None:
+    def __init__(self, jobs: Jobs, tiles: TileSource, refocus: RefocusController, slides: SlideController) -> None:
         super().__init__()
-        self._jobs, self._tiles, self._refocus = jobs, tiles, refocus
-        self._room = EngineRoom(lambda name: refocus.room.maker(name))
+        self._jobs, self._tiles, self._refocus, self._slides = jobs, tiles, refocus, slides
+        self._room, self._sweeps = (EngineRoom(lambda name: refocus.room.maker(name)) for _ in range(2))
+
+    @property
+    def running(self) -> list[Job]:
+        """Files that are being written, or wait for it."""
+        return [job for job in self._jobs.running() if job.needs is not None]
 
     @property
     def area(self) -> RefocusArea | None:
@@ -57,9 +67,9 @@ class ExportController(QObject):
             targets = saved_targets(low_um, high_um)
             pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, by_hand, job), strict=True))
             facts = self._sweep_facts(document, area, targets)
-            write_sweep(path, _watched((pictures[z_um] for z_um in targets), job), SAVED_FPS, facts)
+            write_sweep(path, _watched([pictures[z_um] for z_um in targets], job), SAVED_FPS, facts)
 
-        self._start(path, work)
+        self._start(path, work, Lane.SWEEP, document)
 
     def _frames(
         self, document: Document, area: RefocusArea, targets: list[float], by_hand: tuple[int, ...], job: Job
@@ -68,10 +78,12 @@ class ExportController(QObject):
         study: Study | None = None
         planes: tuple[int, ...] = ()
         wanted = sorted(set(targets))
+        part = Job(job.kind, job.generation, cancel=job.cancel)  # how far one picture is, is of no interest
         for index, z_um in enumerate(wanted):
             if job.cancel.is_set():
                 raise CancelledError
             plane = model.acquired_plane(document.planes_um, z_um)
+            job.report(RENDERING * index / len(wanted))
             if plane is not None:
                 yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)
                 continue
@@ -79,12 +91,11 @@ class ExportController(QObject):
             if study is None or needed != planes:
                 planes = needed
                 planes_um = tuple(document.planes_um[plane] for plane in planes)
-                study = self._room.study(document, replace(area, planes=planes, planes_um=planes_um), None, job)
-            yield self._room.render(study, Order("refocus", z_um), job).pixels
-            job.report(0.9 * (index + 1) / len(wanted))
+                study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, part)
+            yield self._sweeps.render(study, Order("refocus", z_um), part).pixels
 
     def _sweep_facts(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
-        facts = self._room.area_facts(document, area, "sweep of the focus")
+        facts = self._sweeps.area_facts(document, area, "sweep of the focus")
         planes = range(len(document.planes_um))
         return {**facts, "planes": list(planes), "planes_um": list(document.planes_um), "targets_um": targets}
 
@@ -115,21 +126,30 @@ class ExportController(QObject):
             with self._room.working(area.engine, job, report=False) as engine:
                 export_region(view, engine, wish, path, job.report, job.cancel)
 
-        self._start(path, work)
+        self._start(path, work, Lane.EXPORT, document)
 
-    def _start(self, path: Path, work: Any) -> None:
+    def _start(self, path: Path, work: Any, lane: Lane, document: Document) -> None:
+        kind = f"save {path}"
+        refused = why_not(path, self._slides)
+        if self._jobs.running(kind):  # it would be stopped unasked
+            refused = f"{path.name} is being saved already. Wait for it, stop it below, or choose another file."
+        if refused:
+            self.failed.emit(refused)
+            return
         self._jobs.start(
-            f"save {path}",
+            kind,
             work,
-            lane=Lane.EXPORT,
+            lane=lane,
             title=f"Saving {path.name}",
             done=lambda _: self.saved.emit(path),
             failed=self.failed.emit,
+            needs=document.slide,
         )
 
 
-def _watched(frames: Iterator[RGB], job: Job) -> Iterator[RGB]:
-    for frame in frames:
+def _watched(frames: Sequence[RGB], job: Job) -> Iterator[RGB]:
+    for index, frame in enumerate(frames):
         if job.cancel.is_set():
             raise CancelledError
+        job.report(RENDERING + (1 - RENDERING) * index / len(frames))
         yield frame

@@ -32,6 +32,7 @@ class RefocusDesk(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__()
         self._window = window
+        self._gives_up = False
         refocus, panel = window.refocus, window.refocus_panel
         self.compare = CompareController(
             window.tiles, window.viewport, window.splitter, window.slides, refocus, window.compare_bar
@@ -39,7 +40,7 @@ class RefocusDesk(QObject):
         self.sweep = SweepController(refocus, panel.sweep)
         self.trust = TrustController(window.jobs, window.viewport, refocus, panel.trust)
         self.painting = PaintController(window.jobs, window.viewport, refocus, panel)
-        self.export = ExportController(window.jobs, window.tiles, refocus)
+        self.export = ExportController(window.jobs, window.tiles, refocus, window.slides)
         self.painting.add_port(self.compare.second)
         self.trust.changed.connect(self.compare.refresh)
         self.export.saved.connect(window.saving.saved)
@@ -63,6 +64,19 @@ class RefocusDesk(QObject):
         compare.way_changed.connect(check)
         for action in window.viewport.actions():
             compare.second.addAction(action)  # the keys that move a picture work in the second as well
+
+    def may_close(self) -> bool:
+        """Whether no file is being written that would be lost; else the user is asked, who may close again."""
+        running = self.export.running
+        if not running or self._gives_up:
+            return True
+
+        def give_up() -> None:
+            self._gives_up = True
+            self._window.close()
+
+        choosers.ask_give_up(self._window, [job.title for job in running], give_up)
+        return False
 
     def close(self) -> None:
         """Stop what moves by itself."""

@@ -10,11 +10,18 @@ from PySide6.QtCore import QObject, Signal
 
 from focusviewer import __version__
 from focusviewer.app.controllers.refocus import RefocusController
+from focusviewer.app.controllers.slides import SlideController
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.pixels import from_qimage, save_picture
 from focusviewer.app.views.viewport import Viewport
 
 SOFTWARE = f"FocusViewer {__version__}"
+
+
+def why_not(path: Path, slides: SlideController) -> str:
+    """Why a file must not be written, as a sentence; empty when it may."""
+    name = slides.would_replace(path)
+    return f"{name} is open, and saving would replace it. Choose another file." if name else ""
 
 
 class SavingController(QObject):
@@ -23,9 +30,9 @@ class SavingController(QObject):
     saved = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController) -> None:
+    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, slides: SlideController) -> None:
         super().__init__()
-        self._jobs, self._viewport, self._refocus = jobs, viewport, refocus
+        self._jobs, self._viewport, self._refocus, self._slides = jobs, viewport, refocus, slides
 
     def snapshot(self, path: Path) -> None:
         """Save what the picture shows."""
@@ -66,6 +73,10 @@ class SavingController(QObject):
         self._save(path, work)
 
     def _save(self, path: Path, work: Callable[[Job], None]) -> None:
+        refused = why_not(path, self._slides)
+        if refused:
+            self.failed.emit(refused)
+            return
         self._jobs.start(
             f"save {path}",
             work,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from focusviewer.app.controllers.tiles import TileSource
@@ -44,7 +44,9 @@ class SlideController(QObject):
         self._jobs, self._tiles, self.opener = jobs, tiles, opener
         self.documents: list[Document] = []
         self.current: Document | None = None
+        self._leaving: list[Slide] = []
         self.open_ms = 0.0
+        jobs.ended.connect(self._job_ended)
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files and folders; the last one that opens is shown."""
@@ -141,13 +143,31 @@ class SlideController(QObject):
 
     def close_all(self) -> None:
         """Release every file (at the end of the program, when no worker reads any more)."""
-        for document in self.documents:
-            document.slide.close()
+        for slide in [*(document.slide for document in self.documents), *self._leaving]:
+            slide.close()
         self.documents.clear()
+        self._leaving.clear()
         self.current = None
 
     def _close_file(self, slide: Slide) -> None:
+        if any(job.needs is slide for job in self._jobs.running()):
+            self._leaving.append(slide)  # it is out of sight, and is closed when that has ended
+            return
         self._jobs.start("close", lambda job: slide.close(), lane=Lane.FILES, replace=False)
+
+    @Slot(object)
+    def _job_ended(self, job: Job) -> None:
+        if job.needs in self._leaving:
+            self._leaving.remove(job.needs)
+            self._close_file(job.needs)
+
+    def would_replace(self, path: Path) -> str:
+        """Name of the open slide that a file would be written over; empty for none."""
+        for document in self.documents:
+            inside = document.path.is_dir() and path.exists() and path.resolve().parent == document.path.resolve()
+            if inside or path.resolve() == document.path.resolve():
+                return document.name
+        return ""
 
     def _read_pictures(self, document: Document) -> None:
         def work(job: Job) -> dict[str, QImage]:

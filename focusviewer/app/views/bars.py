@@ -136,7 +136,7 @@ class _JobRow(QWidget):
         self.bar = QProgressBar()
         self.bar.setFixedSize(110, 10)
         self.bar.setTextVisible(False)
-        self.bar.setRange(0, 0)
+        self.show_state(job)
         stop = QToolButton()
         stop.setAutoRaise(True)
         stop.setToolTip(f"Stop: {job.title}")
@@ -147,6 +147,17 @@ class _JobRow(QWidget):
         layout.setSpacing(6)
         for widget in (self.title, self.bar, stop):
             layout.addWidget(widget)
+
+    def show_state(self, job: Job) -> None:
+        """Show how far it is, that nobody knows, or that it waits for its turn."""
+        self.title.setText(f"{job.title} (waiting)" if job.waiting else job.title)
+        if job.waiting:
+            self.bar.setRange(0, 1)
+        elif job.fraction < 0:
+            self.bar.setRange(0, 0)
+        else:
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * job.fraction))
 
 
 class JobList(QWidget):
@@ -173,9 +184,8 @@ class JobList(QWidget):
     @Slot(object)
     def _progressed(self, job: Job) -> None:
         made = self._rows.get(job)
-        if made is not None and job.fraction >= 0:
-            made.bar.setRange(0, 1000)
-            made.bar.setValue(round(1000 * job.fraction))
+        if made is not None:
+            made.show_state(job)
 
     @Slot(object)
     def _ended(self, job: Job) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from focusviewer.app.controllers.slides import SLIDE_SUFFIXES
 
@@ -66,6 +66,19 @@ def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> Non
     dialog.setLabelText("Your name, as it stands beside your verdicts:")
     dialog.setTextValue(name)
     dialog.textValueSelected.connect(lambda text: chosen(text.strip()[:60]) if text.strip() else None)
+    open_dialog(dialog)
+
+
+def ask_give_up(parent: QWidget, titles: list[str], chosen: Callable[[], None]) -> None:
+    """Ask whether to close although files are still being written."""
+    dialog = QMessageBox(parent)
+    dialog.setIcon(QMessageBox.Icon.Question)
+    dialog.setWindowTitle("Close")
+    dialog.setText(f"Still at work: {', '.join(titles)}.")
+    dialog.setInformativeText("What is not written to the end is lost.")
+    stop = dialog.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
+    dialog.setDefaultButton(dialog.addButton("Go on", QMessageBox.ButtonRole.RejectRole))
+    stop.clicked.connect(chosen)
     open_dialog(dialog)
 
 

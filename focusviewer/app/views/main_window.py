@@ -111,7 +111,7 @@ class MainWindow(QMainWindow):
         self.heatmap = HeatmapController(self.jobs, self.viewport, self.heatmap_panel)
         self.refocus = RefocusController(self.jobs, self.tiles, self.viewport, self.refocus_panel)
         self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
-        self.saving = SavingController(self.jobs, self.viewport, self.refocus)
+        self.saving = SavingController(self.jobs, self.viewport, self.refocus, self.slides)
         self.refocus_desk = RefocusDesk(self)
 
     def _build_docks(self) -> None:
@@ -382,6 +382,9 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save the settings, stop all workers, let go of the files."""
+        if not self.refocus_desk.may_close():
+            event.ignore()
+            return
         event.accept()
         if self._is_closed:
             return

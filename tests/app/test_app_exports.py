@@ -1,0 +1,152 @@
+"""Files that take minutes: two at once, slides and windows that are closed meanwhile, files that must not be lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from app_fakes import FakeEngine
+from PySide6.QtWidgets import QMessageBox
+
+from focusviewer.app.jobs import Jobs, Lane
+from focusviewer.app.views.bars import JobList
+from focusviewer.errors import CancelledError
+from focusviewer.slides import Region
+
+
+class Gate:
+    """Stands in for the export of a region: reads the slide when the gate opens."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.begun: list[Path] = []
+        self.read: list[Path] = []
+
+    def __call__(self, view, engine, wish, path, on_progress, cancel) -> None:
+        self.begun.append(path)
+        while not (cancel.is_set() or self.open.wait(0.01)):
+            pass
+        if cancel.is_set():
+            raise CancelledError
+        view.slide.read_region(Region(0, 0, 0, 8, 8))
+        self.read.append(path)
+
+
+@pytest.fixture
+def gate(window, open_in, monkeypatch, qtbot) -> Iterator[Gate]:
+    """A window that refocuses a slide, and whose regions take until the gate is opened."""
+    made = Gate()
+    monkeypatch.setattr("focusviewer.refocus.export.export_region", made)
+    window.refocus.engine_maker = lambda name: FakeEngine()
+    window.resize(700, 520)
+    open_in(window, "fake.svs")
+    window.viewport.go_to(600, 450, 1.0)
+    with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
+        window.focusing.toggle_refocus()
+    yield made
+    made.open.set()
+    qtbot.waitUntil(lambda: not window.refocus_desk.export.running, timeout=5000)
+
+
+def said(window) -> str:
+    return " | ".join(message.text for message in window.messages.messages())
+
+
+def test_a_sweep_does_not_wait_for_a_region(window, gate, qtbot, tmp_path) -> None:
+    export = window.refocus_desk.export
+    export.region(tmp_path / "a.ome.tif", whole=True)
+    qtbot.waitUntil(lambda: len(gate.begun) == 1, timeout=5000)
+    with qtbot.waitSignal(export.saved, timeout=20000) as saved:
+        export.sweep(tmp_path / "b.webp", 0.0, 0.4)
+    assert saved.args == [tmp_path / "b.webp"]
+    assert gate.read == []
+
+
+def test_a_second_region_waits_for_its_turn_and_says_so(window, gate, qtbot, tmp_path) -> None:
+    export = window.refocus_desk.export
+    first, second = tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"
+    export.region(first, whole=True)
+    export.region(second, whole=False)
+    by_name = {job.title: job.waiting for job in export.running}
+    assert by_name == {"Saving a.ome.tif": False, "Saving b.ome.tif": True}
+    gate.open.set()
+    qtbot.waitUntil(lambda: gate.read == [first, second], timeout=5000)
+
+
+def test_a_file_that_is_being_saved_is_not_begun_again(window, gate, qtbot, tmp_path) -> None:
+    export, path = window.refocus_desk.export, tmp_path / "a.ome.tif"
+    export.region(path, whole=True)
+    export.region(path, whole=False)
+    assert "a.ome.tif is being saved already" in said(window)
+    (job,) = export.running
+    assert not job.cancel.is_set()
+    window.jobs.cancel_job(job)
+    qtbot.waitUntil(lambda: not export.running, timeout=5000)
+    export.region(path, whole=False)  # stopped: now it may
+    gate.open.set()
+    qtbot.waitUntil(lambda: gate.read == [path], timeout=5000)
+
+
+def test_a_slide_that_is_closed_stays_readable_until_it_is_exported(window, gate, slides, qtbot, tmp_path) -> None:
+    path = tmp_path / "a.ome.tif"
+    window.refocus_desk.export.region(path, whole=True)
+    window.close_current()
+    assert window.document is None
+    qtbot.waitUntil(lambda: gate.begun == [path], timeout=5000)
+    assert not slides["fake.svs"].closed
+    with qtbot.waitSignal(window.refocus_desk.export.saved, timeout=5000):
+        gate.open.set()
+    assert gate.read == [path]
+    qtbot.waitUntil(lambda: slides["fake.svs"].closed, timeout=5000)
+
+
+def answer(window, text: str) -> None:
+    dialog = window.findChildren(QMessageBox)[-1]
+    assert "a.ome.tif" in dialog.text()
+    next(button for button in dialog.buttons() if button.text() == text).click()
+
+
+def test_a_window_that_still_saves_asks_before_it_closes(window, gate, qtbot, tmp_path) -> None:
+    window.refocus_desk.export.region(tmp_path / "a.ome.tif", whole=True)
+    window.close()
+    assert window.isVisible()
+    answer(window, "Go on")
+    assert window.isVisible()
+    window.close()
+    answer(window, "Stop and close")
+    assert not window.isVisible()
+    assert gate.read == []
+
+
+@pytest.mark.parametrize("what", ["snapshot", "refocused", "region", "sweep"])
+def test_an_open_slide_is_never_saved_over(window, gate, qtbot, what: str) -> None:
+    path = window.document.path
+    if what == "refocused":
+        with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
+            window.refocus_panel.spin.setValue(1.0)
+    {
+        "snapshot": lambda: window.saving.snapshot(path),
+        "refocused": lambda: window.saving.save_refocused(path),
+        "region": lambda: window.refocus_desk.export.region(path, whole=True),
+        "sweep": lambda: window.refocus_desk.export.sweep(path, 0.0, 0.4),
+    }[what]()
+    assert "fake.svs is open, and saving would replace it" in said(window)
+    assert not [job for job in window.jobs.running() if job.kind.startswith("save")]
+
+
+def test_jobs_that_wait_are_listed_as_waiting(qtbot) -> None:
+    jobs = Jobs()
+    shown = JobList(jobs)
+    gate = threading.Event()
+    first = jobs.start("a", lambda job: gate.wait(5), lane=Lane.EXPORT, title="first")
+    second = jobs.start("b", lambda job: gate.wait(5), lane=Lane.EXPORT, title="second")
+    assert [row.title.text() for row in shown._rows.values()] == ["first", "second (waiting)"]
+    jobs.cancel_job(first)  # it ends when it looks; until then the second waits
+    assert second.waiting
+    gate.set()
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=5000)
+    third = jobs.start("c", lambda job: None, lane=Lane.EXPORT, title="third")
+    assert not third.waiting
+    jobs.close()
