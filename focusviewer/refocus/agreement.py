@@ -84,6 +84,7 @@ class DepthEvidence:
         self._last: tuple[PlaneTerms, float] | None = None
         self._total: FloatMap | None = None
         self._pairs = 0
+        self._missed = self._differed = 0.0
 
     def add(self, gray: FloatMap, layers: FloatMap, z_um: float) -> None:
         """Take the next plane, in order of z: its luminance, that through each basis filter, its position in um."""
@@ -105,6 +106,10 @@ class DepthEvidence:
         whole = (self._total / np.float32(self._pairs)).repeat(factor, axis=1).repeat(factor, axis=2)
         return np.asarray(whole[:, : shape[0], : shape[1]], dtype=np.float32)
 
+    def unexplained(self) -> float:
+        """Share of the difference between planes that no depth accounts for: 0 where the operators say all, to 1."""
+        return min(1.0, self._missed / self._differed) if self._differed else 1.0
+
     def _compared(self, first: PlaneTerms, first_um: float, second: PlaneTerms, second_um: float) -> FloatMap:
         from scipy.ndimage import uniform_filter
 
@@ -121,5 +126,7 @@ class DepthEvidence:
         found[ahead] = first.disagreement(second, coefficients[ahead])
         found[~ahead] = second.disagreement(first, coefficients[~ahead])
         smooth = uniform_filter(found, (0, _WINDOW_BLOCKS, _WINDOW_BLOCKS), mode="nearest")
+        self._missed += float(smooth.min(axis=0).sum())
+        self._differed += float(first.disagreement(second, np.zeros_like(coefficients[:1])).sum())
         logs = np.log(smooth + np.float32(_FLOOR))
         return np.asarray(logs - logs.min(axis=0), dtype=np.float32)

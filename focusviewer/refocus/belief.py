@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,14 +10,11 @@ import numpy.typing as npt
 
 from focusviewer.refocus.base import FloatMap
 from focusviewer.refocus.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
-from focusviewer.refocus.risk import SPREADS_UM, RiskTables
 
 DEPTH_STEP_UM = 0.25
 SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
 """How much the selector's opinion of single planes, and the agreement between planes, count (in logarithms)."""
 
-RISK_POWER = 3.0
-_RISK_FLOOR = 1e-5
 BLURS_UM = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 _GRID_UM = np.array([0.0, *BLUR_GRID_UM], np.float32)
 _LEVELS = len(NOISE_RATIOS)
@@ -44,62 +40,6 @@ class Belief:
     def mean_depth(self) -> FloatMap:
         """Expected depth of the tissue in um: float32 (h, w)."""
         return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
-
-    def spread(self) -> FloatMap:
-        """Standard deviation of the depth in um: float32 (h, w)."""
-        mean = self.mean_depth()
-        square = np.tensordot(np.square(self.depth_um), self.weights, 1)
-        return np.asarray(np.sqrt(np.maximum(square - np.square(mean), 0)), dtype=np.float32)
-
-    def shares(
-        self, planes_um: Sequence[float], target: FloatMap, tables: RiskTables
-    ) -> list[tuple[FloatMap, FloatMap]]:
-        """How much of each plane to show as it is, and how much of it refocused: two float32 (h, w) a plane.
-
-        Each counts by the inverse of the error to be expected, squared: an operator that does little, on a plane whose
-        depth is certain, counts more than one that does much; where depth is not known, planes are shown as they are,
-        by their nearness to the target.
-        """
-        position = np.clip(np.log2(np.maximum(self.spread(), 1e-3) / SPREADS_UM[0]), 0, len(SPREADS_UM) - 1.001)
-        level = position.astype(np.intp)[None]
-        uniform = bool(np.all(target == target.flat[0]))
-        depth = self.depth_um if uniform else self.depth_um[:, None, None]
-        residual = np.abs(depth - (target.flat[0] if uniform else target))
-        risks = []
-        for z_um in planes_um:
-            blur = np.abs(depth - z_um)
-            risks.append(self._expected(tables.at(tables.shown, blur, residual)))
-            by_spread = np.stack([self._expected(tables.at(table, blur, residual)) for table in tables.refocused])
-            low, high = (np.take_along_axis(by_spread, level + i, 0)[0] for i in (0, 1))
-            risks.append(low + (high - low) * (position - level[0]))
-        blends = [self._blended(pair, target, depth, uniform, tables) for pair in itertools.pairwise(planes_um)]
-        every = np.stack([*risks, *(risk for risk, _ in blends)])
-        inverse = np.power(every + np.float32(_RISK_FLOOR), -RISK_POWER)
-        shares = (inverse / inverse.sum(axis=0)).astype(np.float32)
-        shown, refocused = [*shares[0 : 2 * len(planes_um) : 2]], [*shares[1 : 2 * len(planes_um) : 2]]
-        for below, (share, (_, way)) in enumerate(zip(shares[2 * len(planes_um) :], blends, strict=True)):
-            shown[below] = shown[below] + share * (1 - way)
-            shown[below + 1] = shown[below + 1] + share * way
-        return list(zip(shown, refocused, strict=True))
-
-    def _blended(
-        self, pair: tuple[float, float], target: FloatMap, depth: FloatMap, uniform: bool, tables: RiskTables
-    ) -> tuple[FloatMap, FloatMap]:
-        """Risk of mixing two planes around the target (huge elsewhere), and how far along the way the target is."""
-        way = (target - np.float32(pair[0])) / np.float32(max(pair[1] - pair[0], 1e-6))
-        if not ((way > 0) & (way < 1)).any():
-            return np.full(self.shape, 1e6, np.float32), np.zeros(self.shape, np.float32)
-        place = np.float32(target.flat[0]) if uniform else target
-        along = np.asarray(way.flat[0]) if uniform else way[None]
-        risk = self._expected(tables.blended(pair[1] - pair[0], along, depth - place))
-        return np.where((way > 0) & (way < 1), risk, np.float32(1e6)), np.clip(way, 0, 1)
-
-    def _expected(self, risk: FloatMap) -> FloatMap:
-        """Mean over depth of a risk (K,) or (K, h, w): float32 (h, w)."""
-        expected = (
-            np.tensordot(risk, self.weights, 1) if risk.ndim == 1 else np.einsum("khw,khw->hw", risk, self.weights)
-        )
-        return np.asarray(expected, dtype=np.float32)
 
     def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
         """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""

@@ -23,10 +23,10 @@ from focusviewer.refocus.base import (
     unreadable_weights,
 )
 from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
-from focusviewer.refocus.guards import hold_back, refraction
+from focusviewer.refocus.guards import hold_back, refraction, smooth_step
+from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.parallel import each
-from focusviewer.refocus.risk import risk_tables
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 48
 _BAND_ROWS = 48
-_NEGLIGIBLE = 0.01  # share of a plane that is not worth a filter
 KEPT_PLANES = 4
 CELL_PX = 4
+UNEXPLAINED = (0.15, 0.3)
+"""Share of the difference between planes that operators may leave before bright rims are taken for bent light."""
+
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is left as scanned."
 
 
@@ -99,8 +101,8 @@ class FastRefocuser(Refocuser):
 
     ``encode`` filters each plane once and asks the selector which defocus each place has. ``render`` sums the filtered
     images with coefficients for the wanted focus. Several planes are compared with each other: the tissue lies where
-    blurring the sharper one gives the other. Each then counts by the error to be expected of it, as it is and
-    refocused; acquired planes are returned as they are.
+    blurring the sharper one gives the other. They are then refocused together, by the operators of
+    :mod:`focusviewer.refocus.joint`; acquired planes are returned as they are.
 
     Parameters
     ----------
@@ -172,8 +174,11 @@ class FastRefocuser(Refocuser):
         belief = believe([p.weights for p in planes], zs, evidence.cells(planes[0].cells, CELL_PX))
         height, width = images[0].shape[:2]
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
-        notes = (REFRACTS,) if max(plane.refracting for plane in planes) > 0.5 else ()
-        state = _State(planes, layers, belief, bank)
+        held_back = max(plane.refracting for plane in planes)
+        if len(order) > 1:  # several planes tell whether light is bent or taken away
+            held_back *= float(smooth_step(evidence.unexplained(), *UNEXPLAINED))
+        notes = (REFRACTS,) if held_back > 0.5 else ()
+        state = _State(planes, layers, belief, bank, held_back)
         return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
@@ -205,31 +210,27 @@ class FastRefocuser(Refocuser):
         if acquired is not None:
             return state.planes[acquired].pixels.copy()
         target = _cell_means(target_um, state.belief.shape, (height, width))
+        mixture = _mixture(state, encoded.planes_um, target)
         with torch.inference_mode():
             total: Tensor | None = None
-            for place, (shown, refocused) in enumerate(_shares(state, encoded.planes_um, target)):
-                if max(shown.max(), refocused.max()) == 0:
+            for place, cells in enumerate(mixture):
+                if total is not None and not cells.any():
                     continue
-                part = self._render_plane(place, state, target, shown, refocused)
+                part = self._render_plane(place, state, cells)
                 total = part if total is None else total.add_(part)
             assert total is not None
             pixels = total.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
         return np.ascontiguousarray(pixels[:, :height, :width].permute(1, 2, 0).numpy())
 
-    def _render_plane(
-        self, place: int, state: _State, target: FloatMap, shown: FloatMap, refocused: FloatMap
-    ) -> Tensor:
-        """One plane's contribution, as it is and refocused: float32 (3, H, W) times its shares."""
+    def _render_plane(self, place: int, state: _State, mixed: FloatMap) -> Tensor:
+        """One plane's contribution: coefficients (J + 1, h, w) of its filtered images and of itself; (3, H, W)."""
         import torch
 
         plane = state.planes[place]
-        if refocused.max() == 0:
-            return plane.image * torch.from_numpy(_upsample(shown, (plane.image.shape[1], plane.image.shape[2])))
+        if not mixed[:-1].any():
+            return plane.image * torch.from_numpy(_upsample(mixed[-1], (plane.image.shape[1], plane.image.shape[2])))
         filtered = state.layers.of(place, plane.image)
-        coefficients = state.belief.coefficients(plane.z_um, target, state.bank)
-        cells = torch.from_numpy(
-            np.ascontiguousarray(np.concatenate([coefficients * refocused, (shown + refocused)[None]]))
-        )
+        cells = torch.from_numpy(np.ascontiguousarray(mixed, dtype=np.float32))
         size = (plane.image.shape[1], plane.image.shape[2])
         result = torch.empty_like(plane.image)
 
@@ -269,22 +270,25 @@ class _State:
     layers: _Layers
     belief: Belief
     bank: OperatorBank
+    held_back: float  # 0..1, how far the operators are not believed in
 
 
-def _shares(state: _State, planes_um: Sequence[float], target: FloatMap) -> list[tuple[FloatMap, FloatMap]]:
-    """How much of each plane is shown as it is, and refocused; one plane is refocused as the selector says."""
+def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> FloatMap:
+    """Coefficients of each plane's filtered images and of the plane itself: (n, J + 1, h, w).
+
+    Where light is bent rather than taken away no operator holds: neither sharpening nor blurring, planes are mixed.
+    """
+    held_back = np.float32(state.held_back)
     if len(planes_um) == 1:
-        # Where light is bent rather than taken away, no operator holds: neither sharpening nor blurring.
-        same = np.abs(target - planes_um[0]) < SAME_Z_UM
-        shown = np.where(same, np.float32(1), np.float32(state.planes[0].refracting)).astype(np.float32)
-        return [(shown, 1 - shown)]
-    found = state.belief.shares(planes_um, target, risk_tables(state.bank.mpp))
-    parts = np.stack([part for pair in found for part in pair])
-    parts[parts.max(axis=(1, 2)) < _NEGLIGIBLE] = 0
-    parts /= parts.sum(axis=0)
-    for place, z_um in enumerate(planes_um):
-        parts[:, np.abs(target - z_um) < SAME_Z_UM] = np.eye(len(parts), dtype=np.float32)[2 * place, :, None]
-    return [(parts[2 * i], parts[2 * i + 1]) for i in range(len(planes_um))]
+        refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
+        coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
+        return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
+    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp)
+    mixture = operators.cells(state.belief.weights, target)
+    if held_back > 0:
+        mixture *= 1 - held_back
+        mixture[:, -1] += held_back * nearness(planes_um, target)
+    return mixture
 
 
 def _cell_means(values: float | FloatMap, cells: tuple[int, ...], size: tuple[int, ...]) -> FloatMap:

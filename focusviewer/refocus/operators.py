@@ -38,8 +38,8 @@ MAX_RESIDUAL_UM = 8.0
 RANK = 20
 SCANNER = Optics(na=0.7)
 _SAMPLES = 192
-_MODEL_ERROR = 0.7
-_CAMERA_NOISE = 1e-3  # relative to the mean spectrum at half a cycle per um
+MODEL_ERROR = 0.7
+CAMERA_NOISE = 1e-3  # relative to the mean spectrum at half a cycle per um
 _AT_FOCUS = 9.0  # operators to best focus are asked for most
 _TURNS = 4
 
@@ -121,10 +121,17 @@ def operator(
 def _between(
     frequency: FloatArray, blurred: FloatArray, wanted: FloatArray, excess_um: float, noise_ratio: float, optics: Optics
 ) -> FloatArray:
-    sigma = 0.4 * excess_um * optics.na / float(np.sqrt(1 - optics.na**2))
-    fallback = np.exp(-2 * (np.pi * sigma * frequency) ** 2)
-    ratio = noise_ratio * (scarcity(frequency) + _MODEL_ERROR)
+    fallback = fallback_blur(frequency, excess_um, optics)
+    ratio = noise_ratio * (scarcity(frequency) + MODEL_ERROR)
     return np.asarray((wanted * blurred + ratio * fallback) / (blurred**2 + ratio), dtype=np.float32)
+
+
+def fallback_blur(
+    frequency: FloatArray, excess_um: float | npt.NDArray[np.floating], optics: Optics
+) -> npt.NDArray[np.floating]:
+    """Transfer of a Gaussian as wide as the light cone of some more defocus: what blurs where no operator is known."""
+    sigma = 0.4 * excess_um * optics.na / float(np.sqrt(1 - optics.na**2))
+    return np.asarray(np.exp(-2 * (np.pi * sigma * frequency) ** 2))
 
 
 def scarcity(frequency: FloatArray) -> FloatArray:
@@ -160,8 +167,8 @@ def operator_bank(mpp: float) -> OperatorBank:
     rows, weights = [], []
     for guess in HYPOTHESES:
         blurred = relative[guess.blur_um]
-        ratio = guess.noise_ratio * (scarcity(frequency) + _MODEL_ERROR)
-        importance = (frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + _CAMERA_NOISE)
+        ratio = guess.noise_ratio * (scarcity(frequency) + MODEL_ERROR)
+        importance = (frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE)
         for residual in steps:
             excess, wanted = max(0.0, float(residual) - guess.blur_um), relative[round(float(residual), 3)]
             rows.append(_between(frequency, blurred, wanted, excess, guess.noise_ratio, SCANNER).ravel() - 1.0)

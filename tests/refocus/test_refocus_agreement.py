@@ -55,3 +55,18 @@ def test_maps_fit_views_that_end_within_a_block() -> None:
     found = evidence.cells((11, 9), 4)
     assert found is not None
     assert found.shape == (DEPTHS.size, 11, 9)
+
+
+def test_planes_that_optics_explain_leave_little_unexplained_and_others_much() -> None:
+    explained = planes((0.0, 1.0), 2.5)
+    assert explained.unexplained() < 0.15
+    bent = DepthEvidence(DEPTHS, operator_bank(0.25))
+    rng = np.random.default_rng(4)
+    for z in (0.0, 1.0):  # nothing in common
+        image = rng.random((3, 96, 96), dtype=np.float32)
+        bent.add(image.mean(axis=0), filter_image(image, operator_bank(0.25), 48).mean(axis=1), z)
+    assert bent.unexplained() > 0.3
+
+
+def test_one_plane_explains_nothing() -> None:
+    assert planes((0.0,), 1.0).unexplained() == 1.0

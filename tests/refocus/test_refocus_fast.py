@@ -271,12 +271,52 @@ def test_planes_at_one_place_are_no_harm(tmp_path: Path) -> None:
     assert np.isfinite(engine.encode(planes, 0.25, (0.5, 0.5)).blur_um).all()
 
 
-def test_one_plane_of_a_specimen_that_refracts_is_left_as_scanned(believes_2um: FastRefocuser) -> None:
+def smear(rim_px: float = 3) -> np.ndarray:
+    """Cells on glass with rims brighter than it: uint8 (128, 128, 3)."""
     y, x = np.mgrid[:128, :128]
     distance = np.minimum.reduce([np.hypot(y - cy, x - cx) - 14 for cy, cx in [(30, 30), (80, 90), (100, 40)]])
-    view = np.where(distance < 0, 0.5, np.where(distance < 3, 1.0, 0.88))
-    smear = np.repeat((view * 255).astype(np.uint8)[..., None], 3, axis=2)
-    encoded = believes_2um.encode([smear], 0.25)
+    view = np.where(distance < 0, 0.5, np.where(distance < rim_px, 1.0, 0.88))
+    return np.repeat((view * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_one_plane_of_a_specimen_that_refracts_is_left_as_scanned(believes_2um: FastRefocuser) -> None:
+    view = smear()
+    encoded = believes_2um.encode([view], 0.25)
     assert "left as scanned" in encoded.notes[0]
     for z in (-1.0, 1.0, 2.0):
-        assert np.array_equal(believes_2um.render(encoded, z), smear)
+        assert np.array_equal(believes_2um.render(encoded, z), view)
+
+
+def test_planes_of_a_specimen_that_refracts_are_mixed_by_their_nearness(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    planes = [smear(3), np.roll(smear(5), 1, axis=1)]  # no blur makes one of the other
+    encoded = engine.encode(planes, 0.25, (0.0, 2.0))
+    assert encoded.notes
+    made = engine.render(encoded, 0.5).astype(float)
+    assert np.abs(made - (0.75 * planes[0] + 0.25 * planes[1])).max() <= 1
+
+
+def test_bright_rims_do_not_matter_where_blur_explains_both_planes(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    light = smear().astype(np.float32) / 255
+    planes = [pixels(defocus_image(light, z, 0.25, Optics(na=0.7))) for z in (0.5, 2.0)]
+    encoded = engine.encode(planes, 0.25, (0.5, 2.0))
+    assert not encoded.notes
+    assert error(engine.render(encoded, 0.0), smear()) < 0.8 * error(planes[0], smear())
+
+
+def test_the_gap_between_two_planes_is_closer_to_the_truth_than_either_and_their_mixture(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    low, truth, high = stack_of((-1.0, 0.0, 1.0), seed=8)
+    made = engine.render(engine.encode([low, high], 0.25, (-1.0, 1.0)), 0.0)
+    assert error(made, truth) < 0.5 * min(error(plane, truth) for plane in (low, high, (low / 2 + high / 2)))
+
+
+def test_glass_of_two_planes_keeps_its_brightness(tmp_path: Path) -> None:
+    engine = engine_that_knows_nothing(tmp_path)
+    glass = [
+        Camera(noise=0.0).capture(np.full((96, 96, 3), 0.93, np.float32), np.random.default_rng(i)) for i in (0, 1)
+    ]
+    encoded = engine.encode(glass, 0.25, (0.0, 1.5))
+    for z in (-2.0, 0.6, 4.0):
+        assert np.abs(engine.render(encoded, z).astype(int) - glass[0]).max() <= 1
