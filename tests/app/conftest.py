@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import sys
 import threading
 import time
@@ -14,12 +15,14 @@ import shiboken6
 from app_fakes import FakeEngine, FakeSlide, fake_map
 from PySide6.QtCore import QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
+from worklist_fakes import make_worklist, quiet
 
 from focusviewer.app.program import SWITCH_INTERVAL_S
 from focusviewer.app.settings import Settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.errors import SlideError
+from focusviewer.qc.store import FILE_NAME
 from focusviewer.slides import Slide
 
 
@@ -93,3 +96,42 @@ def open_in(qtbot) -> Callable[..., None]:
         qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
 
     return open_
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a worklist of three slides, to be copied."""
+    slides = [FakeSlide(), FakeSlide("other.svs", (1500, 1700)), FakeSlide("stack.tif", (1200, 900))]
+    return make_worklist(tmp_path_factory.mktemp("worklist"), {slide.name: slide for slide in slides}).parent
+
+
+@pytest.fixture
+def listed(tmp_path: Path, template: Path) -> Path:
+    """A worklist of a test's own."""
+    return Path(shutil.copytree(template, tmp_path / "night")) / FILE_NAME
+
+
+@pytest.fixture
+def open_list(qtbot, listed: Path) -> Callable[..., None]:
+    """Open the worklist in a window, as Anna unless told otherwise."""
+
+    def open_(window: MainWindow, reader: str = "Anna", path: Path | None = None) -> None:
+        window.review.store.timer.setInterval(60_000)  # tests look for themselves
+        window.review.set_reader(reader)
+        window.open_paths([path or listed])
+        qtbot.waitUntil(lambda: window.review.store.is_open, timeout=8000)
+        quiet(qtbot, window)
+
+    return open_
+
+
+@pytest.fixture
+def second(qtbot, qapp, window: MainWindow) -> Iterator[MainWindow]:
+    """Another window that knows the same slides."""
+    made = MainWindow(Settings(), remember=False)
+    made.slides.opener = window.slides.opener
+    made.show()
+    yield made
+    made.close()
+    made.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -1,4 +1,4 @@
-"""A small worklist beside the made-up slides, with the folders that a batch writes."""
+"""A small worklist beside the made-up slides, with the folders that a batch writes, and helpers to work with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from app_fakes import FakeSlide, fake_map
+from PySide6.QtCore import Qt
 
+from focusviewer.app.views.main_window import MainWindow
 from focusviewer.focus.base import FocusMap
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.judge import judge
@@ -55,3 +57,29 @@ def make_worklist(folder: Path, slides: dict[str, FakeSlide]) -> Path:
         enter(worklist, slides["stack.tif"], 6.4, slice(5, 6))
         worklist.record_failure(Path("/slides/broken.svs"), "it is truncated")
     return path
+
+
+def quiet(qtbot, *windows: MainWindow) -> None:
+    """Wait until nothing is at work."""
+    qtbot.waitUntil(lambda: not any(window.jobs.running() for window in windows), timeout=8000)
+    qtbot.wait(5)
+    qtbot.waitUntil(lambda: not any(window.jobs.running() for window in windows), timeout=8000)
+
+
+def listed_names(window: MainWindow) -> list[str]:
+    """Slides as the table lists them."""
+    return [line.name for line in window.worklist_panel.table.lines.lines]
+
+
+def press(qtbot, window: MainWindow, key: Qt.Key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    """Press a key in the table, and wait for what comes of it."""
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=3000)
+    qtbot.keyClick(window.worklist_panel.table, key, modifier)
+    quiet(qtbot, window)
+
+
+def verdicts_in(path: Path, fingerprint: str) -> list[tuple[str, str, bool, bool]]:
+    """Verdicts on a slide in the file: who, what, blinded, undone."""
+    with Worklist(path) as worklist:
+        return [(v.who, v.verdict.value, v.blinded, bool(v.undone_at)) for v in worklist.history(fingerprint)]

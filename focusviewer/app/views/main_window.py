@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QMainWindow,
@@ -24,7 +24,8 @@ from focusviewer.app.controllers.refocus import RefocusController
 from focusviewer.app.controllers.refocus_desk import RefocusDesk
 from focusviewer.app.controllers.saving import SavingController
 from focusviewer.app.controllers.scale import ScaleController
-from focusviewer.app.controllers.slides import MAX_FROM_FOLDER, SlideController
+from focusviewer.app.controllers.slide_news import SlideNews
+from focusviewer.app.controllers.slides import SlideController
 from focusviewer.app.controllers.tiles import TileSource
 from focusviewer.app.controllers.worklist_desk import WorklistDesk
 from focusviewer.app.jobs import Jobs
@@ -43,7 +44,6 @@ from focusviewer.app.views.tools import Tools
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.app.views.worklist_panel import WorklistPanel
 from focusviewer.errors import UserError
-from focusviewer.slides import TileKey
 
 TITLE = "FocusViewer"
 LEFT_WIDTH = 210
@@ -113,6 +113,7 @@ class MainWindow(QMainWindow):
         self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
         self.saving = SavingController(self.jobs, self.viewport, self.refocus, self.slides)
         self.refocus_desk = RefocusDesk(self)
+        self.news = SlideNews(self)
 
     def _build_docks(self) -> None:
         self.left = self._dock("Slides", "slides", self.slide_list, Qt.DockWidgetArea.LeftDockWidgetArea)
@@ -140,16 +141,9 @@ class MainWindow(QMainWindow):
         self.viewport.view_changed.connect(self._view_changed)
         self.viewport.pointed.connect(self._pointed)
         self.viewport.plane_turned.connect(self.turn_plane)
-        self.tiles.failed.connect(self._tile_failed)
-        self.tiles.arrived.connect(self._tile_arrived)
         self.slides.current_changed.connect(self._show_document)
-        self.slides.documents_changed.connect(self._documents_changed)
         self.slides.opened.connect(self._opened)
         self.slides.scale_changed.connect(self._scale_changed)
-        self.slides.pictures_ready.connect(self._pictures_ready)
-        self.slides.records_ready.connect(self._records_ready)
-        self.slides.folder_found.connect(self._folder_found)
-        self.slides.known_already.connect(self._known_already)
         self.heatmap.failed.connect(self._map_failed)
         self.saving.saved.connect(self._saved)
         for source in (self.slides.failed, self.saving.failed, self.jobs.error):
@@ -198,10 +192,6 @@ class MainWindow(QMainWindow):
         self.menus.show_state(document is not None, document.mpp if document else None)
         self.scale.ask_once(document)
 
-    @Slot()
-    def _documents_changed(self) -> None:
-        self.slide_list.show_documents(self.slides.documents, self.document)
-
     @Slot(object)
     def _opened(self, document: Document) -> None:
         self.remember(document.path)
@@ -212,29 +202,6 @@ class MainWindow(QMainWindow):
         self.settings.remember(path)
         self.settings.last_folder = str(path.parent)
         self._fill_recent()
-
-    @Slot(object, object)
-    def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:
-        if document is self.document:
-            self.slide_panel.show_pictures(pictures)
-
-    @Slot(object, object)
-    def _records_ready(self, document: Document, records: list[tuple[str, str]]) -> None:
-        if document is self.document:
-            self.slide_panel.show_records(records)
-
-    @Slot(object)
-    def _folder_found(self, paths: list[Path]) -> None:
-        self.open_paths(paths[:MAX_FROM_FOLDER])
-        if len(paths) > MAX_FROM_FOLDER:
-            text = f"{paths[0].parent.name} holds {len(paths)} slides; the first {MAX_FROM_FOLDER} are opened."
-            self.messages.show_message(text, "warning")
-
-    @Slot(object, object)
-    def _known_already(self, path: Path, document: Document) -> None:
-        self.messages.show_message(
-            f"{path.name} has the same content as {document.name}, which is open already.", "info"
-        )
 
     @Slot()
     def close_current(self) -> None:
@@ -268,22 +235,6 @@ class MainWindow(QMainWindow):
     def _pointed(self, x: float, y: float) -> None:
         self.status.show_point(self.document, x, y, self.heatmap.blur_at(x, y))
         self.viewport.setToolTip(self.heatmap.members_at(x, y))
-
-    @Slot(object)
-    def _tile_arrived(self, key: object) -> None:
-        for document in self.slides.documents:
-            if key == self.tiles.top_key(document.pyramid, document.view.plane):
-                image = self.tiles.get(key)
-                if image is not None:
-                    self.slide_list.set_thumb(document, image)
-
-    @Slot(object, str)
-    def _tile_failed(self, key: TileKey, reason: str) -> None:
-        for document in self.slides.documents:
-            if document.pyramid.fingerprint == key.slide:
-                document.bad_tiles += 1
-                if document.bad_tiles == 1:
-                    self.show_error(f"A part of {document.name} cannot be read and is shown coarser or empty. {reason}")
 
     def zoom_preset(self, index: int) -> None:
         """Zoom to one of the presets."""
