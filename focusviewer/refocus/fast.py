@@ -26,7 +26,7 @@ from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth
 from focusviewer.refocus.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
-from focusviewer.refocus.parallel import each
+from focusviewer.refocus.parallel import begin, each, on_one_core
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class FastRefocuser(Refocuser):
         encoded.state.layers.drop()
         return True
 
+    @on_one_core
     def encode(
         self,
         images: Sequence[RGB],
@@ -192,14 +193,23 @@ class FastRefocuser(Refocuser):
         full = [-side % CELL for side in (height, width)]
         padded = np.pad(pixels, ((0, full[0]), (0, full[1]), (0, 0)), mode="edge")
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(padded, -1, 0))).float().div_(255)
+        selector = self._load()
+
+        def seen() -> Tensor:
+            with torch.inference_mode():
+                return spectra(image[None], bank.mpp)
+
+        # What needs no filtered layers is done beside them.
+        windows, bent = begin(seen), begin(lambda: refraction(pixels))
+        layers, gray = filter_layers(image.numpy(), bank, PAD_PX)
         with torch.inference_mode():
-            layers, gray = filter_layers(image.numpy(), bank, PAD_PX)
             cells = features(image[None], torch.from_numpy(gray)[None], bank)
-            logits = self._load()(cells, spectra(image[None], bank.mpp))[0]
-        refracting = refraction(pixels)
-        weights = hold_back(torch.softmax(logits, 0).numpy(), BLURS_UM, refracting)
+            beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
+        refracting = bent.result()
+        weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
         return _Plane(pixels, image, weights, z_um, refracting), torch.from_numpy(layers), gray
 
+    @on_one_core
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""
         import torch

@@ -50,12 +50,16 @@ def filter_layers(image: FloatArray, bank: OperatorBank, pad_px: int) -> tuple[H
     import torch
 
     layers = np.empty((RANK, *image.shape), np.float16)
-    gray = np.zeros((RANK, *image.shape[1:]), np.float32)
+    gray = np.empty((RANK, *image.shape[1:]), np.float32)
 
     def keep(index: int, colour: int, layer: FloatArray) -> None:
         # numpy rounds to half precision several times as slowly
         torch.from_numpy(layers[index, colour]).copy_(torch.from_numpy(layer))
-        gray[index] += layer  # the colours of one filter are one thread's
+        # the colours of one filter come one after the other, from one thread
+        if colour == 0:
+            gray[index] = layer
+        else:
+            gray[index] += layer
         if colour == 2:
             gray[index] *= np.float32(1 / 3)
 
@@ -77,11 +81,23 @@ def _filter_each(
     spectrum = scipy.fft.rfft2(_continued(_continued(image, rows, pad_px, 1), cols, pad_px, 2), axes=(1, 2))
 
     def one(index: int) -> None:
+        product = np.empty_like(spectrum[0])
         for colour in range(3):  # one at a time stays in the cache
-            whole = scipy.fft.irfft2(spectrum[colour] * filters[index, colour], s=size, overwrite_x=True)
-            keep(index, colour, whole[pad_px : pad_px + height, pad_px : pad_px + width])
+            _multiply(spectrum[colour], filters[index, colour], product)
+            columns = scipy.fft.ifft(product, axis=0, overwrite_x=True)
+            # Rows of the border are not wanted, and need no second transform.
+            whole = scipy.fft.irfft(columns[pad_px : pad_px + height], n=size[1], axis=1)
+            keep(index, colour, whole[:, pad_px : pad_px + width])
 
     each(one, range(len(filters)))
+
+
+def _multiply(spectrum: npt.NDArray[np.complex64], numbers: FloatArray, product: npt.NDArray[np.complex64]) -> None:
+    """Multiply ``rfft2`` of an image by a filter, number by number: a complex product takes eight times as long."""
+    whole, result = spectrum.view(np.float32), product.view(np.float32)
+    upper = len(numbers)
+    np.multiply(whole[:upper], numbers, out=result[:upper])
+    np.multiply(whole[upper:], numbers[len(whole) - upper : 0 : -1], out=result[upper:])
 
 
 def _continued(image: FloatArray, index: npt.NDArray[np.int64], before: int, axis: int) -> FloatArray:
@@ -105,7 +121,8 @@ def _continued(image: FloatArray, index: npt.NDArray[np.int64], before: int, axi
 
 @lru_cache(maxsize=2)
 def _filters(mpp: float, size: tuple[int, int]) -> FloatArray:
-    return operator_bank(mpp).filters(size)
+    """Basis filters with every number twice, for real and imaginary parts: float32 (J, 3, H // 2 + 1, W + 2 or 1)."""
+    return np.repeat(operator_bank(mpp).filters(size), 2, axis=-1)
 
 
 def _reflected(length: int, before: int, total: int) -> npt.NDArray[np.int64]:

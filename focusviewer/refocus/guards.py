@@ -25,6 +25,7 @@ AREA_PX = 15
 RIM_EXCESS = 0.04
 RIM_SHARE = (0.02, 0.05)
 _NEIGHBOURHOOD_CELLS = 15
+_GRAYS = np.arange(3 * 255 + 1) / (3 * 255)  # of every sum of the colours
 
 
 def smooth_step(value: npt.NDArray[np.floating] | float, low: float, high: float) -> FloatMap:
@@ -42,16 +43,28 @@ def refraction(pixels: npt.NDArray[np.uint8]) -> float:
     ----------
     pixels : uint8 (H, W, 3)
     """
-    gray = pixels.mean(axis=2, dtype=np.float32) / 255
-    glass = _glass_level(gray)
-    bare = np.abs(gray - glass) < GLASS_SPREAD
-    if glass < GLASS_LEVEL or float(bare.mean()) < GLASS_SHARE:
+    sums = _colour_sums(pixels)
+    counts = np.bincount(sums.ravel(), minlength=_GRAYS.size)
+    glass = _glass_level(sums, counts)
+    bare = np.abs(_GRAYS - glass) < GLASS_SPREAD
+    if glass < GLASS_LEVEL or counts[bare].sum() < GLASS_SHARE * sums.size:
         return 0.0
-    brighter = gray > glass + RIM_EXCESS
+    bright = glass + RIM_EXCESS < _GRAYS
+    if counts[bright].sum() <= RIM_SHARE[0] * sums.size:
+        return 0.0
+    brighter = bright[sums]
     rims = brighter & ~_covers_area(brighter)  # brighter areas are glass, and what was taken for it is pale tissue
     if float(rims.sum()) < 0.6 * float(brighter.sum()):
         return 0.0
     return float(smooth_step(float(rims.mean()), *RIM_SHARE))
+
+
+def _colour_sums(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """Red, green and blue together, which is the place of their gray in _GRAYS: (H, W)."""
+    sums = pixels[..., 0].astype(np.uint16)
+    sums += pixels[..., 1]
+    sums += pixels[..., 2]
+    return sums
 
 
 def _covers_area(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -61,11 +74,14 @@ def _covers_area(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(mask & (uniform_filter(mask.astype(np.float32), AREA_PX) > 0.7))
 
 
-def _glass_level(gray: FloatMap) -> float:
+def _glass_level(sums: npt.NDArray[np.uint16], numbers: npt.NDArray[np.integer]) -> float:
     """The most frequent bright gray value; saturated pixels count only where they cover areas, as bare glass does."""
-    saturated = gray >= SATURATED
-    top = 1.0 if _covers_area(saturated).sum() > 0.4 * saturated.sum() else SATURATED
-    counts, edges = np.histogram(gray, bins=128, range=(0.0, 1.0))
+    nearly_white = _GRAYS >= SATURATED
+    top = SATURATED
+    if numbers[nearly_white].any():
+        saturated = nearly_white[sums]
+        top = 1.0 if _covers_area(saturated).sum() > 0.4 * saturated.sum() else SATURATED
+    counts, edges = np.histogram(_GRAYS, bins=128, range=(0.0, 1.0), weights=numbers)
     counts[edges[:-1] >= top - 1 / 128] = 0
     smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
     bright = int(0.6 * 128)

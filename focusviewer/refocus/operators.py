@@ -80,14 +80,20 @@ class OperatorBank:
     coefficients: FloatArray
 
     def filters(self, shape: tuple[int, int]) -> FloatArray:
-        """Basis filters for ``rfft2`` of an (H, W) image: float32 (J, 3, H, W // 2 + 1)."""
+        """Basis filters for ``rfft2`` of an (H, W) image: float32 (J, 3, H // 2 + 1, W // 2 + 1).
+
+        The remaining rows are those of the negative frequencies, and mirror these.
+        """
         from focusviewer.optics.psf import frequency_grid
 
-        grid = frequency_grid(shape, self.mpp)
+        grid = frequency_grid(shape, self.mpp)[: shape[0] // 2 + 1]
         position = np.clip(grid / self.frequency[-1] * (self.frequency.size - 1), 0, self.frequency.size - 1.001)
         below = position.astype(np.int32)
         weight = (position - below).astype(np.float32)
-        return np.asarray(self.basis[..., below] * (1 - weight) + self.basis[..., below + 1] * weight, dtype=np.float32)
+        found = np.empty((*self.basis.shape[:2], *grid.shape), np.float32)
+        for radial, filters in zip(self.basis, found, strict=True):  # all at once would take four times the memory
+            filters[:] = radial[:, below] * (1 - weight) + radial[:, below + 1] * weight
+        return found
 
     def mix(self, hypothesis: int, residual_um: npt.NDArray[np.floating] | float) -> FloatArray:
         """Coefficients of a hypothesis at any residual (linear between steps): float32 (..., J)."""

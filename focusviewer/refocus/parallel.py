@@ -10,16 +10,44 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @lru_cache(maxsize=1)
 def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="refocus")
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="refocus", initializer=_begin_worker)
+
+
+@lru_cache(maxsize=1)
+def _hosts() -> ThreadPoolExecutor:
+    """Threads that wait for workers: never of the same pool, or all could be waiting."""
+    return ThreadPoolExecutor(thread_name_prefix="refocus-host", initializer=_begin_worker)
+
+
+def _begin_worker() -> None:
+    from focusviewer.focus.torch_threads import one_core
+
+    one_core()  # else each of these threads would have torch start threads of its own
+
+
+def on_one_core(work: Callable[P, T]) -> Callable[P, T]:
+    """Decorate what is to run where torch starts no threads of its own, whoever calls it; it may use the workers."""
+
+    @wraps(work)
+    def hosted(*args: P.args, **options: P.kwargs) -> T:
+        return _hosts().submit(work, *args, **options).result()
+
+    return hosted
+
+
+def begin(work: Callable[[], T]) -> Future[T]:
+    """Have a worker do something, before the pieces that :func:`each` is given afterwards."""
+    return _workers().submit(work)
 
 
 def each(work: Callable[[T], object], pieces: Iterable[T]) -> None:

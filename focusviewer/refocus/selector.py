@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.refocus.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
+from focusviewer.refocus.parallel import each
 
 CELL = 4
 """Image pixels per cell of the weight maps."""
@@ -34,6 +35,7 @@ WINDOW, STRIDE = 64, 16
 """Side and spacing of the windows whose spectra the selector sees, in pixels of about half a micron."""
 
 RINGS = 26
+_BAND_ROWS = 32
 _LAST_RING = 0.95  # cycles per um
 SPECTRUM = RINGS + 2
 
@@ -57,14 +59,13 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
     float32 (B, FEATURES, H / 4, W / 4): log energy that some hypotheses would add; the luminance's pixels relative to
     their neighbourhood; brightness, saturation, contrast at two sizes, pixel size.
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     gray = luminance(images)
     levels = len(NOISE_RATIOS)
     rows = [1 + levels * BLUR_GRID_UM.index(blur) + level for blur, level in _ENERGY_OF]
     mixing = torch.from_numpy(bank.coefficients[rows, 0])
-    added = (mixing @ filtered.flatten(2)).view(count, -1, height, width)
+    energy = torch.log(_mixed_power(filtered, mixing) + 1e-6)
     pool = nn.functional.avg_pool2d
-    energy = torch.log(pool(added.square(), CELL) + 1e-6)
     mean = nn.functional.interpolate(
         pool(gray, 4 * CELL, CELL, (3 * CELL) // 2, count_include_pad=False), (height, width)
     )
@@ -78,6 +79,23 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
     return torch.cat(
         [0.3 * energy + 2.0, pixels, pool(gray, CELL), saturation, 0.3 * spread + 2, 0.3 * wide + 2, size], 1
     )
+
+
+def _mixed_power(filtered: Tensor, mixing: Tensor) -> Tensor:
+    """Mean square in each cell of the mixtures (K, J) of filtered images (B, J, H, W): float32 (B, K, h, w)."""
+    count, _, height, width = filtered.shape
+    power = torch.empty(count, len(mixing), height // CELL, width // CELL)
+
+    def band(top: int) -> None:
+        # A few rows at a time stay in the processor's cache, and what is mixed takes no memory.
+        with torch.inference_mode():
+            rows = filtered[:, :, top : top + _BAND_ROWS].flatten(2)
+            squares = (mixing @ rows).square_().view(count, len(mixing), -1, CELL, width)
+            cells = squares.sum(3).view(count, len(mixing), -1, width // CELL, CELL).sum(-1)
+            power[:, :, top // CELL : top // CELL + cells.shape[2]] = cells / CELL**2
+
+    each(band, range(0, height, _BAND_ROWS))
+    return power
 
 
 def spectra(images: Tensor, mpp: float) -> Tensor:
@@ -105,7 +123,8 @@ def spectra(images: Tensor, mpp: float) -> Tensor:
     windows = gray.unfold(2, WINDOW, STRIDE).unfold(3, WINDOW, STRIDE)[:, 0]
     hann = torch.hann_window(WINDOW)
     windows = (windows - windows.mean((-2, -1), keepdim=True)) * (hann[:, None] * hann)
-    power = torch.fft.rfft2(windows).abs().square().flatten(-2) @ _rings(factor * mpp)
+    waves = torch.view_as_real(torch.fft.rfft2(windows))
+    power = waves.square().sum(-1).flatten(-2) @ _rings(factor * mpp)
     power = torch.log(power / WINDOW**2 + 1e-6)
     level = power.mean(-1, keepdim=True)
     size = torch.full_like(level, 4.0 * (mpp - 0.25))

@@ -7,7 +7,18 @@ import torch
 from focusviewer.optics import Optics, defocus_image
 from focusviewer.refocus.filtering import filter_image
 from focusviewer.refocus.operators import HYPOTHESES, operator_bank
-from focusviewer.refocus.selector import CELL, FEATURES, RINGS, SPECTRUM, STRIDE, Selector, features, shrinking, spectra
+from focusviewer.refocus.selector import (
+    CELL,
+    FEATURES,
+    RINGS,
+    SPECTRUM,
+    STRIDE,
+    Selector,
+    _mixed_power,
+    features,
+    shrinking,
+    spectra,
+)
 
 
 def noise_image(height: int = 128, width: int = 128, seed: int = 0) -> np.ndarray:
@@ -31,6 +42,14 @@ def test_features_spectra_and_logits_fit_every_view(mpp: float, size: tuple[int,
     logits = Selector(8)(cells, windows)
     assert logits.shape == (1, len(HYPOTHESES), size[0] // CELL, size[1] // CELL)
     assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("size", [(8, 12), (100, 36)])
+def test_power_of_mixtures_is_that_of_whole_images(rng: np.random.Generator, size: tuple[int, int]) -> None:
+    filtered = torch.from_numpy(rng.normal(size=(2, 5, *size)).astype(np.float32))
+    mixing = torch.from_numpy(rng.normal(size=(3, 5)).astype(np.float32))
+    squares = torch.einsum("kj,bjhw->bkhw", mixing, filtered).square()
+    assert torch.allclose(_mixed_power(filtered, mixing), torch.nn.functional.avg_pool2d(squares, CELL), rtol=1e-4)
 
 
 def test_spectra_show_how_soon_the_lens_loses_detail() -> None:
