@@ -211,6 +211,7 @@ def _picture(
     """Make a picture in memory and write it, and how far it is to be trusted where that is wanted."""
     from focusviewer.cli.pictures import write_picture
     from focusviewer.refocus.assessment import Assessment, Notes
+    from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.tiling import refocus_view
 
     observer = Notes() if confidence is None else Assessment(view.box[2], view.box[3])
@@ -234,7 +235,7 @@ def _picture(
         )
     write_picture(out, result.pixels, f"{made}; not for diagnosis", facts, view.mpp)
     facts["notes"] = observer.notes
-    where = f"z = {result.z_um:.2f} um" if result.z_um is not None else facts["target"]
+    where = f"z = {z_text(result.z_um, 'um')}" if result.z_um is not None else facts["target"]
     return facts, f"{where}, {engine.name}, {made}; not for diagnosis{trust}"
 
 
@@ -260,11 +261,12 @@ def _pyramid(
     """Write a region of any size as a pyramid."""
     from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.export import export_region
+    from focusviewer.refocus.provenance import z_text
 
     observer = Notes()
     found = export_region(view, engine, wish, out, progress, None, compression=compression, observe=observer)
     found["notes"] = observer.notes
-    where = f"z = {found['z_um']:.2f} um" if found["z_um"] is not None else found["target"]
+    where = f"z = {z_text(found['z_um'], 'um')}" if found["z_um"] is not None else found["target"]
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
     return found, f"pyramid, {where}, {engine.name}, {made}"
 
@@ -277,7 +279,7 @@ def _sweep(
 
     from focusviewer.files import output_folder
     from focusviewer.refocus.assessment import Notes
-    from focusviewer.refocus.provenance import provenance
+    from focusviewer.refocus.provenance import provenance, z_text
     from focusviewer.refocus.sweep import write_sweep
     from focusviewer.refocus.tiling import render_each
 
@@ -295,7 +297,7 @@ def _sweep(
     output_folder(out.parent)
     write_sweep(out, (np.ascontiguousarray(pictures[z_um]) for z_um in targets), fps, facts)
     facts["notes"] = observer.notes
-    ends = f"{positions[0]:+g} to {positions[-1]:+g} um"
+    ends = f"{z_text(positions[0], 'um')} to {z_text(positions[-1], 'um')}"
     return facts, f"{len(targets)} frames, {ends}, {engine.name}, {SYNTHESISED}; not for diagnosis"
 
 

@@ -18,6 +18,17 @@ STATEMENT = "synthesised; not for diagnosis"
 """What every file with synthesised pixels says."""
 
 
+def z_text(z_um: float, unit: str = "µm") -> str:
+    """A position on the focus axis for people, the same everywhere: signed, with the two decimals of the knob.
+
+    Planes at finer steps than 0.01 um get a third. Files and terminals, which may know ASCII only, take ``um``.
+    """
+    rounded = round(z_um, 2)
+    if abs(rounded - z_um) < 5e-4:
+        return f"{rounded + 0.0:+.2f} {unit}" if rounded else f"0.00 {unit}"
+    return f"{z_um:+.3f} {unit}"
+
+
 def provenance(
     engine: Refocuser,
     slide_name: str,

@@ -11,6 +11,7 @@ import numpy as np
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write
 from focusviewer.refocus.base import acquired_plane
+from focusviewer.refocus.provenance import z_text
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
 def badge_text(z_um: float, planes_um: Sequence[float]) -> str:
     """What a frame says of itself."""
     acquired = acquired_plane(planes_um, z_um) is not None
-    return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_um:+.2f} um"
+    return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_text(z_um, 'um')}"
 
 
 def check_sides(path: Path, width: int, height: int) -> None:

@@ -192,7 +192,7 @@ def test_planes_change_by_keys_wheel_and_slider(window, open_in, qtbot) -> None:
     settle(window, qtbot)
     middle = picture(window)[400, 400]
     assert abs(int(middle[2]) - (60 + 20 * 4)) <= 1
-    assert "z = +2 µm" in window.viewport.plane_text()
+    assert "z = +2.00 µm" in window.viewport.plane_text()
 
 
 def test_a_touchpad_turns_one_plane_per_notch_not_per_event(window, open_in) -> None:

@@ -51,6 +51,8 @@ def test_every_frame_carries_its_badge() -> None:
     assert badge_text(1.5, [0.0]) == "synthesised  z = +1.50 um"
     assert badge_text(-0.25, [0.0]).startswith("synthesised")
     assert badge_text(2.0, [0.0, 2.0]) == "acquired plane  z = +2.00 um"
+    assert badge_text(0.2 - 0.2000001, [1.0]) == "synthesised  z = 0.00 um"
+    assert badge_text(-0.125, [1.0]) == "synthesised  z = -0.125 um"
     plain = np.full((300, 400, 3), 230, np.uint8)
     badged = np.asarray(draw_badge(plain, badge_text(1.5, [0.0])))
     changed = (badged != plain).any(axis=2)

@@ -15,6 +15,7 @@ from focusviewer.app.models.painting import PaintedMap, Painting, load_painting,
 from focusviewer.app.views.brush_ring import BrushRing, OverlayWhere
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
+from focusviewer.refocus.provenance import z_text
 
 MODE = "paint"
 
@@ -153,7 +154,7 @@ class PaintController(QObject):
     def _show_brush(self) -> None:
         ring = self.ring
         ring.radius, ring.softness, ring.ratio = self._radius_px(), self._softness(), self._viewport.ratio
-        ring.text = f"{self._panel.target_um:+.2f} µm"
+        ring.text = z_text(self._panel.target_um)
         for port in self._ports:
             port.update()
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.view import View
+from focusviewer.refocus.provenance import z_text
 
 Way = Literal["off", "wipe", "split", "flicker"]
 WAYS: tuple[Way, ...] = ("off", "wipe", "split", "flicker")
@@ -41,7 +42,7 @@ def contents(document: Document, others: list[Document]) -> list[Content]:
     known = document.slide.info.z_step_known
     if len(document.planes_um) > 1:
         for plane, z_um in enumerate(document.planes_um):
-            found.append(Content(f"plane {plane}", f"Plane {plane + 1}" + (f"  ({z_um:+g} µm)" if known else "")))
+            found.append(Content(f"plane {plane}", f"Plane {plane + 1}" + (f"  ({z_text(z_um)})" if known else "")))
     for other in others:
         if other is not document:
             found.append(Content(f"slide {other.pyramid.fingerprint}", other.name))

@@ -10,6 +10,7 @@ from typing import Protocol
 from focusviewer.app.models.document import Document
 from focusviewer.refocus.base import MAX_Z_UM, FloatMap
 from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
 
@@ -202,7 +203,7 @@ def planes_text(planes: tuple[int, ...], count: int) -> str:
 def badge_text(mode: str, z_um: float | None) -> str:
     """What a synthesised picture says it is."""
     words = {"all-in-focus": "all in focus", "paint": "painted focus", "deblur": "best focus"}
-    return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_um:+.2f} µm'}"
+    return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_text(z_um)}'}"
 
 
 def source_text(area: RefocusArea, count: int) -> str:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import button, hint, panel_layout, row
+from focusviewer.refocus.provenance import z_text
 
 
 class PlanePanel(QWidget):
@@ -49,7 +50,7 @@ class PlanePanel(QWidget):
         self.slider.setRange(0, len(planes_um) - 1)
         self.slider.setValue(plane)
         self.slider.blockSignals(False)
-        z = f", z = {planes_um[plane]:+g} µm" if z_known else ""
+        z = f", z = {z_text(planes_um[plane])}" if z_known else ""
         self.text.setText(f"Plane <b>{plane + 1}</b> of {len(planes_um)}{z}")
         self.unknown.setVisible(not z_known)
         self.set_step.setVisible(not z_known)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import button, hint, row
+from focusviewer.refocus.provenance import z_text
 
 MAX_CHECKED = 16
 LIST_ROWS = 5
@@ -114,7 +115,7 @@ class SourceBox(QWidget):
         self.way.setCurrentIndex(0)
         self.planes.clear()
         for index, z_um in enumerate(planes_um):
-            item = QListWidgetItem(f"Plane {index + 1}   {z_um:+g} µm")
+            item = QListWidgetItem(f"Plane {index + 1}   {z_text(z_um)}")
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
             item.setCheckState(Qt.CheckState.Checked if index < MAX_CHECKED else Qt.CheckState.Unchecked)
             self.planes.addItem(item)

@@ -27,6 +27,7 @@ from focusviewer.app.models.wishes import TileRange, seen_tiles, wish_list
 from focusviewer.app.views.hand import Hand
 from focusviewer.app.views.layers import HeatmapLayer, MarkLayer, Minimap, Overlay, ScaleBar, TileLayer
 from focusviewer.app.views.patch import Badge, PatchLayer, paint_badges
+from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import TileKey
 
 REST_MS = 150
@@ -280,7 +281,7 @@ class Viewport(QWidget):
         """Which acquired plane is shown, in words."""
         assert self.document is not None
         planes, plane = self.document.planes_um, self.document.view.plane
-        z = f"  ·  z = {planes[plane]:+g} µm" if self.document.slide.info.z_step_known else ""
+        z = f"  ·  z = {z_text(planes[plane])}" if self.document.slide.info.z_step_known else ""
         return f"Acquired plane {plane + 1} of {len(planes)}{z}"
 
     def _paint_welcome(self, painter: QPainter, width: int, height: int) -> None:
