@@ -136,6 +136,24 @@ def test_an_open_slide_is_never_saved_over(window, gate, qtbot, what: str) -> No
     assert not [job for job in window.jobs.running() if job.kind.startswith("save")]
 
 
+def test_many_jobs_do_not_widen_the_window(window, qtbot) -> None:
+    gate = threading.Event()
+    width = window.width()
+    names = [f"a slide with a very long name, as scanners like to give them, {n}.ome.tif" for n in range(6)]
+    jobs = [window.jobs.start(n, lambda job: gate.wait(5), lane=Lane.EXPORT, title=f"Saving {n}") for n in names]
+    shown = window.status.findChild(JobList)
+    qtbot.wait(20)
+    assert window.width() == width
+    assert [row.isVisible() for row in shown._rows.values()] == [True, True, False, False, False, False]
+    assert shown._more.text() == "+ 4 more"
+    window.jobs.cancel_job(jobs[0])
+    assert [row.isVisible() for row in shown._rows.values()] == [True, True, False, False, False]
+    assert names[-1] in shown._more.toolTip()
+    gate.set()
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
+    assert not shown._more.isVisible()
+
+
 def test_jobs_that_wait_are_listed_as_waiting(qtbot) -> None:
     jobs = Jobs()
     shown = JobList(jobs)

@@ -53,6 +53,7 @@ def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
     state = window.refocus_panel.state
+    assert state.parent().layout().indexOf(state) < state.parent().layout().indexOf(window.refocus_panel.sweep)
     window.focusing.auto_focus()
     qtbot.waitUntil(lambda: state.text().startswith("Auto: already in focus."), timeout=5000)
     assert window.refocus.shown is None

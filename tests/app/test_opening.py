@@ -123,6 +123,23 @@ def test_closing_a_slide_shows_the_one_beside_it_and_releases_the_file(window, o
     assert not window.viewport.grab().isNull()
 
 
+def test_a_slide_without_scale_is_not_spoken_of_while_another_is_shown(window, open_in) -> None:
+    def told() -> list[str]:
+        return [message.text for message in window.messages.messages() if "unscaled.png" in message.text]
+
+    open_in(window, "unscaled.png")
+    unscaled = window.document
+    assert len(told()) == 1
+    open_in(window, "fake.svs")
+    assert told() == []
+    window.slides.show(unscaled)
+    assert len(told()) == 1
+    window.messages.messages()[0].dismiss()  # the user has read it
+    window.slides.show(window.slides.documents[1])
+    window.slides.show(unscaled)
+    assert told() == []
+
+
 def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in, qtbot) -> None:
     open_in(window, "unscaled.png")
     assert len(window.messages.messages()) == 1
@@ -142,13 +159,16 @@ def test_the_question_for_a_scale_is_about_its_own_slide_and_goes_when_answered(
     slides["unscaled-2.png"] = FakeSlide("unscaled-2.png", mpp=None)
     open_in(window, "unscaled.png", "unscaled-2.png")
     first, second = window.slides.documents
-    assert len(window.messages.messages()) == 2
+    assert [second.name in message.text for message in window.messages.messages()] == [True]
+    window.slides.show(first)
     window.messages.messages()[0].findChild(QPushButton).click()
     dialog = window.findChild(ScaleDialog)
     assert any("unscaled.png" in label.text() for label in dialog.findChildren(QLabel))
     dialog.accept()
     assert first.mpp is not None
     assert second.mpp is None
+    assert window.messages.messages() == []
+    window.slides.show(second)
     assert [second.name in message.text for message in window.messages.messages()] == [True]
     window.slides.close(second)
     assert window.messages.messages() == []

@@ -21,6 +21,7 @@ class ScaleController(QObject):
         self._told: dict[str, Document] = {}
         slides.scale_changed.connect(self._settle)
         slides.documents_changed.connect(self._settle)
+        slides.current_changed.connect(self._settle)
 
     def ask_once(self, document: Document | None) -> None:
         """Offer the dialog when a slide without a scale is first shown."""
@@ -32,7 +33,7 @@ class ScaleController(QObject):
         self.tell(f"The pixel size of {document.name} is not known{why}. Lengths and refocusing need it.", document)
 
     def tell(self, text: str, document: Document, kind: str = "warning") -> None:
-        """Show a message that offers the dialog; it goes when the slide gets a scale or is closed."""
+        """Show a message that offers the dialog; it goes when the slide gets a scale, is left or is closed."""
         self._told[text] = document
         self._messages.show_message(text, kind, ("Set scale…", lambda: self.ask(document)))
 
@@ -47,6 +48,8 @@ class ScaleController(QObject):
     @Slot()
     def _settle(self) -> None:
         for text, document in list(self._told.items()):
-            if document.mpp is not None or document not in self._slides.documents:
-                del self._told[text]
-                self._messages.dismiss(text)
+            if document.mpp is None and document is self._slides.current:
+                continue
+            del self._told[text]
+            if self._messages.dismiss(text):
+                self._asked.discard(document.slide.fingerprint)  # it is offered again when one comes back

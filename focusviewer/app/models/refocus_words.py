@@ -44,5 +44,5 @@ def made_text(area: RefocusArea, encoded: Encoded | None, mode: str) -> str:
     """What is said beside a synthesised picture."""
     text = f"Computed by {area.engine}, not scanned."
     if mode == "refocus" and encoded is not None and is_in_focus(encoded):
-        text += f" The scan is in focus as far as {area.engine} can tell, so that turning away from it blurs."
+        text += " The scan is in focus already: turning away from it blurs."
     return text

@@ -22,6 +22,7 @@ from focusviewer.app.jobs import Job, Jobs
 from focusviewer.app.views.theme import bind_icon, draw_svg
 
 MAX_MESSAGES = 3
+MAX_ROWS, MAX_TITLE_PX = 2, 190
 COLOURS = {  # kind: light back, dark back, icon, icon colour
     "error": ("#fde7e7", "#4a2427", "warning", "#d1242f"),
     "warning": ("#fff3d6", "#453718", "warning", "#b87a00"),
@@ -116,11 +117,12 @@ class MessageBar(QWidget):
         widgets = (item.widget() for item in items if item is not None)
         return [widget for widget in widgets if isinstance(widget, Message) and not widget.isHidden()]
 
-    def dismiss(self, text: str) -> None:
-        """Dismiss the line with this text, if it is on show."""
-        for message in self.messages():
-            if message.text == text:
-                message.dismiss()
+    def dismiss(self, text: str) -> bool:
+        """Dismiss the line with this text; whether it was on show."""
+        found = [message for message in self.messages() if message.text == text]
+        for message in found:
+            message.dismiss()
+        return bool(found)
 
     def clear(self) -> None:
         """Dismiss all."""
@@ -131,7 +133,7 @@ class MessageBar(QWidget):
 class _JobRow(QWidget):
     def __init__(self, job: Job, cancel: Callable[[], None]) -> None:
         super().__init__()
-        self.title = QLabel(job.title)
+        self.title = QLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = QProgressBar()
         self.bar.setFixedSize(110, 10)
@@ -150,7 +152,8 @@ class _JobRow(QWidget):
 
     def show_state(self, job: Job) -> None:
         """Show how far it is, that nobody knows, or that it waits for its turn."""
-        self.title.setText(f"{job.title} (waiting)" if job.waiting else job.title)
+        title = self.fontMetrics().elidedText(job.title, Qt.TextElideMode.ElideMiddle, MAX_TITLE_PX)
+        self.title.setText(f"{title} (waiting)" if job.waiting else title)
         if job.waiting:
             self.bar.setRange(0, 1)
         elif job.fraction < 0:
@@ -161,7 +164,10 @@ class _JobRow(QWidget):
 
 
 class JobList(QWidget):
-    """Jobs that have a title, with progress and a cancel button each."""
+    """Jobs that have a title, with progress and a cancel button each; of many the first, and how many more.
+
+    However many there are, the window keeps its width.
+    """
 
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
@@ -169,6 +175,9 @@ class JobList(QWidget):
         self._rows: dict[Job, _JobRow] = {}
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self._more = QLabel()
+        self._more.hide()
+        self._layout.addWidget(self._more)
         jobs.started.connect(self._started)
         jobs.progressed.connect(self._progressed)
         jobs.ended.connect(self._ended)
@@ -179,7 +188,8 @@ class JobList(QWidget):
             return
         made = _JobRow(job, lambda: self._jobs.cancel_job(job))
         self._rows[job] = made
-        self._layout.addWidget(made)
+        self._layout.insertWidget(self._layout.count() - 1, made)
+        self._fit()
 
     @Slot(object)
     def _progressed(self, job: Job) -> None:
@@ -193,3 +203,12 @@ class JobList(QWidget):
         if made is not None:
             made.hide()
             made.deleteLater()
+            self._fit()
+
+    def _fit(self) -> None:
+        for index, made in enumerate(self._rows.values()):
+            made.setVisible(index < MAX_ROWS)
+        hidden = [job.title for job in self._rows][MAX_ROWS:]
+        self._more.setText(f"+ {len(hidden)} more")
+        self._more.setToolTip("\n".join(hidden))
+        self._more.setVisible(bool(hidden))

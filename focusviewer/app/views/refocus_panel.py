@@ -95,6 +95,7 @@ class RefocusPanel(QWidget):
         middle.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addLayout(row(self.low, middle, self.high))
         layout.addLayout(row(self.spin, self.auto, self.all_in_focus))
+        layout.addWidget(self.state)  # beside the knob, which it explains: further down it is out of sight
         layout.addWidget(self.paint)
         layout.addWidget(self.sweep)
         more = QFormLayout()
@@ -104,7 +105,6 @@ class RefocusPanel(QWidget):
         more.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         layout.addLayout(more)
         layout.addWidget(self.trust)
-        layout.addWidget(self.state)
         layout.addLayout(row(self.reset, 1, self.save))
 
     # --- state ---------------------------------------------------------------------------------------------
