@@ -43,14 +43,16 @@ def turn(window, qtbot, z_um: float) -> None:
 
 def test_planes_around_the_focus_are_chosen_and_kept_while_they_do() -> None:
     planes = tuple(float(z) for z in range(-8, 9))
-    chosen = chosen_planes(planes, 0.5, (), [])
+    chosen = chosen_planes(planes, (0.5, 0.5), (), [])
     assert {8, 9} <= set(chosen)
     assert len(chosen) <= 5
-    assert chosen_planes(planes, 1.4, (), [chosen]) == chosen  # planes 9 and 10 are among them
-    above = chosen_planes(planes, 7.5, (), [chosen])
+    assert chosen_planes(planes, (1.4, 1.4), (), [chosen]) == chosen  # planes 9 and 10 are among them
+    above = chosen_planes(planes, (7.5, 7.5), (), [chosen])
     assert above != chosen
-    assert chosen_planes(planes, 1.4, (), [above, chosen]) == chosen  # known from before
-    assert chosen_planes(planes, 7.5, (3, 4), [chosen]) == (3, 4)
+    assert chosen_planes(planes, (1.4, 1.4), (), [above, chosen]) == chosen  # known from before
+    assert chosen_planes(planes, (7.5, 7.5), (3, 4), [chosen]) == (3, 4)
+    assert chosen_planes(planes, (-1.0, 5.5), (), [chosen]) == (7, 8, 9, 10, 11, 12, 13, 14)  # painted
+    assert chosen_planes(planes, None, (), [chosen]) == (0, 4, 8, 12, 16)  # wherever the tissue lies
     assert planes_text((8,), 17) == "from plane 9 of 17"
     assert planes_text((8, 9), 17) == "from planes 9, 10 of 17"
     assert planes_text((0,), 1) == ""

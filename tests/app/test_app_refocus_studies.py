@@ -108,6 +108,15 @@ def test_a_study_that_is_stopped_is_not_followed_by_the_one_that_waits(window, e
     turn(window, qtbot, 8.4)
 
 
+def test_a_painted_map_is_made_from_the_planes_it_asks_for(window, engine, qtbot) -> None:
+    window.set_plane(13)  # z = 3 um: none of five planes spread evenly
+    window.focusing.enter("paint")
+    qtbot.waitUntil(lambda: 3.0 in engine.studied[-1], timeout=5000)  # what is not painted stays as scanned
+    window.refocus_panel.set_target(6.5)
+    window.refocus_desk.painting.paint_middle()
+    qtbot.waitUntil(lambda: {3.0, 4.0, 5.0, 6.0, 7.0} <= set(engine.studied[-1]), timeout=5000)
+
+
 def area(index: int, planes: int = 2) -> RefocusArea:
     return RefocusArea("f", 0, (0, 0, 100, 10), 0.25, tuple(range(planes)), (float(index),) * planes, "e")
 

@@ -87,7 +87,7 @@ class ExportController(QObject):
             if plane is not None:
                 yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)
                 continue
-            needed = model.chosen_planes(document.planes_um, z_um, by_hand, [planes] if planes else [])
+            needed = model.chosen_planes(document.planes_um, (z_um, z_um), by_hand, [planes] if planes else [])
             if study is None or needed != planes:
                 planes = needed
                 planes_um = tuple(document.planes_um[plane] for plane in planes)

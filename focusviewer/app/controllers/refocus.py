@@ -215,10 +215,12 @@ class RefocusController(QObject):
         return Order(self.mode, self.panel.target_um if self.mode in KNOB_MODES else None)
 
     def _area_now(self, document: Document) -> RefocusArea:
-        z_um = self.panel.target_um if self.mode in KNOB_MODES else None
+        focus = (self.panel.target_um,) * 2 if self.mode in KNOB_MODES else None
+        if self.mode == "paint" and self.painter is not None:
+            focus = self.painter().range_um
         engine = self.panel.engine_name
         known = [area for area in self.studies.areas() if area.serves_view(document, engine)]
-        planes = model.chosen_planes(document.planes_um, z_um, self._by_hand, [area.planes for area in known])
+        planes = model.chosen_planes(document.planes_um, focus, self._by_hand, [area.planes for area in known])
         served = next((area for area in known if area.planes == planes), None)
         return served if served is not None else model.area_of(document, engine, planes)
 

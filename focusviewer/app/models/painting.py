@@ -118,6 +118,14 @@ class PaintedMap:
     base: Base | None = None
     canvas: Canvas = field(default_factory=Canvas, compare=False)
 
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Lowest and highest focus of all that is painted, and of what is not."""
+        ends = [self.home_um, *(stroke.z_um for stroke in self.strokes)]
+        if self.base is not None:
+            ends += [float(self.base[1].min()), float(self.base[1].max())]
+        return min(ends), max(ends)
+
     def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
         """Focus over a region in um: float32 of the shape (H, W)."""
         return self.canvas.draw(self, box, shape)

@@ -11,7 +11,7 @@ from focusviewer.app.models.document import Document
 from focusviewer.refocus.base import MAX_Z_UM, FloatMap
 from focusviewer.refocus.modes import Wish
 from focusviewer.refocus.provenance import z_text
-from focusviewer.refocus.sources import AUTO_PLANES, source_planes
+from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
 
 MODES = {
@@ -44,6 +44,11 @@ Box = tuple[int, int, int, int]
 
 class Painted(Protocol):
     """A focus map as it was painted at some moment."""
+
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Lowest and highest focus in it, um."""
+        ...
 
     def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
         """Focus over a region in um: float32 of the shape (H, W)."""
@@ -157,14 +162,17 @@ def area_of(document: Document, engine: str, planes: tuple[int, ...] | None = No
 
 
 def chosen_planes(
-    planes_um: tuple[float, ...], z_um: float | None, by_hand: tuple[int, ...], known: Sequence[tuple[int, ...]]
+    planes_um: tuple[float, ...],
+    focus: tuple[float, float] | None,
+    by_hand: tuple[int, ...],
+    known: Sequence[tuple[int, ...]],
 ) -> tuple[int, ...]:
     """Planes to work from: those chosen by hand, or the nearest that tell most about the focus.
 
     Parameters
     ----------
-    z_um : float or None
-        Wanted focus; None where it differs from place to place.
+    focus : (lowest, highest) or None
+        Wanted focus, um; None where it follows from what is in the view.
     by_hand : tuple of int
         Empty: automatic.
     known : sequence of tuples of int
@@ -173,10 +181,10 @@ def chosen_planes(
     """
     if by_hand:
         return by_hand
-    best = source_planes(planes_um, z_um, AUTO_PLANES)
-    if z_um is None:
-        return best
-    needed = set(source_planes(planes_um, z_um, 2))
+    if focus is None:
+        return source_planes(planes_um, None, AUTO_PLANES)
+    best = planes_between(planes_um, *focus, AUTO_PLANES)
+    needed = set(planes_between(planes_um, *focus, 0))
     return next((planes for planes in known if needed <= set(planes) and len(planes) >= len(best)), best)
 
 
