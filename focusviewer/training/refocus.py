@@ -59,7 +59,7 @@ class RefocusSettings:
     """
 
     pool: int = 8000
-    refracting: int = 480
+    refracting: int = 2400
     refracting_share: float = 0.25
     width: int = 48
     max_z_um: float = 4.4
