@@ -23,6 +23,7 @@ from focusviewer.refocus.base import (
     unreadable_weights,
 )
 from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
+from focusviewer.refocus.glass import clearance, left_alone
 from focusviewer.refocus.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
@@ -55,6 +56,7 @@ class _Plane:
     weights: FloatMap  # float32 (K, h, w), sums to 1 over K
     z_um: float
     refracting: float  # 0..1, how much of the view's sharpening is held back for rims brighter than glass
+    clearance_px: FloatMap  # float32 (h, w), how far from whatever is no bare glass
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -180,7 +182,8 @@ class FastRefocuser(Refocuser):
         if len(order) > 1:  # several planes tell whether light is bent or taken away
             held_back *= float(smooth_step(evidence.unexplained(), *UNEXPLAINED))
         notes = (REFRACTS_BETWEEN if len(order) > 1 else REFRACTS,) if held_back > 0.5 else ()
-        state = _State(planes, layers, belief, bank, held_back)
+        clear = np.min([plane.clearance_px for plane in planes], axis=0)
+        state = _State(planes, layers, belief, bank, held_back, clear)
         return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
@@ -201,14 +204,14 @@ class FastRefocuser(Refocuser):
                 return spectra(image[None], bank.mpp)
 
         # What needs no filtered layers is done beside them.
-        windows, bent = begin(seen), begin(lambda: refraction(pixels))
+        windows, bent, clear = begin(seen), begin(lambda: refraction(pixels)), begin(lambda: clearance(padded))
         layers, gray = filter_layers(image.numpy(), bank, PAD_PX)
         with torch.inference_mode():
             cells = features(image[None], torch.from_numpy(gray)[None], bank)
             beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
         refracting = bent.result()
         weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
-        return _Plane(pixels, image, weights, z_um, refracting), torch.from_numpy(layers), gray
+        return _Plane(pixels, image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
 
     @on_one_core
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -282,6 +285,7 @@ class _State:
     belief: Belief
     bank: OperatorBank
     held_back: float  # 0..1, how far the operators are not believed in
+    clearance_px: FloatMap  # float32 (h, w), how far from whatever is no bare glass on every plane
 
 
 def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> FloatMap:
@@ -290,18 +294,23 @@ def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> Flo
     Where light is bent rather than taken away no operator holds. One plane is left as it is. Between two, their mean is
     closer to the truth than what operators make of them (real smears: up to 3 dB); beyond them there is nothing to mix,
     and operators that agree with both planes are closer than the nearer plane.
+
+    Where there is nothing but glass, planes are left as they are, or mixed, in any case.
     """
-    held_back = np.float32(state.held_back)
+    shift = np.min([np.abs(target - z_um) for z_um in planes_um], axis=0)
+    held_back = left_alone(state.clearance_px, shift, state.bank.mpp)
     if len(planes_um) == 1:
+        held_back = np.maximum(held_back, np.float32(state.held_back))
         refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
         coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
         return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
     operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp)
     mixture = operators.cells(state.belief.weights, target)
-    if held_back > 0:
-        between = held_back * ((target > planes_um[0]) & (target < planes_um[-1]))
-        mixture *= 1 - between
-        mixture[:, -1] += between * nearness(planes_um, target)
+    between = (target > planes_um[0]) & (target < planes_um[-1])
+    held_back = np.maximum(held_back, np.float32(state.held_back) * between)
+    if held_back.any():
+        mixture *= 1 - held_back
+        mixture[:, -1] += held_back * nearness(planes_um, target)
     return mixture
 
 

@@ -43,9 +43,8 @@ def refraction(pixels: npt.NDArray[np.uint8]) -> float:
     ----------
     pixels : uint8 (H, W, 3)
     """
-    sums = _colour_sums(pixels)
-    counts = np.bincount(sums.ravel(), minlength=_GRAYS.size)
-    glass = _glass_level(sums, counts)
+    sums, counts = gray_levels(pixels)
+    glass = glass_level(sums, counts)
     bare = np.abs(_GRAYS - glass) < GLASS_SPREAD
     if glass < GLASS_LEVEL or counts[bare].sum() < GLASS_SHARE * sums.size:
         return 0.0
@@ -59,12 +58,12 @@ def refraction(pixels: npt.NDArray[np.uint8]) -> float:
     return float(smooth_step(float(rims.mean()), *RIM_SHARE))
 
 
-def _colour_sums(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
-    """Red, green and blue together, which is the place of their gray in _GRAYS: (H, W)."""
+def gray_levels(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+    """Red, green and blue together, 0 to 765, of every pixel (H, W); and how many pixels have each sum."""
     sums = pixels[..., 0].astype(np.uint16)
     sums += pixels[..., 1]
     sums += pixels[..., 2]
-    return sums
+    return sums, np.bincount(sums.ravel(), minlength=_GRAYS.size)
 
 
 def _covers_area(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -74,16 +73,16 @@ def _covers_area(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(mask & (uniform_filter(mask.astype(np.float32), AREA_PX) > 0.7))
 
 
-def _glass_level(sums: npt.NDArray[np.uint16], numbers: npt.NDArray[np.integer]) -> float:
+def glass_level(sums: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64]) -> float:
     """The most frequent bright gray value; saturated pixels count only where they cover areas, as bare glass does."""
     nearly_white = _GRAYS >= SATURATED
     top = SATURATED
-    if numbers[nearly_white].any():
+    if counts[nearly_white].any():
         saturated = nearly_white[sums]
         top = 1.0 if _covers_area(saturated).sum() > 0.4 * saturated.sum() else SATURATED
-    counts, edges = np.histogram(_GRAYS, bins=128, range=(0.0, 1.0), weights=numbers)
-    counts[edges[:-1] >= top - 1 / 128] = 0
-    smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
+    found, edges = np.histogram(_GRAYS, bins=128, range=(0.0, 1.0), weights=counts)
+    found[edges[:-1] >= top - 1 / 128] = 0
+    smooth = np.convolve(found, [1, 2, 3, 2, 1], mode="same")
     bright = int(0.6 * 128)
     return float(edges[bright + int(np.argmax(smooth[bright:]))]) + 0.5 / 128
 

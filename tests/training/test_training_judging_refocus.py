@@ -328,6 +328,14 @@ def test_glass_is_what_shows_nothing_in_any_plane() -> None:
     assert mask[70:].all()
 
 
+def test_a_grain_of_dust_is_no_glass() -> None:
+    plane = np.full((120, 120, 3), 240, np.uint8)
+    plane[60, 60], plane[60, 61] = 200, 255
+    mask = honesty.glass_mask([plane])
+    assert not mask[50:70, 50:70].any()
+    assert mask[:40].all()
+
+
 # Real planes
 
 

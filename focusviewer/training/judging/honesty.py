@@ -28,6 +28,9 @@ GRAY_LIMIT = 1.0
 
 GLASS_TARGETS_UM = (1.0, 2.0, 4.0)
 GLASS_REACH_PX = 33
+SPECK_LEVEL = 30.0
+"""Gray levels by which a single pixel differs from glass if there is dust on it; noise does not."""
+
 GLASS_PICTURES = ("no-tissue.png", "no-tissue2.png", "almost-white-1.png")
 SEAM_BOX = (0, 0, 1160, 256)
 
@@ -156,10 +159,12 @@ def glass_mask(planes: Sequence[RGB], level: float = 6.0) -> Mask:
     """
     from scipy.ndimage import minimum_filter, uniform_filter
 
-    grays = [uniform_filter(plane.mean(axis=2, dtype=np.float32), 5) for plane in planes]
+    pixels = [plane.mean(axis=2, dtype=np.float32) for plane in planes]
+    grays = [uniform_filter(gray, 5) for gray in pixels]
     counts = np.bincount(np.round(grays[0]).astype(int).ravel(), minlength=256)
     glass = 150 + int(np.argmax(counts[150:]))
     empty = np.all([np.abs(gray - glass) < level for gray in grays], axis=0)
+    empty &= np.all([np.abs(gray - glass) < SPECK_LEVEL for gray in pixels], axis=0)
     return np.asarray(minimum_filter(empty, GLASS_REACH_PX))
 
 
