@@ -129,11 +129,6 @@ class EngineRoom:
             encoded = engine.encode(images, area.mpp, area.planes_um)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
-    def lighten(self, study: Study) -> bool:
-        """Let go of what of a study can be made again; whether that can be done (any thread, takes no time)."""
-        engine = self._engines.get(study.area.engine)
-        return engine is not None and engine.lighten(study.encoded)
-
     def render(self, study: Study, order: Order, job: Job) -> Rendered:
         """Give a view in the focus that is wanted.
 

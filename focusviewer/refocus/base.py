@@ -120,16 +120,6 @@ class Refocuser(ABC):
         uint8 (H, W, 3)
         """
 
-    def lighten(self, encoded: Encoded) -> bool:
-        """Let go of what of an encoding can be made again in a moment; the next picture takes so much longer.
-
-        Returns
-        -------
-        bool
-            Whether the engine can do that; if not, its encodings are kept as they are or not at all.
-        """
-        return False
-
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue: every pixel at its own best focus."""
         return (encoded.blur_um + np.float32(encoded.planes_um[0])).astype(np.float32)

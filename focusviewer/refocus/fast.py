@@ -80,11 +80,6 @@ class _Layers:
             while len(self._kept) > KEPT_PLANES:
                 self._kept.popitem(last=False)
 
-    def drop(self) -> None:
-        """Keep none."""
-        with self._lock:
-            self._kept.clear()
-
     def of(self, place: int, image: Tensor) -> Tensor:
         """Those of a plane: float16 (J, 3, H, W); a slider step costs the reading of them."""
         import torch
@@ -139,11 +134,6 @@ class FastRefocuser(Refocuser):
                 raise unreadable_weights(self.name, self._weights, error) from error
             self._selector = selector.eval().requires_grad_(False)
         return self._selector
-
-    def lighten(self, encoded: Encoded) -> bool:
-        """Let go of the filtered planes, nine tenths of an encoding; see :meth:`Refocuser.lighten`."""
-        encoded.state.layers.drop()
-        return True
 
     @on_one_core
     def encode(

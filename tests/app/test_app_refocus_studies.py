@@ -10,7 +10,7 @@ from app_fakes import FakeEngine, FakeSlide
 
 from focusviewer.app.controllers import shelf
 from focusviewer.app.controllers.shelf import Shelf
-from focusviewer.app.engine_room import EngineRoom, Study
+from focusviewer.app.engine_room import Study
 from focusviewer.app.models.refocus import RefocusArea
 from focusviewer.refocus.base import Encoded
 
@@ -23,16 +23,11 @@ class GatedEngine(FakeEngine):
         self.gate = threading.Event()
         self.gate.set()
         self.studied: list[tuple[float, ...]] = []
-        self.light: list[tuple[float, ...]] = []
 
     def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
         self.studied.append(tuple(planes_um))
         assert self.gate.wait(20)
         return super().encode(images, mpp, planes_um)
-
-    def lighten(self, encoded: Encoded) -> bool:
-        self.light.append(encoded.planes_um)
-        return True
 
 
 @pytest.fixture
@@ -117,34 +112,28 @@ def test_a_painted_map_is_made_from_the_planes_it_asks_for(window, engine, qtbot
     qtbot.waitUntil(lambda: {3.0, 4.0, 5.0, 6.0, 7.0} <= set(engine.studied[-1]), timeout=5000)
 
 
-def area(index: int, planes: int = 2) -> RefocusArea:
-    return RefocusArea("f", 0, (0, 0, 100, 10), 0.25, tuple(range(planes)), (float(index),) * planes, "e")
+def study(index: int, planes: int) -> Study:
+    encoded = Encoded((10, 100), 0.25, (float(index),), np.zeros((10, 100), np.float32), None)
+    area = RefocusArea("f", 0, (0, 0, 100, 10), 0.25, tuple(range(planes)), (float(index),) * planes, "e")
+    return Study(area, encoded, (), 1.0)
 
 
 def test_memory_for_studies_is_bounded(monkeypatch) -> None:
-    engine = GatedEngine()
-    room = EngineRoom(lambda name: engine)
-    room.engine("e")
-    kept = Shelf(room)
-    monkeypatch.setattr(shelf, "WHOLE_PX", 4500)
-    monkeypatch.setattr(shelf, "LIGHT_PX", 6500)
+    monkeypatch.setattr(shelf, "KEPT_PX", 6500)
+    kept = Shelf()
 
-    def study(index: int, planes: int = 2) -> Study:
-        encoded = Encoded((10, 100), 0.25, (float(index),), np.zeros((10, 100), np.float32), None)
-        return Study(area(index, planes), encoded, (), 1.0)
+    def indices() -> list[float]:
+        return [area.planes_um[0] for area in kept.areas()]
 
     for index in range(8):
-        kept.use(study(index))  # 2000 pixels each: two stay whole, three light
-    assert kept.areas() == [area(7), area(6), area(5), area(4), area(3)]
-    assert {z for (z,) in engine.light} == {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
-    kept.use(study(3))
-    assert kept.areas()[:2] == [area(3), area(7)]
+        kept.use(study(index, 2))  # 2000 pixels each
+    assert indices() == [7, 6, 5]
+    kept.use(study(5, 2))
+    assert indices() == [5, 7, 6]
     kept.use(study(9, 16))  # larger than all that may be spent, but it is being looked at
-    assert kept.areas()[0] == area(9, 16)
-    monkeypatch.setattr(engine, "lighten", lambda encoded: False)
-    kept.use(study(10))
-    assert kept.areas() == [area(10), area(3)]
-    kept.use(study(11))
-    assert kept.areas() == [area(11), area(10)]
+    assert indices() == [9]
+    for index in range(8):
+        kept.use(study(index, 1))
+    assert indices() == [7, 6, 5, 4]  # small ones: more would not be gone back to
     kept.clear()
-    assert area(11) not in kept
+    assert kept.areas() == []

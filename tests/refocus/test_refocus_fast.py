@@ -255,16 +255,6 @@ def test_the_picture_turns_smoothly_into_an_acquired_plane(tmp_path: Path) -> No
     assert np.array_equal(map_made[:, 88:], planes[0][:, 88:])
 
 
-def test_a_lightened_encoding_gives_the_same_picture(tmp_path: Path) -> None:
-    engine = engine_that_believes(tmp_path, 5)
-    image = pixels(texture())
-    encoded = engine.encode([image, np.roll(image, 3, 0)], 0.25, (0.0, 1.0))
-    before = engine.render(encoded, 0.5)
-    assert engine.lighten(encoded)
-    assert not encoded.state.layers._kept
-    np.testing.assert_array_equal(engine.render(encoded, 0.5), before)
-
-
 def test_planes_at_one_place_are_no_harm(tmp_path: Path) -> None:
     engine = engine_that_knows_nothing(tmp_path)
     planes = stack_of((0.5, 0.5))

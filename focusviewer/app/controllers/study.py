@@ -35,7 +35,7 @@ class Studies(QObject):
     def __init__(self, jobs: Jobs, tiles: TileSource, room: EngineRoom) -> None:
         super().__init__()
         self._jobs, self._tiles, self.room = jobs, tiles, room
-        self._shelf = Shelf(room)
+        self._shelf = Shelf()
         self._job: Job | None = None
         self._studied: RefocusArea | None = None  # by the job
         self._next: tuple[Document, RefocusArea] | None = None
