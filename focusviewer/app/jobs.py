@@ -102,7 +102,7 @@ class Jobs(QObject):
         self._busy = dict.fromkeys(Lane, 0)  # jobs of a lane that have not left it, cancelled ones included
         self._counting = threading.Lock()
         self._generations: dict[str, int] = {}
-        self._running: set[Job] = set()
+        self._running: dict[Job, None] = {}  # in the order they were started
         self._closed = False
         self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
 
@@ -145,7 +145,7 @@ class Jobs(QObject):
         with self._counting:
             job.waiting = self._busy[lane] >= lane.value[1]
             self._busy[lane] += 1
-        self._running.add(job)
+        self._running[job] = None
         self.started.emit(job)
         self._pools[lane].submit(self._take, lane, job, work)
         return job
@@ -161,7 +161,7 @@ class Jobs(QObject):
         self._finish(job)
 
     def running(self, kind: str | None = None) -> list[Job]:
-        """Jobs that have not ended, of one kind or all."""
+        """Jobs that have not ended, of one kind or all, the oldest first."""
         return [job for job in self._running if kind is None or job.kind == kind]
 
     def close(self) -> None:
@@ -225,5 +225,5 @@ class Jobs(QObject):
 
     def _finish(self, job: Job) -> None:
         if job in self._running:
-            self._running.discard(job)
+            del self._running[job]
             self.ended.emit(job)

@@ -69,8 +69,8 @@ def test_a_second_region_waits_for_its_turn_and_says_so(window, gate, qtbot, tmp
     first, second = tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"
     export.region(first, whole=True)
     export.region(second, whole=False)
-    by_name = {job.title: job.waiting for job in export.running}
-    assert by_name == {"Saving a.ome.tif": False, "Saving b.ome.tif": True}
+    by_name = [(job.title, job.waiting) for job in export.running]
+    assert by_name == [("Saving a.ome.tif", False), ("Saving b.ome.tif", True)]
     gate.open.set()
     qtbot.waitUntil(lambda: gate.read == [first, second], timeout=5000)
 

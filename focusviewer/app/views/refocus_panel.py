@@ -81,6 +81,8 @@ class RefocusPanel(QWidget):
             self.mode.addItem(text, name)
         self.paint, self.sweep, self.sources, self.trust = PaintBox(), SweepBox(), SourceBox(), TrustBox()
         self.state = hint()
+        self.state.setMinimumHeight(2 * self.state.fontMetrics().lineSpacing())  # what is below stays where it is
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.save = button("Save", "save", "Save the refocused picture, a sweep of the focus, or a larger region")
         layout = panel_layout(self)
         layout.addLayout(row(self.switch, 1, self.badge))
