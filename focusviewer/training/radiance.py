@@ -242,7 +242,7 @@ class RadianceTask(Task):
             "Output": "the picture at any focus, from 1 to 16 planes",
             "Data": stacks.data,
             "Split": stacks.split,
-            "Losses": "WSI-DISTS, 3-D consistency, pixels; "
+            "Losses": f"WSI-DISTS, 3-D consistency, pixels{', decibels of PSNR' if self.settings.decibels else ''}; "
             + (adversarial if self.settings.adversarial else "no adversarial loss, so that nothing is invented"),
         }
         if self.settings.start:
