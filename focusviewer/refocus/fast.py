@@ -173,7 +173,7 @@ class FastRefocuser(Refocuser):
             held_back *= float(smooth_step(evidence.unexplained(), *UNEXPLAINED))
         notes = (REFRACTS_BETWEEN if len(order) > 1 else REFRACTS,) if held_back > 0.5 else ()
         clear = np.min([plane.clearance_px for plane in planes], axis=0)
-        state = _State(planes, layers, belief, bank, held_back, clear)
+        state = _State(planes, layers, belief, bank, held_back, evidence.unexplained(), clear)
         return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
@@ -275,6 +275,7 @@ class _State:
     belief: Belief
     bank: OperatorBank
     held_back: float  # 0..1, how far the operators are not believed in
+    unexplained: float  # share of the difference between planes
     clearance_px: FloatMap  # float32 (h, w), how far from whatever is no bare glass on every plane
 
 
@@ -294,7 +295,7 @@ def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> Flo
         refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
         coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
         return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
-    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp)
+    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained)
     mixture = operators.cells(state.belief.weights, target)
     between = (target > planes_um[0]) & (target < planes_um[-1])
     held_back = np.maximum(held_back, np.float32(state.held_back) * between)

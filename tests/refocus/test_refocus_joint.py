@@ -85,6 +85,17 @@ def test_operators_turn_smoothly_from_window_to_window() -> None:
     assert max(steps) < 3 * np.median(steps)
 
 
+def test_planes_that_explain_each_other_are_refocused_further() -> None:
+    zs, depth = (-2.0, 1.5), 0.0
+    place = np.argmin(np.abs(depth_grid(zs) - depth))
+    missed = []
+    for unexplained in (0.0, 0.03, 1.0):
+        made = passed(JointOperators(zs, depth_grid(zs), MPP, unexplained).at(0.0)[place])
+        missed.append(energy((made * [seen(depth, z) for z in zs]).sum(axis=0) - 1))
+    assert missed == sorted(missed)
+    assert missed[0] < 0.8 * missed[-1]
+
+
 def test_far_planes_of_many_are_left_alone() -> None:
     zs = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
     found = operators(zs).at(1.4)
