@@ -27,9 +27,10 @@ def area(planes_um: tuple[float, ...] = (0.0,)) -> RefocusArea:
         (known(0.9), 0.0, "nothing computed is clearly sharper"),
         (known(0.9), None, "Turn the knob towards + to refocus"),
         (known(0.0, notes=("It refracts.",)), None, "Turn the knob to refocus"),
-        (known(0.0, notes=("It refracts.",)), 0.0, "Turn the knob to refocus"),
+        (known(0.0, notes=("It refracts.",)), 0.0, "Auto: these are scanned pixels; nothing computed"),
         (known(0.1, (0.0, 1.0)), None, "Turn the knob to refocus"),
         (known(0.1, (0.0, 1.0)), 1.0, "Auto: plane 5 is the sharpest"),
+        (known(0.1, (0.0, 1.0), ("It refracts.",)), 1.0, "Auto: plane 5 is the sharpest"),
     ],
 )
 def test_scanned_pixels_say_what_the_knob_will_do(encoded: Encoded, auto_um: float | None, said: str) -> None:

@@ -296,3 +296,8 @@ def test_acquired_planes_and_range_of_the_knob() -> None:
     assert z_range((0.0,)) == (-4.0, 4.0)
     assert z_range((0.0, 4.0)) == (-2.0, 6.0)
     assert z_range((0.0, 14.0)) == (-1.0, 15.0)
+
+
+def test_the_knob_tells_round_positions(window) -> None:
+    window.refocus_panel.set_target(0.3)
+    assert window.refocus_panel.target_um == 0.3

@@ -28,7 +28,7 @@ def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str
     """
     one = len(area.planes_um) == 1
     plane = None if auto_um is None else acquired_plane(area.planes_um, auto_um)
-    if plane is not None and not encoded.notes:
+    if plane is not None:
         if is_in_focus(encoded):
             return "Auto: already in focus. These are scanned pixels; turning the knob blurs them."
         if one:

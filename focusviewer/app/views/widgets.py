@@ -143,7 +143,7 @@ class FocusSlider(QSlider):
 
     def value_um(self) -> float:
         """Position in um, snapped to an acquired plane that is closer than half a step."""
-        value = self.value() * self.STEP_UM
+        value = round(self.value() * self.STEP_UM, 6)  # 0.3, not 0.30000000000000004: files tell it
         near = min(self._marks, key=lambda mark: abs(mark - value))
         return near if abs(near - value) <= self.STEP_UM / 2 else value
 
