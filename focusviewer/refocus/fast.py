@@ -203,11 +203,8 @@ class FastRefocuser(Refocuser):
         weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
         return _Plane(pixels, image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
 
-    @on_one_core
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """Give the view at a target focus; see :meth:`Refocuser.render`."""
-        import torch
-
         state: _State = encoded.state
         height, width = encoded.shape
         acquired = acquired_plane(encoded.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
@@ -215,16 +212,11 @@ class FastRefocuser(Refocuser):
             return state.planes[acquired].pixels.copy()
         target = _cell_means(target_um, state.belief.shape, (height, width))
         mixture = _mixture(state, encoded.planes_um, target)
-        with torch.inference_mode():
-            total: Tensor | None = None
-            for place, cells in enumerate(mixture):
-                if total is not None and not cells.any():
-                    continue
-                part = self._render_plane(place, state, cells)
-                total = part if total is None else total.add_(part)
-            assert total is not None
-            pixels = total.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
-        return np.ascontiguousarray(pixels[:, :height, :width].permute(1, 2, 0).numpy())
+        parts: list[Tensor] = []
+        for place, cells in enumerate(mixture):
+            if cells.any() or (not parts and place == len(mixture) - 1):
+                parts.append(self._render_plane(place, state, cells))
+        return _pixels(parts, (height, width))
 
     def _render_plane(self, place: int, state: _State, mixed: FloatMap) -> Tensor:
         """One plane's contribution: coefficients (J + 1, h, w) of its filtered images and of itself; (3, H, W)."""
@@ -250,6 +242,26 @@ class FastRefocuser(Refocuser):
 
         each(band, range(0, size[0], _BAND_ROWS))
         return result
+
+
+def _pixels(parts: Sequence[Tensor], size: tuple[int, int]) -> RGB:
+    """Sum what planes contribute, float32 (3, H, W) each, and round it: uint8 of a size that may be smaller."""
+    import torch
+
+    height, width = size
+    pixels = np.empty((height, width, 3), np.uint8)
+
+    def band(top: int) -> None:
+        rows = slice(top, min(top + _BAND_ROWS, height))
+        with torch.inference_mode():
+            total = parts[0][:, rows, :width].clone()
+            for part in parts[1:]:
+                total.add_(part[:, rows, :width])
+            whole = total.clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8)
+        pixels[rows] = whole.permute(1, 2, 0).numpy()
+
+    each(band, range(0, height, _BAND_ROWS))
+    return pixels
 
 
 def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
