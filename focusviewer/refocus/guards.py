@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 FloatMap = npt.NDArray[np.float32]
 
-IN_FOCUS_UM = (0.2, 0.5)
-"""Estimated defocus below which nothing is done, and from which all is done."""
+IN_FOCUS_UM = (0.5, 0.9)
+"""Estimated defocus below which nothing is done, and from which all is done: about half the depth of field of a 40x
+lens, within which there is little to gain and a sharp image to lose."""
 
 GLASS_LEVEL = 0.8
 GLASS_SHARE = 0.15
@@ -24,6 +25,7 @@ SATURATED = 0.975
 AREA_PX = 15
 RIM_EXCESS = 0.04
 RIM_SHARE = (0.02, 0.05)
+RIM_PURITY = (0.5, 0.6)  # share of rims among all that is brighter than the glass
 _NEIGHBOURHOOD_CELLS = 15
 _GRAYS = np.arange(3 * 255 + 1) / (3 * 255)  # of every sum of the colours
 
@@ -53,9 +55,8 @@ def refraction(pixels: npt.NDArray[np.uint8]) -> float:
         return 0.0
     brighter = bright[sums]
     rims = brighter & ~_covers_area(brighter)  # brighter areas are glass, and what was taken for it is pale tissue
-    if float(rims.sum()) < 0.6 * float(brighter.sum()):
-        return 0.0
-    return float(smooth_step(float(rims.mean()), *RIM_SHARE))
+    purity = float(rims.sum()) / float(brighter.sum())
+    return float(smooth_step(purity, *RIM_PURITY) * smooth_step(float(rims.mean()), *RIM_SHARE))
 
 
 def gray_levels(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:

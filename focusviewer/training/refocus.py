@@ -59,7 +59,7 @@ class RefocusSettings:
     """
 
     pool: int = 8000
-    refracting: int = 2400
+    refracting: int = 480
     refracting_share: float = 0.25
     width: int = 48
     max_z_um: float = 4.4
@@ -227,7 +227,9 @@ class SelectorTask(Task):
     def identity(self) -> dict[str, Any]:
         """The simulated distances stand for the whole pool, which follows from the same generator."""
         assert self._pool is not None
-        return {"pool": hashlib.sha256(self._pool.z_um.tobytes()).hexdigest()[:16], "crops": self._crops}
+        digest = hashlib.sha256(self._pool.z_um.tobytes()).hexdigest()[:16]
+        refracting = 0 if self._refracting is None else len(self._refracting)
+        return {"pool": digest, "crops": self._crops, "refracting": refracting}
 
     def export(self, out: Path, run: RunFacts) -> list[Path]:
         """``fast.safetensors`` with its model card."""
@@ -238,6 +240,14 @@ class SelectorTask(Task):
         self._write_card(path, run)
         return [path, path.with_suffix(".md")]
 
+    def _left_alone(self) -> str:
+        if self._refracting is None:
+            return "no pictures of refracting specimens"
+        return (
+            f"{len(self._refracting)} crops, a share of {self.settings.refracting_share:g}, of blood smears and algae "
+            "(MIT) and of cytology (CC0), which are to be left as they are"
+        )
+
     def _write_card(self, path: Path, run: RunFacts) -> None:
         """Judge the whole engine (selector, operators, guards) on held-out images and write its model card."""
         settings = self.settings
@@ -246,7 +256,8 @@ class SelectorTask(Task):
             f"levels), {settings.width} channels, quarter resolution, with spectra of 32 um windows",
             "Output": "weights of the operators; never pixels",
             "Data": f"{settings.pool} simulated defocused crops from {self._crops} sharp crops of real sections "
-            f"(CC0, Apache-2.0, BSD-3, free use): {_shares()}; 0-{settings.max_z_um:g} um; 0.25 and 0.5 um/px",
+            f"(CC0, Apache-2.0, BSD-3, free use): {_shares()}; 0-{settings.max_z_um:g} um; 0.25 and 0.5 um/px; "
+            + self._left_alone(),
             "Split": f"by image; the figures are of {settings.judged_fields} fields of held-out images",
         } | run.rows(path)
         rows = refocus_simulated_table(FastRefocuser(path), data_folder(self._data), settings.judged_fields)
@@ -270,12 +281,13 @@ def _shares() -> str:
 
 LIMITS = (
     "Bright-field sections at 0.2-0.6 um/px and |z| up to 4 um. One plane cannot tell its side of focus, nor bring "
-    "back what the lens did not pass. A blur below about a micron is often left alone, so that images in focus are; an "
-    "image that is in focus but soft may still be sharpened a little by the automatic target; at z = 0 the scan is "
-    "always returned as it is. Specimens that refract (smears) are not sharpened where rims brighter than glass give "
-    "them away; the thresholds of that guard, and the rule to leave such a plane wholly as scanned, were set with one "
-    "blood-smear stack of the evaluation data in view, so that stack is no independent evidence for them. Not for "
-    "fluorescence. Research use only; every pixel it makes is synthesised and marked so."
+    "back what the lens did not pass. A blur below about 0.75 um is left alone, so that images in focus are; between "
+    "that and 1 um, and in thick sections, an image that is in focus but soft may still be sharpened by the automatic "
+    "target; at z = 0 the scan is always returned as it is. Specimens that refract (smears) are not sharpened where "
+    "the selector knows them or rims brighter than glass give them away; the thresholds of that guard, of what counts "
+    "as empty glass, and the rules for refracting specimens in several planes were set with real stacks and pictures "
+    "of the evaluation data in view, so these are no independent evidence for them. Not for fluorescence. Research use "
+    "only; every pixel it makes is synthesised and marked so."
 )
 
 
