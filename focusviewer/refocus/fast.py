@@ -27,7 +27,7 @@ from focusviewer.refocus.glass import clearance, left_alone
 from focusviewer.refocus.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
-from focusviewer.refocus.parallel import begin, each, on_one_core
+from focusviewer.refocus.parallel import begin, each, on_all_cores, on_one_core
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -198,7 +198,8 @@ class FastRefocuser(Refocuser):
         layers, gray = filter_layers(image.numpy(), bank, PAD_PX)
         with torch.inference_mode():
             cells = features(image[None], torch.from_numpy(gray)[None], bank)
-            beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
+            with on_all_cores():
+                beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
         refracting = bent.result()
         weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
         return _Plane(pixels, image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray

@@ -9,8 +9,9 @@ faster on a busy one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
@@ -54,3 +55,17 @@ def each(work: Callable[[T], object], pieces: Iterable[T]) -> None:
     """Call ``work`` for every piece, several at a time; returns when all are done, raises what any of them raised."""
     for _ in _workers().map(work, pieces):
         pass
+
+
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    """Let torch use its own threads for a while: for few large operations that cannot be cut into pieces."""
+    import torch
+
+    from focusviewer.focus.torch_threads import one_core
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        one_core()

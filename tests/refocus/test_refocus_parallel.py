@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 import torch
 
-from focusviewer.refocus.parallel import begin, each, on_one_core
+from focusviewer.refocus.parallel import begin, each, on_all_cores, on_one_core
 
 
 def test_every_piece_is_worked_once() -> None:
@@ -48,3 +49,20 @@ def test_many_callers_at_once_all_get_their_pieces_done() -> None:
     for caller in callers:
         caller.join(20)
     assert len(found) == 60
+
+
+def test_all_cores_are_given_back_afterwards() -> None:
+    counts: list[int] = []
+
+    @on_one_core
+    def work() -> None:
+        counts.append(torch.get_num_threads())
+        with pytest.raises(ValueError, match="in between"), on_all_cores():
+            counts.append(torch.get_num_threads())
+            raise ValueError("in between")
+        counts.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    work()
+    assert counts == [1, os.cpu_count(), 1]
+    assert torch.get_num_threads() == before
