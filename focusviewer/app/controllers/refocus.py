@@ -370,7 +370,7 @@ class RefocusController(QObject):
         elif self._limit:
             text = self._limit
         elif self.shown is not None:
-            text = words.made_text(self.shown.area, study and study.encoded, self.mode)
+            text = words.made_text(self.shown.area, study.encoded if study is not None else None, self.mode)
         elif study is not None and self.is_on:
             best = self.searches.best(study.area) if self.mode == "deblur" else None
             text = words.scan_text(study.area, study.encoded, best)
