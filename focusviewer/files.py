@@ -94,16 +94,25 @@ def check_output_folder(path: Path) -> Path:
     UserError
         As :func:`output_folder`.
     """
-    there = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), path)
-    if there.is_dir():
-        try:
+    there = path
+    try:
+        there = next((folder for folder in (path, *path.absolute().parents) if _exists(folder)), path)
+        if there.is_dir():
             with tempfile.TemporaryFile(dir=there):
                 return path
-        except OSError as error:
-            reason = error.strerror or str(error)
-    else:
         reason = "it is a file, not a folder" if there == path else f"{there} is a file, not a folder"
+    except OSError as error:
+        reason = error.strerror or str(error)
     raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.")
+
+
+def _exists(path: Path) -> bool:
+    """Whether something is there; raises OSError where that cannot be found out, or the name is too long."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 @contextmanager
