@@ -89,6 +89,16 @@ def test_a_file_that_is_being_saved_is_not_begun_again(window, gate, qtbot, tmp_
     qtbot.waitUntil(lambda: gate.read == [path], timeout=5000)
 
 
+def test_a_picture_does_not_take_the_place_of_a_region_that_is_being_saved(window, gate, qtbot, tmp_path) -> None:
+    path = tmp_path / "a.tif"
+    window.refocus_desk.export.region(path, whole=True)
+    window.saving.snapshot(path)
+    assert "a.tif is being saved already" in said(window)
+    gate.open.set()
+    qtbot.waitUntil(lambda: gate.read == [path], timeout=5000)
+    assert not path.exists()  # the gate writes nothing, and nobody else did
+
+
 def test_a_slide_that_is_closed_stays_readable_until_it_is_exported(window, gate, slides, qtbot, tmp_path) -> None:
     path = tmp_path / "a.ome.tif"
     window.refocus_desk.export.region(path, whole=True)

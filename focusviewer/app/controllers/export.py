@@ -129,15 +129,12 @@ class ExportController(QObject):
         self._start(path, work, Lane.EXPORT, document)
 
     def _start(self, path: Path, work: Any, lane: Lane, document: Document) -> None:
-        kind = f"save {path}"
-        refused = why_not(path, self._slides)
-        if self._jobs.running(kind):  # it would be stopped unasked
-            refused = f"{path.name} is being saved already. Wait for it, stop it below, or choose another file."
+        refused = why_not(path, self._slides, self._jobs)
         if refused:
             self.failed.emit(refused)
             return
         self._jobs.start(
-            kind,
+            f"save {path}",
             work,
             lane=lane,
             title=f"Saving {path.name}",

@@ -18,10 +18,14 @@ from focusviewer.app.views.viewport import Viewport
 SOFTWARE = f"FocusViewer {__version__}"
 
 
-def why_not(path: Path, slides: SlideController) -> str:
+def why_not(path: Path, slides: SlideController, jobs: Jobs) -> str:
     """Why a file must not be written, as a sentence; empty when it may."""
     name = slides.would_replace(path)
-    return f"{name} is open, and saving would replace it. Choose another file." if name else ""
+    if name:
+        return f"{name} is open, and saving would replace it. Choose another file."
+    if jobs.running(f"save {path}"):  # what is begun would be stopped unasked
+        return f"{path.name} is being saved already. Wait for it, stop it below, or choose another file."
+    return ""
 
 
 class SavingController(QObject):
@@ -73,7 +77,7 @@ class SavingController(QObject):
         self._save(path, work)
 
     def _save(self, path: Path, work: Callable[[Job], None]) -> None:
-        refused = why_not(path, self._slides)
+        refused = why_not(path, self._slides, self._jobs)
         if refused:
             self.failed.emit(refused)
             return
