@@ -107,7 +107,10 @@ class DepthEvidence:
         return np.asarray(whole[:, : shape[0], : shape[1]], dtype=np.float32)
 
     def unexplained(self) -> float:
-        """Share of the difference between planes that no depth accounts for: 0 where the operators say all, to 1."""
+        """Share of the difference between planes that no depth accounts for: 0 where the operators say all, to 1.
+
+        It is 1 where nothing speaks for the operators: fewer than two planes, or planes that are equal.
+        """
         return min(1.0, self._missed / self._differed) if self._differed else 1.0
 
     def _compared(self, first: PlaneTerms, first_um: float, second: PlaneTerms, second_um: float) -> FloatMap:

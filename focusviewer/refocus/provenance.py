@@ -25,7 +25,7 @@ def z_text(z_um: float, unit: str = "µm") -> str:
     """
     rounded = round(z_um, 2)
     if abs(rounded - z_um) < 5e-4:
-        return f"{rounded + 0.0:+.2f} {unit}" if rounded else f"0.00 {unit}"
+        return f"{rounded:+.2f} {unit}" if rounded else f"0.00 {unit}"
     return f"{z_um:+.3f} {unit}"
 
 

@@ -258,7 +258,10 @@ def test_the_picture_turns_smoothly_into_an_acquired_plane(tmp_path: Path) -> No
 def test_planes_at_one_place_are_no_harm(tmp_path: Path) -> None:
     engine = engine_that_knows_nothing(tmp_path)
     planes = stack_of((0.5, 0.5))
-    assert np.isfinite(engine.encode(planes, 0.25, (0.5, 0.5)).blur_um).all()
+    encoded = engine.encode(planes, 0.25, (0.5, 0.5))
+    assert np.isfinite(encoded.blur_um).all()
+    for z in (-1.0, 0.5, 2.0):
+        assert engine.render(encoded, z).mean() == pytest.approx(planes[0].mean(), abs=1)
 
 
 def smear(rim_px: float = 3) -> np.ndarray:
