@@ -28,6 +28,7 @@ from focusviewer.refocus.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.parallel import begin, each, on_all_cores, on_one_core
+from focusviewer.refocus.sources import AUTO_PLANES
 from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 48
 _BAND_ROWS = 48
-KEPT_PLANES = 4
+KEPT_PLANES = AUTO_PLANES
+"""Planes whose filtered versions are kept: all that the program chooses, or every map would have them made again."""
+
 CELL_PX = 4
 UNEXPLAINED = (0.1, 0.2)
 """Share of the difference between planes that operators may leave before bright rims are taken for bent light."""

@@ -10,11 +10,12 @@ from safetensors.torch import save_file
 
 from focusviewer.errors import UserError
 from focusviewer.optics import Camera, Optics, defocus_image
-from focusviewer.refocus import engines, fast, get_engine
+from focusviewer.refocus import engines, fast, filtering, get_engine
 from focusviewer.refocus.belief import believe
 from focusviewer.refocus.fast import FastRefocuser, _upsampled_rows
 from focusviewer.refocus.operators import HYPOTHESES
 from focusviewer.refocus.selector import Selector
+from focusviewer.refocus.sources import AUTO_PLANES
 
 
 def texture(seed: int = 0, size: int = 160) -> np.ndarray:
@@ -205,6 +206,18 @@ def test_many_planes_keep_few_filtered_images_and_the_same_picture(
     encoded = engine.encode(planes, 0.25, zs)
     assert np.array_equal(engine.render(encoded, 0.0), whole)
     assert len(encoded.state.layers._kept) == 1
+
+
+def test_planes_that_the_program_chooses_are_filtered_once_for_all_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_that_believes(tmp_path, 0)
+    zs = tuple(float(index) for index in range(AUTO_PLANES))
+    encoded = engine.encode(stack_of(zs), 0.25, zs)
+    monkeypatch.setattr(filtering, "filter_layers", lambda *given: pytest.fail("filtered again"))
+    targets = np.broadcast_to(np.linspace(0, zs[-1], 160, dtype=np.float32), (160, 160))
+    first, again = engine.render(encoded, targets), engine.render(encoded, targets)
+    assert np.array_equal(first, again)
 
 
 def stack_of(zs: tuple[float, ...], seed: int = 7) -> list[np.ndarray]:
