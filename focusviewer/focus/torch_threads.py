@@ -17,3 +17,9 @@ def one_core() -> None:
     other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
     other.start()
     other.join()
+
+
+def all_cores() -> None:
+    """Let torch use in the calling thread as many cores as it would by itself."""
+    torch.get_num_threads()
+    torch.set_num_threads(_THREADS)

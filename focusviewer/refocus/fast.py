@@ -112,7 +112,7 @@ class FastRefocuser(Refocuser):
     """
 
     name = "fast"
-    version = "2"
+    version = "3"
     halo_px = 128  # the selector's context path
 
     def __init__(self, weights: Path) -> None:

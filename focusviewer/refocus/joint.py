@@ -190,7 +190,7 @@ def _first_of_window(planes_um: Sequence[float], target_um: float) -> int:
     return int(np.clip(below - WINDOW // 2, 0, max(0, len(planes_um) - WINDOW)))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=28)  # all of 16 planes, with both premises
 def _window(planes_um: tuple[float, ...], grid: tuple[float, float, int], mpp: float, premises: Premises) -> _Window:
     return _Window(planes_um, grid[0] + grid[1] * np.arange(grid[2]), grid[1], operator_bank(mpp), premises)
 

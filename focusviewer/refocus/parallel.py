@@ -60,11 +60,9 @@ def each(work: Callable[[T], object], pieces: Iterable[T]) -> None:
 @contextmanager
 def on_all_cores() -> Iterator[None]:
     """Let torch use its own threads for a while: for few large operations that cannot be cut into pieces."""
-    import torch
+    from focusviewer.focus.torch_threads import all_cores, one_core
 
-    from focusviewer.focus.torch_threads import one_core
-
-    torch.set_num_threads(os.cpu_count() or 1)
+    all_cores()
     try:
         yield
     finally:

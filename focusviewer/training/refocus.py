@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from focusviewer.errors import UserError
 from focusviewer.refocus.fast import FastRefocuser
 from focusviewer.refocus.operators import HYPOTHESES, operator_bank
 from focusviewer.refocus.selector import Selector
@@ -169,6 +170,9 @@ class SelectorTask(Task):
     def prepare(self, config: LabConfig) -> None:
         """Open the pools; they are made when they are not there yet, which takes a while."""
         folder = data_folder(self._data)
+        share = self.settings.refracting_share
+        if not 0 <= share <= 0.9:
+            raise UserError(f"refracting_share = {share:g}", "the rest of a batch is what is learned", "Give 0 to 0.9.")
         self._batch = config.batch
         patches = sharp_crops(load_sources(folder, "train"), PATCH_PX)
         held_out = sharp_crops(load_sources(folder, "validation"), PATCH_PX)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import pytest
 import torch
 
+from focusviewer.focus import torch_threads
 from focusviewer.refocus.parallel import begin, each, on_all_cores, on_one_core
 
 
@@ -64,5 +64,5 @@ def test_all_cores_are_given_back_afterwards() -> None:
 
     before = torch.get_num_threads()
     work()
-    assert counts == [1, os.cpu_count(), 1]
+    assert counts == [1, torch_threads._THREADS, 1]
     assert torch.get_num_threads() == before

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from focusviewer.training import ablation, radiance
+from focusviewer.training import ablation, radiance, radiance_stacks
 from focusviewer.training.radiance import RadianceSettings
 from focusviewer.training.radiance_checks import CHECKS
 from focusviewer.training.stack_bank import StackBank, StackBankConfig, spread_planes
@@ -36,7 +36,7 @@ def test_variants_are_trained_and_judged_side_by_side(tmp_path: Path, monkeypatc
     distance = WsiDists(WsiFeatures(), equal_weights())
     judged = _bank(3, 176)
     monkeypatch.setattr(ablation, "stack_bank", lambda folder, split, config: judged)
-    monkeypatch.setattr(radiance, "stack_bank", lambda folder, split, config: _small(config))
+    monkeypatch.setattr(radiance_stacks, "stack_bank", lambda folder, split, config: _small(config))
     monkeypatch.setattr(radiance, "load_wsi_dists", lambda: distance)
     monkeypatch.setattr(radiance, "judge", lambda *rest: {"gain": 0.0} | {check.name: 0.0 for check in CHECKS})
     told: list[str] = []
