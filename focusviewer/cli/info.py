@@ -44,6 +44,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         ("pixel size", _scale(document)),
         ("magnification", f"{document['objective_power']:g}x" if document["objective_power"] else "not stated"),
         ("planes", _planes(document)),
+        ("pixels", document["computed"] or "as the file has them; nothing says that they were computed"),
         ("other images", ", ".join(document.get("associated") or []) or "none"),
         ("fingerprint", document["fingerprint"]),
     ]

@@ -120,6 +120,7 @@ def refocus(
     map may have any size; it is stretched over the region. Not for diagnosis: synthesised pixels are an estimate.
     """
     from focusviewer.refocus import DEFAULT_ENGINE, get_engine
+    from focusviewer.slides import computed_pixels
 
     started = time.perf_counter()
     if sweep is not None:
@@ -146,6 +147,8 @@ def refocus(
                     facts, said = _pyramid(view, refocuser, wish, out, compression, progress)
                 else:
                     facts, said = _picture(view, refocuser, wish, out, confidence, progress)
+    if (computed := computed_pixels(view.slide.info)) is not None:
+        facts["notes"] = [*facts.get("notes", []), f"The pixels of {path.name} were {computed}."]
     facts = {**facts, "path": str(path), "out": str(out), "seconds": time.perf_counter() - started}
     if json:
         print_json(facts)

@@ -13,6 +13,7 @@ from focusviewer.slides.base import (
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.describe import to_json
 from focusviewer.slides.loader import TileLoader
+from focusviewer.slides.marks import computed_pixels
 from focusviewer.slides.registry import Reader, open_slide, readers, register
 from focusviewer.slides.scale import ScaleStore, even_planes, with_scale
 from focusviewer.slides.tiles import DisplayPyramid, TileKey, visible_tiles
@@ -30,6 +31,7 @@ __all__ = [
     "TileCache",
     "TileKey",
     "TileLoader",
+    "computed_pixels",
     "even_planes",
     "mpp_from_power",
     "open_slide",

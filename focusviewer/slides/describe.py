@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from focusviewer.slides.base import SlideInfo
+from focusviewer.slides.marks import computed_pixels
 
 
 def to_json(info: SlideInfo) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def to_json(info: SlideInfo) -> dict[str, Any]:
         "planes_um": list(info.planes_um),
         "z_step_known": info.z_step_known,
         "fingerprint": info.fingerprint,
+        "computed": computed_pixels(info),
         "associated": list(info.associated),
         "icc_profile": info.icc_profile is not None,
         "properties": dict(info.properties),

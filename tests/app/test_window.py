@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -290,3 +291,14 @@ def test_the_panels_fit_their_dock(window, open_in, qtbot) -> None:
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
     content = window.tools.widget()
     assert content.minimumSizeHint().width() <= window.tools.viewport().width()
+
+
+def test_a_file_of_computed_pixels_is_never_taken_for_a_scan(window, open_in, slides) -> None:
+    made = slides["fake.svs"]
+    facts = {"ome.Description": 'synthesised; not for diagnosis {"engine": "fast", "synthesised": true}'}
+    made.info = replace(made.info, properties={**made.info.properties, **facts})
+    open_in(window, "fake.svs")
+    said = [message.text for message in window.messages.messages()]
+    assert "fake.svs: computed by the engine fast, not scanned; not for diagnosis." in said
+    window.slides.close(window.slides.current)
+    assert not any("computed by" in message.text for message in window.messages.messages())

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 
 from focusviewer.app.controllers.slides import MAX_FROM_FOLDER
 from focusviewer.app.models.document import Document
-from focusviewer.slides import TileKey
+from focusviewer.slides import TileKey, computed_pixels
 
 if TYPE_CHECKING:
     from focusviewer.app.views.main_window import MainWindow
@@ -29,10 +29,22 @@ class SlideNews(QObject):
         self._slides.records_ready.connect(self._records_ready)
         self._slides.folder_found.connect(self._folder_found)
         self._slides.known_already.connect(self._known_already)
+        self._slides.current_changed.connect(self._current_changed)
+        self._computed = ""  # what is said of the current slide, if its pixels were computed
 
     @Slot()
     def _documents_changed(self) -> None:
         self._window.slide_list.show_documents(self._slides.documents, self._slides.current)
+
+    @Slot(object)
+    def _current_changed(self, document: Document | None) -> None:
+        """Say, for as long as it is shown, that a file of ours holds computed pixels."""
+        if self._computed:
+            self._window.messages.dismiss(self._computed)
+        computed = None if document is None else computed_pixels(document.slide.info)
+        self._computed = "" if document is None or computed is None else f"{document.name}: {computed}."
+        if self._computed:
+            self._window.messages.show_message(self._computed, "warning")
 
     @Slot(object, object)
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:

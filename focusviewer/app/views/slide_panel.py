@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.models.document import Document
 from focusviewer.app.views.widgets import button, panel_layout, row
+from focusviewer.slides import computed_pixels
 
 PICTURE_WIDTH = 250
 
@@ -128,6 +129,9 @@ def facts_of(document: Document) -> list[tuple[str, str]]:
         ("Format", info.format + (f" ({info.vendor})" if info.vendor and info.vendor != info.format else "")),
         ("Size", f"{width:,} × {height:,} px"),
     ]
+    computed = computed_pixels(info)
+    if computed is not None:
+        facts.insert(1, ("Pixels", computed))
     if info.mpp is not None:
         facts.append(("Pixel", f"{info.mpp:.4g} µm"))
         facts.append(("Field", f"{width * info.mpp / 1000:.2f} × {height * info.mpp / 1000:.2f} mm"))
