@@ -43,6 +43,11 @@ def test_a_picture_computed_away_from_focus_says_that_it_is_blurred_for_that() -
         assert made_text(area(), encoded, mode) == "Computed by fast, not scanned."
 
 
+@pytest.mark.parametrize(("auto_um", "at_limit"), [(4.0, True), (-3.95, True), (3.5, False), (None, False)])
+def test_auto_says_when_it_was_stopped_by_the_limit(auto_um: float | None, at_limit: bool) -> None:
+    assert ("the best focus may lie beyond" in made_text(area(), known(2.0), "deblur", auto_um)) is at_limit
+
+
 def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot, monkeypatch) -> None:
     class Sharp(FakeEngine):
         def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:

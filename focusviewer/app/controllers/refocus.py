@@ -361,6 +361,7 @@ class RefocusController(QObject):
     @Slot()
     def _say(self) -> None:
         study, text = self.studies.current, ""
+        best = self.searches.best(study.area) if study is not None and self.mode == "deblur" else None
         if self.studies.is_busy:
             text = "Studying the view…"
         elif self.searches.is_busy:
@@ -370,9 +371,8 @@ class RefocusController(QObject):
         elif self._limit:
             text = self._limit
         elif self.shown is not None:
-            text = words.made_text(self.shown.area, study.encoded if study is not None else None, self.mode)
+            text = words.made_text(self.shown.area, study.encoded if study is not None else None, self.mode, best)
         elif study is not None and self.is_on:
-            best = self.searches.best(study.area) if self.mode == "deblur" else None
             text = words.scan_text(study.area, study.encoded, best)
         if study is not None and self.is_on:
             text = " ".join([text, *study.encoded.notes]).strip()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from focusviewer.app.models.refocus import RefocusArea, acquired_plane
-from focusviewer.refocus.base import Encoded
+from focusviewer.refocus.base import MAX_Z_UM, Encoded
 
 IN_FOCUS_UM = 0.25
 """Distance of most of a view from its only plane below which it is in focus: one level, which nobody can see."""
+
+AT_LIMIT_UM = 0.1
+"""Nearer than this to the farthest focus that is offered, Auto was stopped by the limit."""
 
 
 def is_in_focus(encoded: Encoded) -> bool:
@@ -40,9 +43,17 @@ def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str
     return f"These are scanned pixels. Turn the knob{towards} to refocus."
 
 
-def made_text(area: RefocusArea, encoded: Encoded | None, mode: str) -> str:
-    """What is said beside a synthesised picture."""
+def made_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: float | None = None) -> str:
+    """What is said beside a synthesised picture.
+
+    Parameters
+    ----------
+    auto_um : float or None
+        The best focus of the view, where Auto has found it.
+    """
     text = f"Computed by {area.engine}, not scanned."
+    if auto_um is not None and min(abs(auto_um - z) for z in area.planes_um) > MAX_Z_UM - AT_LIMIT_UM:
+        text += f" Auto ends here, {MAX_Z_UM:g} µm from a plane: the best focus may lie beyond."
     if mode == "refocus" and encoded is not None and is_in_focus(encoded):
         text += " The scan is in focus already: turning away from it blurs."
     return text
