@@ -290,8 +290,9 @@ LIMITS = (
     "target; at z = 0 the scan is always returned as it is. Specimens that refract (smears) are not sharpened where "
     "the selector knows them or rims brighter than glass give them away; the thresholds of that guard, of what counts "
     "as empty glass, and the rules for refracting specimens in several planes were set with real stacks and pictures "
-    "of the evaluation data in view, so these are no independent evidence for them. Sharpening raises the grain "
-    "and blocks of strong JPEG compression (quality 75 and below). Not for fluorescence. Research use only; every pixel it makes is synthesised and marked so."
+    "of the evaluation data in view, so these are no independent evidence for them. Sharpening raises the grain and "
+    "blocks of strong JPEG compression (quality 75 and below). Not for fluorescence. Research use only; every pixel it "
+    "makes is synthesised and marked so."
 )
 
 
