@@ -203,14 +203,15 @@ def test_a_touchpad_turns_one_plane_per_notch_not_per_event(window, open_in) -> 
     assert window.document.view.plane == 3
 
 
-def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, tmp_path) -> None:
+def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, tmp_path, qtbot) -> None:
     open_in(window, "fake.svs")
     window.settings.last_folder = str(tmp_path)
     window.ask_snapshot()
     dialog = window.findChild(QFileDialog)
     dialog.filterSelected.emit(dialog.nameFilters()[1])
     assert Path(dialog.selectedFiles()[0]).name == "fake-view.tif"
-    dialog.reject()
+    with qtbot.waitSignal(dialog.destroyed):  # its thread, which lists the folder, must not outlive the window
+        dialog.reject()
 
 
 def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(window) -> None:
