@@ -210,8 +210,10 @@ def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, 
     dialog = window.findChild(QFileDialog)
     dialog.filterSelected.emit(dialog.nameFilters()[1])
     assert Path(dialog.selectedFiles()[0]).name == "fake-view.tif"
-    with qtbot.waitSignal(dialog.destroyed):  # its thread, which lists the folder, must not outlive the window
-        dialog.reject()
+    gone: list[object] = []
+    dialog.destroyed.connect(gone.append)
+    dialog.reject()
+    qtbot.waitUntil(lambda: bool(gone))  # its thread, which lists the folder, must not outlive the window
 
 
 def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(window) -> None:
