@@ -210,8 +210,8 @@ def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, 
     dialog = window.findChild(QFileDialog)
     dialog.filterSelected.emit(dialog.nameFilters()[1])
     assert Path(dialog.selectedFiles()[0]).name == "fake-view.tif"
-    gone: list[object] = []
-    dialog.destroyed.connect(gone.append)
+    gone: list[bool] = []
+    dialog.destroyed.connect(lambda: gone.append(True))
     dialog.reject()
     qtbot.waitUntil(lambda: bool(gone))  # its thread, which lists the folder, must not outlive the window
 
