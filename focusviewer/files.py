@@ -80,7 +80,7 @@ def output_folder(path: Path) -> Path:
             pass
     except OSError as error:
         reason = "it is a file, not a folder" if path.is_file() else error.strerror or str(error)
-        raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.") from error
+        raise _no_output_folder(path, reason) from error
     return path
 
 
@@ -103,7 +103,11 @@ def check_output_folder(path: Path) -> Path:
         reason = "it is a file, not a folder" if there == path else f"{there} is a file, not a folder"
     except OSError as error:
         reason = error.strerror or str(error)
-    raise UserError(f"Cannot write to {path}", reason, "Choose another output folder.")
+    raise _no_output_folder(path, reason)
+
+
+def _no_output_folder(path: Path, reason: str) -> UserError:
+    return UserError(f"Cannot write to {path}", reason, "Choose another output folder.")
 
 
 def _exists(path: Path) -> bool:

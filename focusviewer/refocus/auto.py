@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.blur_map import judge
 from focusviewer.slides.base import RGB
-
-if TYPE_CHECKING:
-    pass
 
 COARSE_UM = 1.0
 FINE_UM = 0.125

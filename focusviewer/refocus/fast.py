@@ -23,7 +23,7 @@ from focusviewer.refocus.base import (
     unreadable_weights,
 )
 from focusviewer.refocus.belief import BLURS_UM, Belief, believe, certain, depth_grid
-from focusviewer.refocus.glass import clearance, left_alone
+from focusviewer.refocus.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
@@ -42,7 +42,6 @@ _BAND_ROWS = 48
 KEPT_PLANES = AUTO_PLANES
 """Planes whose filtered versions are kept: all that the program chooses, or every map would have them made again."""
 
-CELL_PX = 4
 UNEXPLAINED = (0.1, 0.2)
 """Share of the difference between planes that operators may leave before bright rims are taken for bent light."""
 

@@ -23,7 +23,9 @@ NOISE = 6 / 255
 """Standard deviation of the gray of bare glass around a cell: the camera's noise and the file's, no texture."""
 
 _AROUND_CELLS = 5
-_CELL_PX = 4
+CELL_PX = 4
+"""Side of a cell: that of the selector, whose module loads torch."""
+
 _FADE_PX = 8.0
 _REACH = 0.6  # of the cone's radius: what arrives further out is too faint to be seen missing
 
@@ -42,13 +44,13 @@ def clearance(pixels: npt.NDArray[np.uint8]) -> FloatMap:
     gray = sums.astype(np.float32) * np.float32(1 / 765)
     gray -= np.float32(level)
     if level < GLASS_LEVEL:
-        return np.zeros([side // _CELL_PX for side in gray.shape], np.float32)
+        return np.zeros([side // CELL_PX for side in gray.shape], np.float32)
     cells, squares = _cell_means(gray), _cell_means(np.square(gray))
     mean, power = (uniform_filter(values, _AROUND_CELLS, mode="nearest") for values in (cells, squares))
     bare = (np.abs(cells) < SHADE) & (power - np.square(mean) < NOISE**2)
     if bare.all():
         return np.full(bare.shape, np.inf, np.float32)
-    return np.asarray(distance_transform_edt(bare) * _CELL_PX, dtype=np.float32)
+    return np.asarray(distance_transform_edt(bare) * CELL_PX, dtype=np.float32)
 
 
 def left_alone(clearance_px: FloatMap, shift_um: float | FloatMap, mpp: float) -> FloatMap:
@@ -68,6 +70,6 @@ def left_alone(clearance_px: FloatMap, shift_um: float | FloatMap, mpp: float) -
 
 def _cell_means(values: FloatMap) -> FloatMap:
     """Mean of each cell, rows first: strides are faster than a sum over short axes."""
-    rows = reduce(np.add, (values[offset::_CELL_PX] for offset in range(_CELL_PX)))
-    cells = reduce(np.add, (rows[:, offset::_CELL_PX] for offset in range(_CELL_PX)))
-    return np.asarray(cells / np.float32(_CELL_PX**2), dtype=np.float32)
+    rows = reduce(np.add, (values[offset::CELL_PX] for offset in range(CELL_PX)))
+    cells = reduce(np.add, (rows[:, offset::CELL_PX] for offset in range(CELL_PX)))
+    return np.asarray(cells / np.float32(CELL_PX**2), dtype=np.float32)
