@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import subprocess
@@ -52,6 +53,8 @@ def parse_link(text: str) -> tuple[Path, Point | None] | None:
         return Path(paths[0]), None
     try:
         x, y = (float(place[0]) for place in places)
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError("not finite")
     except (ValueError, IndexError) as error:
         raise UserError(f"The link {text!r} names no place", "", "x and y are level-0 pixels.") from error
     return Path(paths[0]), (x, y)

@@ -164,6 +164,20 @@ def test_many_jobs_do_not_widen_the_window(window, qtbot) -> None:
     assert not shown._more.isVisible()
 
 
+def test_a_job_that_ends_while_the_list_is_laid_out_leaves_it(qtbot) -> None:
+    jobs = Jobs()
+    shown = JobList(jobs)
+    gate = threading.Event()
+    made = [jobs.start(name, lambda job: gate.wait(5), lane=Lane.EXPORT, title=name) for name in ("a", "b", "c")]
+    first = shown._rows[made[0]]
+    show, first.setVisible = first.setVisible, lambda on: (jobs.cancel_job(made[1]), show(on))  # as a resize does
+    jobs.cancel_job(made[2])
+    assert list(shown._rows) == [made[0]]
+    assert shown._more.isHidden()
+    gate.set()
+    jobs.close()
+
+
 def test_jobs_that_wait_are_listed_as_waiting(qtbot) -> None:
     jobs = Jobs()
     shown = JobList(jobs)

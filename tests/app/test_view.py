@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from focusviewer.app.models import scales
@@ -95,3 +97,11 @@ def test_scale_bar_has_a_round_length(longest: float, expected: float) -> None:
 def test_lengths_are_microns_then_millimetres() -> None:
     assert scales.length_text(500) == "500 µm"
     assert scales.length_text(2000) == "2 mm"
+
+
+@pytest.mark.parametrize("place", [(math.nan, 1.0, 1.0), (1.0, math.inf, 1.0), (1.0, 1.0, math.nan)])
+def test_what_is_no_number_is_no_place(view: View, place: tuple[float, float, float]) -> None:
+    before = (view.cx, view.cy, view.scale)
+    with pytest.raises(ValueError, match="no place"):
+        view.go_to(*place)
+    assert (view.cx, view.cy, view.scale) == before

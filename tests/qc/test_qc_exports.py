@@ -183,10 +183,13 @@ def test_links_and_commands_name_the_file_to_the_letter(name: str) -> None:
     assert shlex.split(open_command(path, (12.4, 7.0))) == ["focusviewer", "view", str(path), "--at", "12,7"]
 
 
+NO_PLACES = [f"focusviewer://open?path=a&x={x}&y=1" for x in ("nan", "inf", "-inf", "1e999", "NaN")]
+
+
 def test_other_texts_are_no_links() -> None:
     assert parse_link("/data/focusviewer.svs") is None
     assert parse_link("https://open?path=x") is None
-    for bad in ("focusviewer://open", "focusviewer://open?path=a&x=1", "focusviewer://run?path=a"):
+    for bad in ("focusviewer://open", "focusviewer://open?path=a&x=1", "focusviewer://run?path=a", *NO_PLACES):
         with pytest.raises(UserError, match="names no"):
             parse_link(bad)
 

@@ -111,7 +111,15 @@ class View:
         self.width, self.height = max(1, width), max(1, height)
 
     def go_to(self, x: float, y: float, scale: float | None = None) -> None:
-        """Centre a level-0 pixel, at another scale if given."""
+        """Centre a level-0 pixel, at another scale if given.
+
+        Raises
+        ------
+        ValueError
+            If one of them is no finite number.
+        """
+        if not all(math.isfinite(value) for value in (x, y, scale or 1.0)):
+            raise ValueError(f"there is no place at {x}, {y} and no scale {scale}")
         if scale is not None:
             low, high = self.scale_limits
             self.scale = min(max(scale, low), high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,6 +33,8 @@ INFO_MS = 6000
 
 class Message(QFrame):
     """One dismissible line."""
+
+    dismissed = Signal(object)  # itself
 
     def __init__(self, text: str, kind: str, action: tuple[str, Callable[[], None]] | None) -> None:
         super().__init__()
@@ -81,14 +83,20 @@ class Message(QFrame):
     def dismiss(self) -> None:
         """Go away."""
         self.hide()
+        self.dismissed.emit(self)
         self.deleteLater()
 
 
 class MessageBar(QWidget):
-    """Messages above the picture, newest last."""
+    """Messages above the picture, newest last.
+
+    It keeps its own list: the wrapper of what ``QLayout.itemAt`` returns outlives the item that Qt deletes, and the
+    next object that Qt makes at that address inherits it, until the program crashes.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._shown: list[Message] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(1)
@@ -103,6 +111,8 @@ class MessageBar(QWidget):
         while len(self.messages()) >= MAX_MESSAGES:
             self.messages()[0].dismiss()
         message = Message(text, kind, action)
+        message.dismissed.connect(self._forget)
+        self._shown.append(message)
         self._column.addWidget(message)
         message.show()
         if kind == "info" and action is None:
@@ -113,9 +123,12 @@ class MessageBar(QWidget):
 
     def messages(self) -> list[Message]:
         """The lines on show."""
-        items = (self._column.itemAt(i) for i in range(self._column.count()))
-        widgets = (item.widget() for item in items if item is not None)
-        return [widget for widget in widgets if isinstance(widget, Message) and not widget.isHidden()]
+        return list(self._shown)
+
+    @Slot(object)
+    def _forget(self, message: Message) -> None:
+        if message in self._shown:
+            self._shown.remove(message)
 
     def dismiss(self, text: str) -> bool:
         """Dismiss the line with this text; whether it was on show."""
@@ -206,8 +219,10 @@ class JobList(QWidget):
             self._fit()
 
     def _fit(self) -> None:
-        for index, made in enumerate(self._rows.values()):
-            made.setVisible(index < MAX_ROWS)
+        # a copy: showing a row resizes the window, which can end jobs and take their rows away meanwhile
+        for index, (job, made) in enumerate(list(self._rows.items())):
+            if job in self._rows:
+                made.setVisible(index < MAX_ROWS)
         hidden = [job.title for job in self._rows][MAX_ROWS:]
         self._more.setText(f"+ {len(hidden)} more")
         self._more.setToolTip("\n".join(hidden))

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading, blur_text, region_text
 from focusviewer.app.views.theme import bind_icon
-from focusviewer.app.views.widgets import HistogramView, button, fill_choices, hint, panel_layout, row
+from focusviewer.app.views.widgets import HistogramView, button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import LEVEL_UM, ModelEntry
 from focusviewer.focus.regions import BlurRegion
 
@@ -155,7 +155,7 @@ class HeatmapPanel(QWidget):
             self.model.addItem(name, name)
             self.model.blockSignals(False)
             index = self.model.count() - 1
-            self.model.model().item(index).setEnabled(False)  # type: ignore[attr-defined]
+            disable_choice(self.model, index)
         self.model.setCurrentIndex(index)
 
     def set_busy(self, busy: bool) -> None:

@@ -35,6 +35,7 @@ class SlidePanel(QWidget):
         self.set_scale = button("Set scale…", "ruler", "Tell the pixel size or the magnification")
         self._pictures = QWidget()
         self._picture_column = panel_layout(self._pictures)
+        self._picture_labels: list[QLabel] = []  # not asked of the layout: see MessageBar
         self._picture_column.setContentsMargins(0, 0, 0, 0)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter properties")
@@ -96,9 +97,10 @@ class SlidePanel(QWidget):
 
     def show_pictures(self, pictures: dict[str, QImage]) -> None:
         """Show label, macro and other pictures of the file."""
-        while (item := self._picture_column.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
+        for label in self._picture_labels:
+            self._picture_column.removeWidget(label)
+            label.deleteLater()
+        self._picture_labels = []
         for name, image in pictures.items():
             caption = QLabel(name.capitalize())
             caption.setObjectName("hint")
@@ -107,8 +109,9 @@ class SlidePanel(QWidget):
             smooth = Qt.TransformationMode.SmoothTransformation
             picture.setPixmap(QPixmap.fromImage(image.scaled(bound, Qt.AspectRatioMode.KeepAspectRatio, smooth)))
             picture.setAccessibleName(f"{name} picture")
-            self._picture_column.addWidget(caption)
-            self._picture_column.addWidget(picture)
+            for label in (caption, picture):
+                self._picture_column.addWidget(label)
+                self._picture_labels.append(label)
         self._pictures.setVisible(bool(pictures))
 
     @Slot(str)

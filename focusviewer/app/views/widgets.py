@@ -26,6 +26,8 @@ from focusviewer.app.models.heatmap import Histogram
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.focus.base import ModelEntry
 
+_FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1  # where QStandardItem keeps its flags
+
 
 def row(*items: QWidget | int, spacing: int = 6) -> QHBoxLayout:
     """A row of widgets; a number is a stretch factor."""
@@ -264,6 +266,14 @@ class HistogramView(QWidget):
         self.threshold_moved.emit(low + part * (high - low))
 
 
+def disable_choice(box: QComboBox, index: int) -> None:
+    """Let a choice be seen but not taken.
+
+    By its data, not by its item: Qt deletes the item with the list, and the wrapper that Python got would live on.
+    """
+    box.setItemData(index, 0, _FLAGS_ROLE)
+
+
 def fill_choices(box: QComboBox, entries: Sequence[ModelEntry], wanted: str, default: str) -> None:
     """List models or engines; those whose weights are missing cannot be chosen, and ``wanted`` only if it can."""
     box.clear()
@@ -272,8 +282,7 @@ def fill_choices(box: QComboBox, entries: Sequence[ModelEntry], wanted: str, def
         index = box.count() - 1
         box.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
         if not entry.available:
-            item = box.model().item(index)  # type: ignore[attr-defined]
-            item.setEnabled(False)
-            item.setText(f"{entry.name} (no weights)")
+            box.setItemText(index, f"{entry.name} (no weights)")
+            disable_choice(box, index)
     usable = {entry.name for entry in entries if entry.available}
     box.setCurrentIndex(max(0, box.findData(wanted if wanted in usable else default)))
