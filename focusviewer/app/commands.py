@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from focusviewer.app.actions import ActionRecord, ActionRegistry
-from focusviewer.app.models import scales
-from focusviewer.app.refocus_commands import compare_commands, refocus_commands, save_commands
-from focusviewer.app.worklist_commands import worklist_commands
+from focusviewer.app.refocus.actions import compare_commands, refocus_commands, save_commands
+from focusviewer.app.services.actions import ActionRecord, ActionRegistry
+from focusviewer.app.viewer import scales
+from focusviewer.app.worklist.actions import worklist_commands
 
 if TYPE_CHECKING:
-    from focusviewer.app.views.main_window import MainWindow
+    from focusviewer.app.window import MainWindow
 
 PAN_STEP = 0.15
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.app.jobs import Job, Lane
 from focusviewer.app.program import has_display, make_application, make_window
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.services.jobs import Job, Lane
 from focusviewer.app.waiting import wait_until
+from focusviewer.app.window import MainWindow
 from focusviewer.errors import CancelledError, UserError
 from focusviewer.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap

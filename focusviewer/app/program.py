@@ -15,10 +15,10 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from focusviewer import __version__
-from focusviewer.app.models.document import Document
-from focusviewer.app.settings import load_settings
-from focusviewer.app.views import theme
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.services.settings import load_settings
+from focusviewer.app.viewer.document import Document
+from focusviewer.app.widgets import theme
+from focusviewer.app.window import MainWindow
 from focusviewer.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def make_window(app: QApplication, *, remember: bool = True) -> MainWindow:
     remember : bool
         Use and keep the user's settings; otherwise defaults that are forgotten.
     """
-    from focusviewer.app.settings import Settings
+    from focusviewer.app.services.settings import Settings
 
     settings, warnings = load_settings() if remember else (Settings(), [])
     theme.apply_theme(app, settings.theme)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.app.pixels import from_qimage
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.services.pixels import from_qimage
+from focusviewer.app.window import MainWindow
 from focusviewer.errors import SlideError
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.base import Encoded, Refocuser

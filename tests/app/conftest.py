@@ -18,9 +18,9 @@ from PySide6.QtWidgets import QApplication
 from worklist_fakes import make_worklist, quiet
 
 from focusviewer.app.program import SWITCH_INTERVAL_S
-from focusviewer.app.settings import Settings
-from focusviewer.app.views import theme
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.services.settings import Settings
+from focusviewer.app.widgets import theme
+from focusviewer.app.window import MainWindow
 from focusviewer.errors import SlideError
 from focusviewer.qc.store import FILE_NAME
 from focusviewer.slides import Slide

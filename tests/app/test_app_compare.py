@@ -5,7 +5,7 @@ import pytest
 from app_fakes import FakeEngine, picture
 from PySide6.QtCore import QPoint, Qt
 
-from focusviewer.app.pixels import from_qimage
+from focusviewer.app.services.pixels import from_qimage
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from app_fakes import FakeSlide
 
-from focusviewer.app.models.compare import Link, beside, contents, unit_of
-from focusviewer.app.models.document import Document
-from focusviewer.app.models.view import View
+from focusviewer.app.compare.views import Link, beside, contents, unit_of
+from focusviewer.app.viewer.document import Document
+from focusviewer.app.viewer.view import View
 
 
 def document(name: str, size=(3000, 2000), **options) -> Document:

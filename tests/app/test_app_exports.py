@@ -10,8 +10,8 @@ import pytest
 from app_fakes import FakeEngine
 from PySide6.QtWidgets import QMessageBox
 
-from focusviewer.app.jobs import Jobs, Lane
-from focusviewer.app.views.bars import JobList
+from focusviewer.app.services.jobs import Jobs, Lane
+from focusviewer.app.widgets.bars import JobList
 from focusviewer.errors import CancelledError
 from focusviewer.slides import Region
 

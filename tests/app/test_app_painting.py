@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from focusviewer.app.models.painting import Painting, load_painting, save_painting
+from focusviewer.app.painting.strokes import Painting, load_painting, save_painting
 from focusviewer.errors import UserError
 
 BOX = (1000, 500, 200, 100)

@@ -8,8 +8,8 @@ import pytest
 from app_fakes import FakeEngine, FakeSlide, picture
 from PySide6.QtCore import QPoint, Qt
 
-from focusviewer.app.models.document import Document
-from focusviewer.app.models.refocus import area_of, chosen_planes, planes_text, why_not
+from focusviewer.app.refocus.area import area_of, chosen_planes, planes_text, why_not
+from focusviewer.app.viewer.document import Document
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
 from focusviewer.slides import Region

@@ -10,10 +10,10 @@ from app_fakes import FakeEngine, FakeSlide, picture
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFont, QImage, QKeyEvent, QPainter
 
-from focusviewer.app.models.refocus import Order
-from focusviewer.app.models.view import View
-from focusviewer.app.pixels import from_qimage
-from focusviewer.app.views.patch import Badge, PatchLayer, broken, paint_badges
+from focusviewer.app.refocus.area import Order
+from focusviewer.app.services.pixels import from_qimage
+from focusviewer.app.viewer.patch import Badge, PatchLayer, broken, paint_badges
+from focusviewer.app.viewer.view import View
 from focusviewer.errors import UserError
 
 LEFT = Qt.MouseButton.LeftButton

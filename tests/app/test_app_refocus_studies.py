@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from app_fakes import FakeEngine, FakeSlide
 
-from focusviewer.app.controllers import shelf
-from focusviewer.app.controllers.shelf import Shelf
-from focusviewer.app.engine_room import Study
-from focusviewer.app.models.refocus import RefocusArea
+from focusviewer.app.refocus.area import RefocusArea
+from focusviewer.app.refocus.inference import study_cache as shelf
+from focusviewer.app.refocus.inference.engines import Study
+from focusviewer.app.refocus.inference.study_cache import Shelf
 from focusviewer.refocus.base import Encoded
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from app_fakes import FakeEngine
 
-from focusviewer.app.models.refocus import RefocusArea
-from focusviewer.app.models.refocus_words import made_text, scan_text
+from focusviewer.app.refocus.area import RefocusArea
+from focusviewer.app.refocus.words import made_text, scan_text
 from focusviewer.refocus.base import Encoded
 
 

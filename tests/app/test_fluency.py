@@ -12,7 +12,7 @@ import numpy as np
 from app_fakes import FakeSlide
 from PySide6.QtCore import QTimer
 
-from focusviewer.app.controllers.heatmap import make_map
+from focusviewer.app.heatmap.controller import make_map
 from focusviewer.slides import RGB, Region
 
 LONGEST_GAP_MS = 50

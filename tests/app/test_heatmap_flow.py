@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from app_fakes import FakeSlide, fake_map, picture
 
-from focusviewer.app.models.heatmap import emphasise, extent, read_map
+from focusviewer.app.heatmap.reading import emphasise, extent, read_map
 from focusviewer.focus import colorize, lut_colours
 
 

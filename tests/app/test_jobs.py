@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QThread
 
-from focusviewer.app.jobs import Jobs, Lane
-from focusviewer.app.throttle import Throttle
+from focusviewer.app.services.jobs import Jobs, Lane
+from focusviewer.app.services.throttle import Throttle
 from focusviewer.errors import CancelledError, UserError
 
 

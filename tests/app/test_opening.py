@@ -8,8 +8,8 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from focusviewer.app.controllers.slides import MAX_FROM_FOLDER
-from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog
+from focusviewer.app.slides.controller import MAX_FROM_FOLDER
+from focusviewer.app.widgets.dialogs import ScaleAnswer, ScaleDialog
 from focusviewer.slides import TileKey
 
 

@@ -9,9 +9,9 @@ from PIL import Image
 from PySide6.QtCore import QSizeF
 from PySide6.QtGui import QImage, QPainter
 
-from focusviewer.app.pixels import from_qimage
 from focusviewer.app.printing import make_document, paint_page, write_pdf
 from focusviewer.app.program import look_at
+from focusviewer.app.services.pixels import from_qimage
 from focusviewer.errors import UserError
 from focusviewer.qc.report_print import PrintedReport
 

@@ -75,7 +75,7 @@ def test_torch_comes_in_from_a_worker_and_the_collector_runs_on() -> None:
     pytest.importorskip("torch")
     code = (
         "import gc, json, sys, threading\n"
-        "from focusviewer.app.heavy import import_torch\n"
+        "from focusviewer.app.services.torch_import import import_torch\n"
         "thread = threading.Thread(target=import_torch); thread.start(); thread.join()\n"
         "print(json.dumps(['torch' in sys.modules, gc.isenabled(), gc.get_freeze_count() > 1000]))"
     )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from app_fakes import FakeEngine, FakeSlide, picture
 
-from focusviewer.app.models.document import Document
-from focusviewer.app.models.refocus import acquired_plane, area_of, obstacle, z_range
-from focusviewer.app.pixels import read_rect
+from focusviewer.app.refocus.area import acquired_plane, area_of, obstacle, z_range
+from focusviewer.app.services.pixels import read_rect
+from focusviewer.app.viewer.document import Document
 from focusviewer.focus.base import ModelEntry
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from focusviewer.app.settings import MAX_RECENT, Settings, load_settings, save_settings, settings_path
+from focusviewer.app.services.settings import MAX_RECENT, Settings, load_settings, save_settings, settings_path
 
 
 def test_settings_come_back_as_they_were_saved() -> None:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from focusviewer.app.models import scales
-from focusviewer.app.models.view import View, snap_scale, step_scale
+from focusviewer.app.viewer import scales
+from focusviewer.app.viewer.view import View, snap_scale, step_scale
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from focusviewer.app.actions import ActionRecord, ActionRegistry
-from focusviewer.app.models.view import View
-from focusviewer.app.views.dialogs import shortcut_sheet
-from focusviewer.app.views.layers import Minimap
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.services.actions import ActionRecord, ActionRegistry
+from focusviewer.app.viewer.layers import Minimap
+from focusviewer.app.viewer.view import View
+from focusviewer.app.widgets.dialogs import shortcut_sheet
+from focusviewer.app.window import MainWindow
 from focusviewer.slides import Region
 
 

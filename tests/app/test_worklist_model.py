@@ -7,7 +7,7 @@ from app_fakes import FakeSlide
 from PySide6.QtGui import QFontMetrics
 from worklist_fakes import RULES, enter, make_worklist
 
-from focusviewer.app.models.worklist import (
+from focusviewer.app.worklist.lines import (
     Choice,
     Column,
     Line,
@@ -23,8 +23,8 @@ from focusviewer.app.models.worklist import (
     percent,
     plain,
 )
-from focusviewer.app.models.worklist_preview import Previewer, as_toml
-from focusviewer.app.views.worklist_table import tip_of, two_lines
+from focusviewer.app.worklist.table import tip_of, two_lines
+from focusviewer.app.worklist.trial import Previewer, as_toml
 from focusviewer.errors import CancelledError, UserError
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.records import SlideFacts, SlideRow

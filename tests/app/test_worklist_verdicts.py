@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from worklist_fakes import listed_names, press, quiet, verdicts_in
 
-from focusviewer.app.models.worklist import Column
+from focusviewer.app.worklist.lines import Column
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.store import Worklist
 

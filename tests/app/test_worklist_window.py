@@ -6,9 +6,9 @@ import pytest
 from PySide6.QtCore import Qt
 from worklist_fakes import enter, listed_names, press, quiet
 
-from focusviewer.app.controllers.worklist import WorklistController
-from focusviewer.app.models.worklist import Column, Sieve
-from focusviewer.app.views.dialogs import shortcut_sheet
+from focusviewer.app.widgets.dialogs import shortcut_sheet
+from focusviewer.app.worklist.lines import Column, Sieve
+from focusviewer.app.worklist.session import WorklistController
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.rules import Thresholds

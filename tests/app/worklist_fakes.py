@@ -9,7 +9,7 @@ import numpy as np
 from app_fakes import FakeSlide, fake_map
 from PySide6.QtCore import Qt
 
-from focusviewer.app.views.main_window import MainWindow
+from focusviewer.app.window import MainWindow
 from focusviewer.focus.base import FocusMap
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.judge import judge

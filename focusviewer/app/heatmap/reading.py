@@ -1,0 +1,176 @@
+"""How a focus map is shown, and what is read off it; no Qt here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.app.services.settings import Settings
+from focusviewer.focus.base import LEVEL_UM, FocusMap
+from focusviewer.focus.regions import BlurRegion
+
+HISTOGRAM_BINS = 48
+
+
+@dataclass(frozen=True)
+class HeatmapStyle:
+    """The choices of the Heatmap panel."""
+
+    model: str = ""
+    lut: str = ""
+    mode: str = "absolute"
+    opacity: float = 0.45
+    threshold: float = 3.0
+    emphasise: bool = True
+    visible: bool = True
+    certainty: bool = False  # fade windows the model is unsure of
+
+
+def style_of(settings: Settings) -> HeatmapStyle:
+    """The choices that were made the last time."""
+    return HeatmapStyle(
+        model=settings.model,
+        lut=settings.lut,
+        mode=settings.heatmap_mode,
+        opacity=settings.heatmap_opacity,
+        threshold=settings.threshold,
+    )
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of tissue windows per bin of blur; ``colours`` are uint8 (bins, 4) RGBA."""
+
+    counts: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.float64]
+    colours: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class MapReading:
+    """Figures of a focus map."""
+
+    windows: int
+    blurred_fraction: float
+    median: float
+    p95: float
+    cannot_tell: int = 0
+    calibration: str = ""
+    knows_doubt: bool = False
+
+
+def read_map(focus_map: FocusMap, threshold: float) -> MapReading:
+    """Median, 95th percentile and the fraction of tissue windows at or above the threshold."""
+    values = focus_map.blur[focus_map.tissue]
+    spoilt = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
+    nothing = float("nan")
+    figures = (nothing, nothing, nothing)
+    if values.size:
+        figures = float(np.mean(values >= threshold)), float(np.median(values)), float(np.percentile(values, 95))
+    doubt = focus_map.uncertainty is not None
+    return MapReading(int(values.size), *figures, spoilt, focus_map.calibration, doubt)
+
+
+def extent(focus_map: FocusMap) -> tuple[float, float, float, float]:
+    """x, y, width, height of the map's cells in level-0 pixels: every cell is one stride around its centre."""
+    half = focus_map.stride_px / 2
+    rows, cols = focus_map.blur.shape
+    return (
+        float(focus_map.x[0]) - half,
+        float(focus_map.y[0]) - half,
+        cols * float(focus_map.stride_px),
+        rows * float(focus_map.stride_px),
+    )
+
+
+def emphasise(rgba: npt.NDArray[np.uint8], focus_map: FocusMap, threshold: float) -> npt.NDArray[np.uint8]:
+    """Fade the cells below the threshold, so that the blurred ones stand out."""
+    out = rgba.copy()
+    sharp = ~(np.nan_to_num(focus_map.blur, nan=-np.inf) >= threshold)
+    out[sharp, 3] = out[sharp, 3] // 4
+    return out
+
+
+def fade_unsure(rgba: npt.NDArray[np.uint8], focus_map: FocusMap, span: float) -> npt.NDArray[np.uint8]:
+    """Fade cells by how unsure the model is of them: half at a quarter of the scale's span."""
+    if focus_map.uncertainty is None:
+        return rgba
+    out = rgba.copy()
+    doubt = np.nan_to_num(focus_map.uncertainty, nan=0.0) / max(span, 1e-9)
+    out[..., 3] = np.rint(out[..., 3] / (1 + (4 * doubt) ** 2)).astype(np.uint8)
+    return out
+
+
+CANNOT_TELL = (110, 114, 122, 150)
+"""Gray of windows that cannot be judged, RGBA."""
+
+
+def gray_out(rgba: npt.NDArray[np.uint8], focus_map: FocusMap) -> npt.NDArray[np.uint8]:
+    """Paint windows that cannot be judged gray."""
+    if focus_map.cannot_tell is None or not focus_map.cannot_tell.any():
+        return rgba
+    out = rgba.copy()
+    out[focus_map.cannot_tell] = CANNOT_TELL
+    return out
+
+
+def spoilt_runs(focus_map: FocusMap) -> npt.NDArray[np.float64]:
+    """Stretches of windows that cannot be judged, row by row: x, y, width, height in level-0 pixels, (N, 4)."""
+    if focus_map.cannot_tell is None or not focus_map.cannot_tell.any():
+        return np.empty((0, 4))
+    padded = np.pad(focus_map.cannot_tell, ((0, 0), (1, 1))).astype(np.int8)
+    edges = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    stops = np.nonzero(edges == -1)[1]
+    x0, y0, _, _ = extent(focus_map)
+    step = focus_map.stride_px
+    return np.stack([x0 + step * starts, y0 + step * rows, step * (stops - starts), np.full(rows.size, step)], axis=1)
+
+
+def blur_text(value: float, absolute: bool) -> str:
+    """A blur score for people: levels and um for absolute models, the bare number otherwise."""
+    if not np.isfinite(value):
+        return ""
+    return f"{value:.1f} levels ≈ {value * LEVEL_UM:.2f} µm" if absolute else f"{value:.3g}"
+
+
+def point_text(focus_map: FocusMap, x: float, y: float) -> str:
+    """Blur at a level-0 pixel for people, with its doubt where the model knows it."""
+    at = focus_map.window_at(x, y)
+    if at is None:
+        return ""
+    if focus_map.cannot_tell is not None and focus_map.cannot_tell[at]:
+        return "cannot tell"
+    text = blur_text(float(focus_map.blur[at]), focus_map.absolute)
+    if text and focus_map.uncertainty is not None and np.isfinite(focus_map.uncertainty[at]):
+        doubt = float(focus_map.uncertainty[at])
+        text += f" ± {doubt * LEVEL_UM:.2f} µm" if focus_map.absolute else f" ± {doubt:.2g}"
+    return text
+
+
+def members_text(focus_map: FocusMap, x: float, y: float) -> str:
+    """What each member of a fused model says of a window, and how much it counts: HTML lines; empty without members."""
+    at = focus_map.window_at(x, y)
+    if at is None or not focus_map.members or not np.isfinite(focus_map.blur[at]):
+        return ""
+    lines = []
+    for member, scores in focus_map.members.items():
+        weight = focus_map.weights.get(member)
+        share = "" if weight is None else f"{100 * float(weight[at]):.0f} %"
+        cells = f"<td>{member}&nbsp;&nbsp;</td><td align=right>{float(scores[at]):.3g}&nbsp;&nbsp;</td>"
+        lines.append(f"<tr>{cells}<td align=right>{share}</td></tr>")
+    head = "<tr><td><b>model</b></td><td align=right><b>score</b></td><td align=right><b>weight</b></td></tr>"
+    return f"<table>{head}{''.join(lines)}</table>"
+
+
+def region_text(region: BlurRegion, absolute: bool, mpp: float | None) -> str:
+    """One line of the worst-regions list: severity, size and likely cause."""
+    _, _, width, height = region.box
+    if region.area_mm2 is None or mpp is None:
+        size = f"{width:,.0f} × {height:,.0f} px"
+    else:
+        size = f"{region.area_mm2:.3g} mm²"
+    severity = f"{region.mean_um:.2f} µm" if region.mean_um is not None else blur_text(region.mean, absolute)
+    return f"{severity}   ·   {size}   ·   {region.cause}"

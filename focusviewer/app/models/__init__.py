@@ -1,1 +1,0 @@
-"""What is open, where we look, what was measured; no Qt widgets."""

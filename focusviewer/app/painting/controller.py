@@ -1,0 +1,215 @@
+"""Painting a focus map with a brush: each place gets the focus that was painted there, live."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QMouseEvent
+
+from focusviewer.app.painting.ring import BrushRing, OverlayWhere
+from focusviewer.app.painting.strokes import PaintedMap, Painting, load_painting, save_painting
+from focusviewer.app.refocus.controller import RefocusController
+from focusviewer.app.refocus.panel import RefocusPanel
+from focusviewer.app.services.jobs import Jobs, Lane
+from focusviewer.app.viewer.document import Document
+from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.refocus.provenance import z_text
+
+MODE = "paint"
+
+
+class PaintController(QObject):
+    """Turns drags over the pictures into strokes while the panel's mode is to paint."""
+
+    saved = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, panel: RefocusPanel) -> None:
+        super().__init__()
+        self._jobs, self._viewport, self._refocus, self._panel = jobs, viewport, refocus, panel
+        self._ports = [viewport]
+        self._painting = False
+        self.ring = BrushRing(viewport.font())
+        self.painting = Painting()
+        self._paintings: dict[str, Painting] = {}  # of slides that were left, by fingerprint
+        self._document: Document | None = None
+        refocus.painter = self.snapshot
+        refocus.mode_changed.connect(self._mode_changed)
+        panel.target_changed.connect(self._show_brush)
+        panel.paint.brush_changed.connect(self._show_brush)
+        panel.paint.undo_requested.connect(self.undo)
+        panel.paint.clear_requested.connect(self.clear)
+        panel.paint.show_strokes(0, True)
+        self.add_port(viewport)
+
+    def add_port(self, port: Viewport) -> None:
+        """Let another picture be painted on as well."""
+        port.installEventFilter(self)
+        port.overlays.append(OverlayWhere(self.ring, partial(self._shows_slide, port)))
+        if port not in self._ports:
+            self._ports.append(port)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a drag paints."""
+        return self._refocus.mode == MODE and self._refocus.can_refocus
+
+    def snapshot(self) -> PaintedMap:
+        """What is painted now; where nothing is, the plane that is shown."""
+        document = self._refocus.document
+        return self.painting.snapshot(document.plane_um if document is not None else 0.0)
+
+    # --- strokes -------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Paint with the left button; everything else is the picture's own."""
+        if not isinstance(event, QMouseEvent) or not isinstance(watched, Viewport) or not self.is_on:
+            if event.type() == QEvent.Type.Leave:
+                self._move_ring(None)
+            return False
+        return self._mouse(watched, event)
+
+    def _mouse(self, port: Viewport, event: QMouseEvent) -> bool:
+        kind, view = event.type(), port.view
+        at = event.position() * port.ratio
+        if view is None or not self._shows_slide(port):
+            return False
+        if kind == QEvent.Type.MouseButtonPress and port.minimap.contains(view, port.ratio, at):
+            return False
+        place = view.to_slide(at.x(), at.y())
+        left = event.button() == Qt.MouseButton.LeftButton
+        self._move_ring(place)
+        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick) and left:
+            self._begin(place)
+            return True
+        if kind == QEvent.Type.MouseMove and self._painting:
+            self.painting.extend(*place)
+            self._changed()
+            return True
+        if kind == QEvent.Type.MouseButtonRelease and left and self._painting:
+            self._painting = False
+            return True
+        return False
+
+    def _shows_slide(self, port: Viewport) -> bool:
+        """Whether a picture shows the slide that is refocused, and not another one beside it."""
+        mine, its = self._refocus.document, port.document
+        return mine is not None and its is not None and its.pyramid is mine.pyramid
+
+    def _begin(self, place: tuple[float, float]) -> None:
+        self._painting = True
+        self.painting.begin(*place, self._panel.target_um, self._radius_px(), self._softness())
+        self._changed()
+
+    def paint_middle(self) -> None:
+        """Put a dab of paint in the middle of the picture (for the keyboard: move there with the arrow keys)."""
+        view = self._viewport.view
+        if self.is_on and view is not None:
+            place = view.to_slide(view.width / 2, view.height / 2)
+            self._move_ring(place)
+            self._begin(place)
+            self._painting = False
+
+    @Slot()
+    def undo(self) -> None:
+        """Take back the last stroke."""
+        if self.is_on:
+            self._painting = False  # a stroke that is being drawn ends
+            self.painting.undo()
+            self._changed()
+
+    @Slot()
+    def clear(self) -> None:
+        """Take back all strokes."""
+        self._painting = False
+        self.painting.clear()
+        self._changed()
+
+    def resize(self, factor: float) -> None:
+        """Make the brush larger or smaller."""
+        radius = self._panel.paint.radius
+        radius.setValue(radius.value() * factor)
+
+    def _changed(self) -> None:
+        self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
+        self._refocus.look_again()
+
+    # --- the brush -----------------------------------------------------------------------------------------
+
+    def _radius_px(self) -> float:
+        document = self._refocus.document
+        return self._panel.paint.radius.value() / ((document.mpp if document is not None else None) or 1.0)
+
+    def _softness(self) -> float:
+        return self._panel.paint.softness.value() / 100
+
+    def _move_ring(self, place: tuple[float, float] | None) -> None:
+        if place != self.ring.place:
+            self.ring.place = place
+            self._show_brush()
+
+    @Slot()
+    def _show_brush(self) -> None:
+        ring = self.ring
+        ring.radius, ring.softness, ring.ratio = self._radius_px(), self._softness(), self._viewport.ratio
+        ring.text = z_text(self._panel.target_um)
+        for port in self._ports:
+            port.update()
+
+    @Slot(str)
+    def _mode_changed(self, mode: str) -> None:
+        document = self._refocus.document
+        self._painting = False  # a stroke ends with the mode, and with the slide
+        if document is not self._document:
+            if self._document is not None:
+                self._paintings[self._document.pyramid.fingerprint] = self.painting
+            self._document = document
+            kept = None if document is None else self._paintings.pop(document.pyramid.fingerprint, None)
+            self.painting = kept if kept is not None else Painting()
+            self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
+        view = self._viewport.view
+        on = mode == MODE and view is not None
+        self.ring.place = view.to_slide(view.width / 2, view.height / 2) if on and view is not None else None
+        for port in self._ports:
+            if on:
+                port.setCursor(Qt.CursorShape.CrossCursor)
+            else:
+                port.unsetCursor()
+        self._show_brush()
+
+    # --- files ---------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Save what is painted on the part of the slide that is on screen."""
+        document, area = self._refocus.document, self._refocus.studies.area
+        if document is None or area is None:
+            self.failed.emit("There is nothing painted to save. Paint a focus map first.")
+            return
+        painted = self.snapshot()
+        facts = {"source": document.name, "fingerprint": area.fingerprint, "mpp": document.mpp}
+        self._jobs.start(
+            f"save {path}",
+            lambda job: save_painting(path, painted, area.box, facts),
+            lane=Lane.FILES,
+            title=f"Saving {path.name}",
+            done=lambda _: self.saved.emit(path),
+            failed=self.failed.emit,
+            essential=True,
+        )
+
+    def load(self, path: Path) -> None:
+        """Go on with what was painted before."""
+        document = self._refocus.document
+
+        def done(painting: Painting) -> None:
+            if document is not None and self._refocus.document is document:
+                self._refocus.enter(MODE)
+                self._painting = False
+                self.painting = painting
+                self._changed()
+
+        self._jobs.start(
+            f"load {path}", lambda job: load_painting(path), lane=Lane.FILES, done=done, failed=self.failed.emit
+        )

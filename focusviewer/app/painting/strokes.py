@@ -1,0 +1,208 @@
+"""A focus map painted with a brush: strokes on the slide, drawn at whatever resolution is asked for; no Qt here."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from focusviewer.app.refocus.area import Box
+from focusviewer.errors import UserError
+from focusviewer.refocus.base import FloatMap
+from focusviewer.refocus.brush import FocusPainting
+
+Point = tuple[float, float]
+Base = tuple[Box, FloatMap]
+"""A map that lies under the strokes, and where."""
+
+STEP = 0.25
+"""Distance of two dabs, in radii of the brush."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One sweep of the brush.
+
+    Attributes
+    ----------
+    points : tuple of (x, y)
+        Where it was dabbed, level-0 pixels.
+    radius : float
+        Level-0 pixels.
+    z_um : float
+        Focus that is painted.
+    softness : float
+        Part of the radius, 0 to 1, over which the stroke fades out.
+    """
+
+    points: tuple[Point, ...]
+    radius: float
+    z_um: float
+    softness: float
+
+    def extended(self, x: float, y: float) -> Stroke:
+        """The stroke drawn on to a place, with as many dabs on the way as make it even."""
+        x0, y0 = self.points[-1]
+        count = int(np.hypot(x - x0, y - y0) / (STEP * self.radius))
+        way = tuple((x0 + (x - x0) * i / count, y0 + (y - y0) * i / count) for i in range(1, count + 1))
+        return replace(self, points=self.points + way)
+
+    def begins_with(self, other: Stroke) -> bool:
+        """Whether this is the other one, or what that has grown into."""
+        return replace(self, points=self.points[: len(other.points)]) == other
+
+
+class Canvas:
+    """Draws strokes over one region; what was drawn before is not drawn again. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: tuple[Any, ...] = ()
+        self._drawn: list[Stroke] = []
+        self._painting: FocusPainting | None = None
+
+    def draw(self, painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
+        """See :meth:`PaintedMap.map_um`."""
+        with self._lock:
+            key = (box, shape, painted.home_um, None if painted.base is None else id(painted.base[1]))
+            if key != self._key or self._painting is None or not self._goes_on(painted.strokes):
+                self._key, self._drawn = key, []
+                self._painting = FocusPainting((0, 0, shape[1], shape[0]), _ground(painted, box, shape))
+            for index, stroke in enumerate(painted.strokes):
+                self._draw(self._painting, index, stroke, box, shape)
+            return self._painting.map()
+
+    def _goes_on(self, strokes: tuple[Stroke, ...]) -> bool:
+        """Whether what is drawn is how these strokes begin."""
+        if len(strokes) < len(self._drawn):
+            return False
+        closed = self._drawn[:-1]
+        return list(strokes[: len(closed)]) == closed and (
+            not self._drawn or strokes[len(closed)].begins_with(self._drawn[-1])
+        )
+
+    def _draw(self, painting: FocusPainting, index: int, stroke: Stroke, box: Box, shape: tuple[int, int]) -> None:
+        across, down = shape[1] / box[2], shape[0] / box[3]
+        old = self._drawn[index].points if index < len(self._drawn) else ()
+        if not old:
+            painting.begin(stroke.z_um)
+            self._drawn.append(stroke)
+        for x, y in stroke.points[len(old) :]:
+            place = (x - box[0]) * across, (y - box[1]) * down
+            painting.dab(*place, stroke.radius * across, stroke.z_um, stroke.softness)
+        self._drawn[index] = stroke
+
+
+def _ground(painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
+    """What lies under the strokes: the focus of the scan, and a map that was loaded where there is one."""
+    ground = np.full(shape, painted.home_um, np.float32)
+    if painted.base is not None:
+        (x0, y0, width, height), values = painted.base
+        x = np.floor((box[0] + (np.arange(shape[1]) + 0.5) * box[2] / shape[1] - x0) * values.shape[1] / width)
+        y = np.floor((box[1] + (np.arange(shape[0]) + 0.5) * box[3] / shape[0] - y0) * values.shape[0] / height)
+        rows, cols = ((at >= 0) & (at < size) for at, size in zip((y, x), values.shape, strict=True))
+        ground[np.ix_(rows, cols)] = values[np.ix_(y[rows].astype(int), x[cols].astype(int))]
+    return ground
+
+
+@dataclass(frozen=True)
+class PaintedMap:
+    """A painting as it was at some moment; any thread may draw it."""
+
+    strokes: tuple[Stroke, ...]
+    home_um: float
+    base: Base | None = None
+    canvas: Canvas = field(default_factory=Canvas, compare=False)
+
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Lowest and highest focus of all that is painted, and of what is not."""
+        ends = [self.home_um, *(stroke.z_um for stroke in self.strokes)]
+        if self.base is not None:
+            ends += [float(self.base[1].min()), float(self.base[1].max())]
+        return min(ends), max(ends)
+
+    def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
+        """Focus over a region in um: float32 of the shape (H, W)."""
+        return self.canvas.draw(self, box, shape)
+
+
+class Painting:
+    """Strokes in the order they were made, over a map that was loaded or over nothing."""
+
+    def __init__(self, strokes: tuple[Stroke, ...] = (), base: Base | None = None) -> None:
+        self._strokes = list(strokes)
+        self._base = base
+        self._canvas = Canvas()
+
+    def __len__(self) -> int:
+        return len(self._strokes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is painted."""
+        return not self._strokes and self._base is None
+
+    def begin(self, x: float, y: float, z_um: float, radius: float, softness: float) -> None:
+        """Put the brush down."""
+        self._strokes.append(Stroke(((x, y),), radius, z_um, softness))
+
+    def extend(self, x: float, y: float) -> None:
+        """Draw the brush on."""
+        self._strokes[-1] = self._strokes[-1].extended(x, y)
+
+    def undo(self) -> None:
+        """Take back the last stroke, if there is one."""
+        del self._strokes[-1:]
+
+    def clear(self) -> None:
+        """Take back everything."""
+        self._strokes.clear()
+        self._base = None
+
+    def snapshot(self, home_um: float) -> PaintedMap:
+        """What is painted now, with the focus of all other places."""
+        return PaintedMap(tuple(self._strokes), home_um, self._base, self._canvas)
+
+
+def save_painting(path: Path, painted: PaintedMap, box: Box, facts: dict[str, Any]) -> None:
+    """Write the map of a region for ``refocus --map``, and beside it the strokes, to go on with.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
+    """
+    whole = FocusPainting(box, PaintedMap(painted.strokes, painted.home_um, painted.base).map_um(box, (box[3], box[2])))
+    strokes = [asdict(stroke) for stroke in painted.strokes] if painted.base is None else None
+    whole.save(path, {**facts, "strokes": strokes})
+
+
+def load_painting(path: Path) -> Painting:
+    """Read a painting: its strokes where they are known, or its map.
+
+    Raises
+    ------
+    UserError
+        If the file holds none.
+    """
+    whole = FocusPainting.load(path)
+    try:
+        strokes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("strokes")
+        if strokes:
+            return Painting(tuple(_stroke(values) for values in strokes))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"Cannot open {path}", f"its strokes cannot be read ({error})", "") from error
+    return Painting(base=(whole.rect, whole.map()))
+
+
+def _stroke(values: dict[str, Any]) -> Stroke:
+    points = tuple((float(x), float(y)) for x, y in values["points"])
+    radius, z_um, softness = (float(values[name]) for name in ("radius", "z_um", "softness"))
+    if not points or not np.isfinite([*np.ravel(points), radius, z_um, softness]).all() or radius <= 0:
+        raise ValueError("one of them is none")
+    return Stroke(points, radius, z_um, softness)

@@ -1,0 +1,234 @@
+"""What the refocusing of a view needs to know, and why it may not be possible; no Qt here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from focusviewer.app.viewer.document import Document
+from focusviewer.refocus.base import MAX_Z_UM, FloatMap
+from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.provenance import z_text
+from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
+from focusviewer.refocus.support import MAX_MPP, unsupported
+
+MODES = {
+    "refocus": "Refocus",
+    "deblur": "Deblur (best focus of the view)",
+    "all-in-focus": "All in focus",
+    "defocus": "Defocus (blur on purpose)",
+    "paint": "Paint a focus map",
+}
+"""Modes of the panel, with their names for people."""
+
+KNOB_MODES = ("refocus", "defocus")
+"""Modes in which the knob says the focus of the picture."""
+
+FINEST_MPP = 0.15
+"""Finest pixel, in um, that engines are made for; finer scans are worked on at their next zoom."""
+
+MARGIN_PX = 32
+"""Pixels read around the visible part, so that its border is refocused from real surroundings."""
+
+SPARED_PX = 12
+"""Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
+
+SAME_Z_UM = 0.005
+
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height in level-0 pixels."""
+
+
+class Painted(Protocol):
+    """A focus map as it was painted at some moment."""
+
+    @property
+    def range_um(self) -> tuple[float, float]:
+        """Lowest and highest focus in it, um."""
+        ...
+
+    def map_um(self, box: Box, shape: tuple[int, int]) -> FloatMap:
+        """Focus over a region in um: float32 of the shape (H, W)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user wants to see: a mode, with its focus or its painted map."""
+
+    mode: str
+    z_um: float | None = None
+    painted: Painted | None = None
+
+    def wish(self, box: Box, shape: tuple[int, int]) -> Wish:
+        """The wish for a region that is worked on in so many rows and columns (in a worker)."""
+        if self.painted is not None:
+            return Wish("map", None, self.painted.map_um(box, shape))
+        return Wish(self.mode, self.z_um)
+
+
+@dataclass(frozen=True)
+class RefocusArea:
+    """The pixels an engine works on: a rectangle (x0, y0, x1, y1) in pixels of a display zoom."""
+
+    fingerprint: str
+    zoom: int
+    rect: tuple[int, int, int, int]
+    mpp: float
+    planes: tuple[int, ...]
+    planes_um: tuple[float, ...]
+    engine: str
+
+    def serves(self, other: RefocusArea) -> bool:
+        """Whether what is known of this area is enough for another, whose view has moved or shrunk a little."""
+        if replace(other, rect=self.rect) != self:
+            return False
+        spare = MARGIN_PX - SPARED_PX
+        mine, wanted = self.rect, other.rect
+        near = all(mine[i] <= wanted[i] + spare for i in (0, 1))
+        return near and all(mine[i] >= wanted[i] - spare for i in (2, 3))
+
+    def serves_view(self, document: Document, engine: str) -> bool:
+        """Whether what is known of this area is enough for what is on screen, from the same planes."""
+        if self.fingerprint != document.pyramid.fingerprint:
+            return False
+        return self.serves(area_of(document, engine, self.planes))
+
+    @property
+    def box(self) -> Box:
+        """The rectangle in level-0 pixels."""
+        x0, y0, x1, y1 = (value << self.zoom for value in self.rect)
+        return x0, y0, x1 - x0, y1 - y0
+
+
+def work_zoom(scale: float, mpp: float) -> int:
+    """Display zoom whose pixels are closest to the screen's, among those an engine takes."""
+    finest = math.ceil(math.log2(FINEST_MPP / mpp))
+    return max(0, finest, round(-math.log2(scale)))
+
+
+def coarsest_power(mpp: float) -> float:
+    """Smallest screen magnification at which a slide can be refocused."""
+    zoom = math.floor(math.log2(MAX_MPP / mpp))
+    return float(10.0 * 2.0 ** -(zoom + 0.5) / mpp)
+
+
+def obstacle(document: Document | None) -> str:
+    """Why the current view cannot be refocused; empty when it can."""
+    if document is None:
+        return "Open a slide first."
+    if document.mpp is None:
+        return "The pixel size of this slide is not known. Set its scale to measure and refocus in microns."
+    if document.fluorescence:
+        return sentence(unsupported(document.mpp, document.planes_um, fluorescence=True))
+    if len(document.planes_um) > 1 and not document.slide.info.z_step_known:
+        return "The distance between the planes of this stack is not known. Set it to refocus between them."
+    if document.mpp > MAX_MPP:
+        return f"Refocusing needs pixels of at most {MAX_MPP} µm; this slide has {document.mpp:.3g} µm."
+    if document.mpp * 2 ** work_zoom(document.view.scale, document.mpp) > MAX_MPP:
+        return f"Zoom in to refocus: blur of a few microns shows from {coarsest_power(document.mpp):.0f}× on."
+    x0, y0, x1, y1 = document.view.visible_rect()
+    if min(x1 - x0, y1 - y0) < 16:
+        return "There is too little of the slide on screen."
+    return ""
+
+
+def area_of(document: Document, engine: str, planes: tuple[int, ...] | None = None) -> RefocusArea:
+    """The area to work on for the current view (only when :func:`obstacle` is empty), from some planes or all."""
+    assert document.mpp is not None
+    zoom = min(work_zoom(document.view.scale, document.mpp), document.pyramid.n_zooms - 1)
+    shrink = 2.0**-zoom
+    width, height = document.pyramid.size(zoom)
+    x0, y0, x1, y1 = (value * shrink for value in document.view.visible_rect())
+    rect = (
+        max(0, math.floor(x0) - MARGIN_PX),
+        max(0, math.floor(y0) - MARGIN_PX),
+        min(width, math.ceil(x1) + MARGIN_PX),
+        min(height, math.ceil(y1) + MARGIN_PX),
+    )
+    chosen = tuple(range(len(document.planes_um))) if planes is None else planes
+    return RefocusArea(
+        document.pyramid.fingerprint,
+        zoom,
+        rect,
+        document.mpp * 2**zoom,
+        chosen,
+        tuple(document.planes_um[plane] for plane in chosen),
+        engine,
+    )
+
+
+def chosen_planes(
+    planes_um: tuple[float, ...],
+    focus: tuple[float, float] | None,
+    by_hand: tuple[int, ...],
+    known: Sequence[tuple[int, ...]],
+) -> tuple[int, ...]:
+    """Planes to work from: those chosen by hand, or the nearest that tell most about the focus.
+
+    Parameters
+    ----------
+    focus : (lowest, highest) or None
+        Wanted focus, um; None where it follows from what is in the view.
+    by_hand : tuple of int
+        Empty: automatic.
+    known : sequence of tuples of int
+        Planes that the view is known from already. The first that those right around the focus are among will do, as
+        studying others takes time; but no fewer than would be chosen without.
+    """
+    if by_hand:
+        return by_hand
+    if focus is None:
+        return source_planes(planes_um, None, AUTO_PLANES)
+    best = planes_between(planes_um, *focus, AUTO_PLANES)
+    needed = set(planes_between(planes_um, *focus, 0))
+    return next((planes for planes in known if needed <= set(planes) and len(planes) >= len(best)), best)
+
+
+def why_not(document: Document, z_um: float) -> str:
+    """Why a focus is outside the supported range, as a sentence; empty when it is inside."""
+    return sentence(unsupported(document.mpp, document.planes_um, z_um))
+
+
+def sentence(reason: str) -> str:
+    """A reason of :func:`unsupported`, for the panel."""
+    return f"Not supported: {reason.replace(' um', ' µm')}." if reason else ""
+
+
+def planes_text(planes: tuple[int, ...], count: int) -> str:
+    """Which planes a picture was made from, in words; empty where there is only one."""
+    if count == 1:
+        return ""
+    if len(planes) == count:
+        return f"from all {count} planes"
+    names = ", ".join(str(plane + 1) for plane in planes)
+    return f"from plane{'s' * (len(planes) > 1)} {names} of {count}"
+
+
+def badge_text(mode: str, z_um: float | None) -> str:
+    """What a synthesised picture says it is."""
+    words = {"all-in-focus": "all in focus", "paint": "painted focus", "deblur": "best focus"}
+    return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_text(z_um)}'}"
+
+
+def source_text(area: RefocusArea, count: int) -> str:
+    """What it was made by and from, on a slide of ``count`` planes."""
+    return "  ·  ".join(filter(None, (area.engine, planes_text(area.planes, count))))
+
+
+def acquired_plane(planes_um: tuple[float, ...], z_um: float) -> int | None:
+    """Index of the acquired plane at ``z_um``, None between planes."""
+    for index, plane_um in enumerate(planes_um):
+        if abs(plane_um - z_um) < SAME_Z_UM:
+            return index
+    return None
+
+
+def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:
+    """Ends of the focus slider: 4 um either way of the middle, or 1 um beyond the acquired planes."""
+    middle, half = (planes_um[0] + planes_um[-1]) / 2, (planes_um[-1] - planes_um[0]) / 2
+    reach = max(MAX_Z_UM, half + 1.0)
+    return middle - reach, middle + reach

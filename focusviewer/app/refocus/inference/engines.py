@@ -1,0 +1,184 @@
+"""What engines do for the window; every method here runs in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+from PySide6.QtGui import QImage
+
+from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.services.jobs import Job
+from focusviewer.app.services.pixels import read_rect, to_qimage
+from focusviewer.app.services.torch_import import import_torch
+from focusviewer.app.viewer.document import Document
+from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.slides import RGB, TileKey
+
+EngineMaker = Callable[[str], Refocuser]
+Cached = Callable[[TileKey], RGB | None]
+
+SLOW = frozenset({"radiance"})
+"""Engines that take seconds for a view: they are worked piece by piece, and stopped when something else is wanted."""
+
+
+TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
+"""What files say of a target that followed from the pixels."""
+
+
+def make_engine(name: str) -> Refocuser:
+    """Build an engine (in a worker: it may import torch)."""
+    from focusviewer.refocus import get_engine
+
+    import_torch()
+    return get_engine(name)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A view as an engine knows it, with the scanned pixels it was made from."""
+
+    area: RefocusArea
+    encoded: Encoded
+    images: tuple[RGB, ...]
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A synthesised picture and what it is.
+
+    Attributes
+    ----------
+    mode : str
+        Name of the mode that asked for it.
+    z_um : float or None
+        Its focus; None when it differs from place to place.
+    target_um : float or float32 (H, W)
+        What the engine was asked for.
+    """
+
+    area: RefocusArea
+    mode: str
+    z_um: float | None
+    target_um: float | FloatMap
+    pixels: RGB
+    image: QImage
+    engine_version: str
+    milliseconds: float
+
+
+class EngineRoom:
+    """Keeps the engines that were built.
+
+    One that is SLOW is worked by one thread at a time: who watches it is told to the engine itself.
+    """
+
+    def __init__(self, maker: EngineMaker = make_engine) -> None:
+        self.maker = maker
+        self._engines: dict[str, Refocuser] = {}
+        self._building = Lock()
+
+    def engine(self, name: str) -> Refocuser:
+        """The engine of a name, built at its first use.
+
+        Raises
+        ------
+        UserError
+            If it cannot be had.
+        """
+        with self._building:
+            if name not in self._engines:
+                made = self.maker(name)
+                if name in SLOW:
+                    from focusviewer.refocus.patchwork import Patchwork
+
+                    made = Patchwork(made)
+                self._engines[name] = made
+            return self._engines[name]
+
+    @contextmanager
+    def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
+        """Use an engine for a job, which can then stop it, and tells how far it is (engines that are slow)."""
+        engine = self.engine(name)
+        if name in SLOW:
+            with engine.watched(job.cancel, job.report if report else _silent):  # type: ignore[attr-defined]
+                yield engine
+        else:
+            yield engine
+
+    def study(self, document: Document, area: RefocusArea, cached: Cached | None, job: Job) -> Study:
+        """Read the planes of an area and let its engine study them.
+
+        Raises
+        ------
+        SlideError
+            If a part cannot be decoded.
+        CancelledError
+            If the job was stopped.
+        """
+        images = tuple(
+            read_rect(document.pyramid, area.zoom, area.rect, plane, cached, job.cancel) for plane in area.planes
+        )
+        with self.working(area.engine, job) as engine:
+            started = perf_counter()
+            encoded = engine.encode(images, area.mpp, area.planes_um)
+            return Study(area, encoded, images, 1000 * (perf_counter() - started))
+
+    def render(self, study: Study, order: Order, job: Job) -> Rendered:
+        """Give a view in the focus that is wanted.
+
+        Raises
+        ------
+        UserError
+            If the mode does not apply to this view, or the focus is out of reach.
+        """
+        from focusviewer.refocus.modes import target_of
+
+        area = study.area
+        with self.working(area.engine, job) as engine:
+            started = perf_counter()
+            target = target_of(engine, study.encoded, order.wish(area.box, study.encoded.shape))
+            pixels = engine.render(study.encoded, target)
+            spent = 1000 * (perf_counter() - started)
+            image = to_qimage(pixels)
+            return Rendered(area, order.mode, order.z_um, target, pixels, image, engine.version, spent)
+
+    def best_z(self, study: Study, low_um: float, high_um: float, job: Job) -> float:
+        """Sharpest focus of a view, judged by its blur score."""
+        from focusviewer.refocus.auto import best_z
+
+        with self.working(study.area.engine, job) as engine:
+            return best_z(engine, study.encoded, low_um, high_um, job.cancel)
+
+    def facts(self, document: Document, picture: Rendered) -> dict[str, Any]:
+        """What a synthesised picture is, for its file."""
+        target = picture.z_um if picture.z_um is not None else TARGETS.get(picture.mode, picture.target_um)
+        return {**self.area_facts(document, picture.area, target), "mode": picture.mode}
+
+    def area_facts(self, document: Document, area: RefocusArea, target: float | FloatMap | str) -> dict[str, Any]:
+        """What a picture of an area at a target is."""
+        from focusviewer.refocus.provenance import provenance
+
+        engine = self.engine(area.engine)
+        name, fingerprint = document.name, area.fingerprint
+        return provenance(engine, name, fingerprint, area.planes, area.planes_um, target, area.mpp, area.box)
+
+
+def _silent(fraction: float) -> None:
+    """Tell nobody."""
+
+
+def glows(document: Document) -> bool:
+    """Whether a slide is fluorescence; what cannot be read is not."""
+    from focusviewer.errors import SlideError
+    from focusviewer.refocus.support import is_fluorescence
+
+    try:
+        return is_fluorescence(document.slide)
+    except SlideError:
+        return False

@@ -1,0 +1,92 @@
+"""Rendering one picture at a time, the one that was wished for last."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from focusviewer.app.refocus.area import Order
+from focusviewer.app.refocus.inference.engines import SLOW, EngineRoom, Rendered, Study
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+
+LIVE_MS = 150.0
+"""A picture that takes no longer is not worth stopping, whichever engine makes it (a graphics card may)."""
+
+
+class Renders(QObject):
+    """Runs orders in the inference lane.
+
+    While an engine that is live renders, the newest order waits: dragging shows every picture that is ready. One that
+    is slow is stopped for it.
+
+    Signals
+    -------
+    rendered : (Rendered) the picture is there
+    changed : work has begun or was stopped
+    """
+
+    rendered = Signal(object)
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, room: EngineRoom) -> None:
+        super().__init__()
+        self._jobs, self._room = jobs, room
+        self._next: tuple[Study, Order] | None = None
+        self._job: Job | None = None
+        self._is_slow = False
+        self._took: dict[str, float] = {}  # ms of the last picture, by engine
+        jobs.ended.connect(self._ended)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a picture is being made that takes its time."""
+        return self._job is not None and self._is_slow
+
+    def ask(self, study: Study, order: Order) -> None:
+        """Wish for a picture; an older wish that waits is forgotten."""
+        self._next = study, order
+        self._go_on()
+
+    def stop(self) -> None:
+        """Forget the picture on its way, and what waits."""
+        self._next = None
+        self._job = None
+        self._jobs.cancel("render")
+
+    def _go_on(self) -> None:
+        if self._next is None:
+            return
+        if self._job is not None:
+            if not self._is_slow:
+                return  # it will be over in a moment, and then this is called again
+            self._job = None
+            self._jobs.cancel("render")
+        (study, order), self._next = self._next, None
+        name = study.area.engine
+        self._is_slow = name in SLOW and self._took.get(name, LIVE_MS + 1) > LIVE_MS
+        self._job = self._jobs.start(
+            "render",
+            lambda job: self._room.render(study, order, job),
+            lane=Lane.INFERENCE,
+            title=f"Computing the focus ({name})" if self._is_slow else "",
+            done=self._done,
+            failed=self._failed,
+        )
+        self.changed.emit()
+
+    def _done(self, picture: Rendered) -> None:
+        self._job = None
+        self._took[picture.area.engine] = picture.milliseconds
+        self.rendered.emit(picture)
+        self._go_on()
+
+    def _failed(self, text: str) -> None:
+        self._job = None
+        self.failed.emit(text)
+        self._go_on()  # with what was wished for meanwhile
+
+    @Slot(object)
+    def _ended(self, job: Job) -> None:
+        if job is self._job and job.cancel.is_set():  # stopped by the user
+            self._job = None
+            self.changed.emit()

@@ -1,0 +1,74 @@
+"""Looking for the sharpest focus of a view, once for each."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from focusviewer.app.refocus.area import RefocusArea, z_range
+from focusviewer.app.refocus.inference.engines import EngineRoom, Study
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.refocus.base import MAX_Z_UM
+
+
+class Searches(QObject):
+    """Remembers what was found for the views of a slide.
+
+    Signals
+    -------
+    found : the best focus of the view that was asked for is known
+    changed : a search has begun, ended or was stopped
+    """
+
+    found = Signal()
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, room: EngineRoom) -> None:
+        super().__init__()
+        self._jobs, self._room = jobs, room
+        self._best: dict[RefocusArea, float] = {}
+        jobs.ended.connect(self._ended)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a focus is being looked for."""
+        return bool(self._jobs.running("auto"))
+
+    def best(self, area: RefocusArea | None) -> float | None:
+        """The best focus of a view, um; None while it is not known."""
+        return None if area is None else self._best.get(area)
+
+    def ask(self, study: Study, planes_um: tuple[float, ...]) -> None:
+        """Look for the best focus of a view on a slide with these planes."""
+        low, high = z_range(planes_um)
+        low = max(low, study.area.planes_um[0] - MAX_Z_UM)
+        high = min(high, study.area.planes_um[-1] + MAX_Z_UM)
+
+        def done(z_um: float) -> None:
+            self._best[study.area] = z_um
+            self.found.emit()
+            self.changed.emit()
+
+        self._jobs.start(
+            "auto",
+            lambda job: self._room.best_z(study, low, high, job),
+            lane=Lane.INFERENCE,
+            title="Finding the best focus",
+            done=done,
+            failed=self.failed.emit,
+        )
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Look no more; what was found stays."""
+        self._jobs.cancel("auto")
+
+    def forget(self) -> None:
+        """Forget what was found: it has come to be wrong."""
+        self.stop()
+        self._best.clear()
+
+    @Slot(object)
+    def _ended(self, job: Job) -> None:
+        if job.kind == "auto" and job.cancel.is_set():
+            self.changed.emit()

@@ -1,0 +1,59 @@
+"""What the panel says of the picture on screen: scanned or computed, and why turning the knob may blur it; no Qt."""
+
+from __future__ import annotations
+
+from focusviewer.app.refocus.area import RefocusArea, acquired_plane
+from focusviewer.refocus.base import MAX_Z_UM, Encoded
+
+IN_FOCUS_UM = 0.25
+"""Distance of most of a view from its only plane below which it is in focus: one level, which nobody can see."""
+
+AT_LIMIT_UM = 0.1
+"""Nearer than this to the farthest focus that is offered, Auto was stopped by the limit."""
+
+
+def is_in_focus(encoded: Encoded) -> bool:
+    """Whether an engine takes a view of one plane to be in focus as it was scanned.
+
+    Of one that it leaves alone for another reason, which it notes, nothing is known.
+    """
+    one = len(encoded.planes_um) == 1
+    return one and not encoded.notes and encoded.best_z_um - encoded.planes_um[0] < IN_FOCUS_UM
+
+
+def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str:
+    """What is said beside scanned pixels.
+
+    Parameters
+    ----------
+    auto_um : float or None
+        The best focus of the view, where Auto has found it.
+    """
+    one = len(area.planes_um) == 1
+    plane = None if auto_um is None else acquired_plane(area.planes_um, auto_um)
+    if plane is not None:
+        if is_in_focus(encoded):
+            return "Auto: already in focus. These are scanned pixels; turning the knob blurs them."
+        if one:
+            return "Auto: these are scanned pixels; nothing computed is clearly sharper."
+        return f"Auto: plane {area.planes[plane] + 1} is the sharpest, as scanned; nothing computed is clearly sharper."
+    if is_in_focus(encoded):
+        return "These are scanned pixels, already in focus here: turning the knob blurs them."
+    towards = " towards +" if one and not encoded.notes else ""
+    return f"These are scanned pixels. Turn the knob{towards} to refocus."
+
+
+def made_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: float | None = None) -> str:
+    """What is said beside a synthesised picture.
+
+    Parameters
+    ----------
+    auto_um : float or None
+        The best focus of the view, where Auto has found it.
+    """
+    text = f"Computed by {area.engine}, not scanned."
+    if auto_um is not None and min(abs(auto_um - z) for z in area.planes_um) > MAX_Z_UM - AT_LIMIT_UM:
+        text += f" Auto ends here, {MAX_Z_UM:g} µm from a plane: the best focus may lie beyond."
+    if mode == "refocus" and encoded is not None and is_in_focus(encoded):
+        text += " The scan is in focus already: turning away from it blurs."
+    return text

@@ -1,0 +1,152 @@
+"""Writing what takes minutes: sweeps as moving pictures, regions as pyramidal TIFF, each with what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from focusviewer.app.refocus import area as model
+from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.refocus.controller import RefocusController
+from focusviewer.app.refocus.inference.engines import EngineRoom, Study
+from focusviewer.app.refocus.sweep_targets import SAVED_FPS, saved_targets
+from focusviewer.app.saving.controller import why_not
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.app.services.pixels import read_rect
+from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.slides.controller import SlideController
+from focusviewer.app.viewer.document import Document
+from focusviewer.errors import CancelledError
+from focusviewer.slides import RGB
+
+RENDERING = 0.8
+"""Part of the work on a sweep that is over when its pictures are made."""
+
+MAP_PX = 4096
+"""Longest side of a painted map over a region; it is stretched over larger ones."""
+
+NOTHING = "There is nothing refocused to save. Switch Refocus on and zoom in first."
+
+
+class ExportController(QObject):
+    """Runs in lanes and with engines of its own: the knob does not wait for a file, nor a sweep for a region."""
+
+    saved = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, tiles: TileSource, refocus: RefocusController, slides: SlideController) -> None:
+        super().__init__()
+        self._jobs, self._tiles, self._refocus, self._slides = jobs, tiles, refocus, slides
+        self._room, self._sweeps = (EngineRoom(lambda name: refocus.room.maker(name)) for _ in range(2))
+
+    @property
+    def running(self) -> list[Job]:
+        """Files that are being written, or wait for it."""
+        return [job for job in self._jobs.running() if job.needs is not None]
+
+    @property
+    def area(self) -> RefocusArea | None:
+        """What is refocused at the moment."""
+        return self._refocus.studies.area if self._refocus.can_refocus else None
+
+    def sweep(self, path: Path, low_um: float, high_um: float) -> None:
+        """Save a sweep of the focus of what is on screen."""
+        document, area = self._refocus.document, self.area
+        if document is None or area is None:
+            self.failed.emit(NOTHING)
+            return
+        by_hand = self._refocus.panel.sources.by_hand
+
+        def work(job: Job) -> None:
+            from focusviewer.refocus.sweep import write_sweep
+
+            targets = saved_targets(low_um, high_um)
+            pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, by_hand, job), strict=True))
+            facts = self._sweep_facts(document, area, targets)
+            write_sweep(path, _watched([pictures[z_um] for z_um in targets], job), SAVED_FPS, facts)
+
+        self._start(path, work, Lane.SWEEP, document)
+
+    def _frames(
+        self, document: Document, area: RefocusArea, targets: list[float], by_hand: tuple[int, ...], job: Job
+    ) -> Iterator[RGB]:
+        """The picture at each different target, from low to high."""
+        study: Study | None = None
+        planes: tuple[int, ...] = ()
+        wanted = sorted(set(targets))
+        part = Job(job.kind, job.generation, cancel=job.cancel)  # how far one picture is, is of no interest
+        for index, z_um in enumerate(wanted):
+            if job.cancel.is_set():
+                raise CancelledError
+            plane = model.acquired_plane(document.planes_um, z_um)
+            job.report(RENDERING * index / len(wanted))
+            if plane is not None:
+                yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)
+                continue
+            needed = model.chosen_planes(document.planes_um, (z_um, z_um), by_hand, [planes] if planes else [])
+            if study is None or needed != planes:
+                planes = needed
+                planes_um = tuple(document.planes_um[plane] for plane in planes)
+                study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, part)
+            yield self._sweeps.render(study, Order("refocus", z_um), part).pixels
+
+    def _sweep_facts(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
+        facts = self._sweeps.area_facts(document, area, "sweep of the focus")
+        planes = range(len(document.planes_um))
+        return {**facts, "planes": list(planes), "planes_um": list(document.planes_um), "targets_um": targets}
+
+    def region(self, path: Path, *, whole: bool) -> None:
+        """Save what is on screen, or the whole slide, at full resolution in the focus that is shown."""
+        document, area = self._refocus.document, self.area
+        if document is None or area is None or document.mpp is None:
+            self.failed.emit(NOTHING)
+            return
+        order = self._refocus.order()
+        if order is None:
+            self.failed.emit("The focus is still being looked for. Save again when the picture is there.")
+            return
+        mpp = document.mpp
+        if whole:
+            box = (0, 0, *document.slide.dimensions)
+        else:
+            x0, y0, x1, y1 = (round(value) for value in document.view.visible_rect())
+            box = (x0, y0, x1 - x0, y1 - y0)
+
+        def work(job: Job) -> None:
+            from focusviewer.refocus.export import export_region
+            from focusviewer.refocus.tiling import View
+
+            view = View(document.slide, box, area.planes, area.planes_um, mpp)
+            shrink = max(1, max(box[2:]) // MAP_PX)
+            wish = order.wish(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
+            with self._room.working(area.engine, job, report=False) as engine:
+                export_region(view, engine, wish, path, job.report, job.cancel)
+
+        self._start(path, work, Lane.EXPORT, document)
+
+    def _start(self, path: Path, work: Any, lane: Lane, document: Document) -> None:
+        refused = why_not(path, self._slides, self._jobs)
+        if refused:
+            self.failed.emit(refused)
+            return
+        self._jobs.start(
+            f"save {path}",
+            work,
+            lane=lane,
+            title=f"Saving {path.name}",
+            done=lambda _: self.saved.emit(path),
+            failed=self.failed.emit,
+            needs=document.slide,
+        )
+
+
+def _watched(frames: Sequence[RGB], job: Job) -> Iterator[RGB]:
+    for index, frame in enumerate(frames):
+        if job.cancel.is_set():
+            raise CancelledError
+        job.report(RENDERING + (1 - RENDERING) * index / len(frames))
+        yield frame

@@ -1,0 +1,207 @@
+"""Opening, switching and closing slides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
+
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.app.services.pixels import to_qimage
+from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.viewer.document import Document
+from focusviewer.app.widgets.dialogs import ScaleAnswer
+from focusviewer.app.worklist.lines import worklist_in
+from focusviewer.errors import SlideError
+from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
+
+Opener = Callable[[Path], Slide]
+SLIDE_SUFFIXES = frozenset(
+    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
+)
+MAX_FROM_FOLDER = 50
+
+
+class SlideController(QObject):
+    """Keeps the open documents; every file access happens in the files lane."""
+
+    current_changed = Signal(object)  # Document or None
+    documents_changed = Signal()
+    opened = Signal(object)
+    scale_changed = Signal(object)
+    pictures_ready = Signal(object, object)
+    records_ready = Signal(object, object)
+    worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
+    folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    known_already = Signal(object, object)  # path, and the open Document of the same content
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
+        super().__init__()
+        self._jobs, self._tiles, self.opener = jobs, tiles, opener
+        self.documents: list[Document] = []
+        self.current: Document | None = None
+        self._leaving: list[Slide] = []
+        self.open_ms = 0.0
+        jobs.ended.connect(self._job_ended)
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open files and folders; the last one that opens is shown."""
+        for path in paths:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        for document in self.documents:
+            if document.path == path:
+                self.show(document)
+                return
+        started = perf_counter()
+
+        def work(job: Job) -> Document | list[Path] | Path:
+            worklist = worklist_in(path)
+            if worklist is not None:
+                return worklist
+            try:
+                slide = self.opener(path)
+            except SlideError:
+                found = slides_in(path)
+                if found:
+                    return found
+                raise
+            if job.cancel.is_set():
+                slide.close()
+            return Document.of(slide)
+
+        def done(result: Document | list[Path] | Path) -> None:
+            self.open_ms = 1000 * (perf_counter() - started)
+            if isinstance(result, Path):
+                self.worklist_found.emit(result)
+                return
+            if isinstance(result, list):
+                self.folder_found.emit(result)
+                return
+            self._add(result)
+
+        title = f"Opening {path.name}"
+        kind = f"open {path}"
+        self._jobs.start(kind, work, lane=Lane.FILES, title=title, done=done, failed=self.failed.emit)
+
+    def _add(self, document: Document) -> None:
+        for other in self.documents:
+            if other.pyramid.fingerprint == document.pyramid.fingerprint:  # the same slide under another name
+                self._close_file(document.slide)
+                self.show(other)
+                self.known_already.emit(document.path, other)
+                return
+        self.documents.append(document)
+        self._tiles.add(document.pyramid)
+        self.opened.emit(document)
+        self.show(document)
+        self.documents_changed.emit()
+
+    def show(self, document: Document | None) -> None:
+        """Make an open slide the current one."""
+        if document is self.current:
+            return
+        self.current = document
+        self.current_changed.emit(document)
+        if document is not None:
+            self._read_pictures(document)
+
+    def close(self, document: Document) -> None:
+        """Close a slide; the one beside it is shown instead."""
+        if document not in self.documents:
+            return
+        index = self.documents.index(document)
+        self.documents.remove(document)
+        if document is self.current:
+            beside = self.documents[min(index, len(self.documents) - 1)] if self.documents else None
+            self.show(beside)
+        self._tiles.drop(document.pyramid)
+        self._close_file(document.slide)
+        self.documents_changed.emit()
+
+    def set_scale(self, document: Document, answer: ScaleAnswer) -> None:
+        """Use and remember the scale the user has given."""
+        step = answer.z_step_um
+        with_scale(document.slide, answer.mpp, None if step is None else even_planes(len(document.planes_um), step))
+        fingerprint = document.slide.fingerprint
+        self._jobs.start(
+            "remember scale",
+            lambda job: ScaleStore().set(fingerprint, answer.mpp, step),
+            lane=Lane.FILES,
+            failed=self.failed.emit,
+            replace=False,
+            essential=True,
+        )
+        self.scale_changed.emit(document)
+        if document is self.current:  # the panel shows the slide anew
+            self._read_pictures(document)
+
+    def close_all(self) -> None:
+        """Release every file (at the end of the program, when no worker reads any more)."""
+        for slide in [*(document.slide for document in self.documents), *self._leaving]:
+            slide.close()
+        self.documents.clear()
+        self._leaving.clear()
+        self.current = None
+
+    def _close_file(self, slide: Slide) -> None:
+        if any(job.needs is slide for job in self._jobs.running()):
+            self._leaving.append(slide)  # it is out of sight, and is closed when that has ended
+            return
+        self._jobs.start("close", lambda job: slide.close(), lane=Lane.FILES, replace=False)
+
+    @Slot(object)
+    def _job_ended(self, job: Job) -> None:
+        if job.needs in self._leaving:
+            self._leaving.remove(job.needs)
+            self._close_file(job.needs)
+
+    def would_replace(self, path: Path) -> str:
+        """Name of the open slide that a file would be written over; empty for none."""
+        for document in self.documents:
+            inside = document.path.is_dir() and path.exists() and path.resolve().parent == document.path.resolve()
+            if inside or path.resolve() == document.path.resolve():
+                return document.name
+        return ""
+
+    def _read_pictures(self, document: Document) -> None:
+        def work(job: Job) -> dict[str, QImage]:
+            pictures = {}
+            for name in document.slide.info.associated:
+                if job.cancel.is_set():
+                    break
+                pictures[name] = to_qimage(document.slide.read_associated(name))
+            return pictures
+
+        def done(pictures: dict[str, QImage]) -> None:
+            self.pictures_ready.emit(document, pictures)
+
+        # a slide whose label cannot be read is still a good slide
+        self._jobs.start("pictures", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+        self._read_records(document)
+
+    def _read_records(self, document: Document) -> None:
+        """What the scanner wrote about its focus."""
+
+        def work(job: Job) -> list[tuple[str, str]]:
+            from focusviewer.qc.identity import describe_records, focus_records
+
+            return describe_records(focus_records(document.slide))
+
+        def done(records: list[tuple[str, str]]) -> None:
+            self.records_ready.emit(document, records)
+
+        self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+
+
+def slides_in(folder: Path) -> list[Path]:
+    """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
+    except OSError:
+        return []

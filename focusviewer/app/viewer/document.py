@@ -1,0 +1,58 @@
+"""An open slide and what the window knows about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from focusviewer.app.viewer.view import View
+from focusviewer.focus.base import FocusMap
+from focusviewer.slides import DisplayPyramid, Slide
+
+
+@dataclass(eq=False)
+class Document:
+    """One open slide: its pyramid, where the user was, and the focus maps made so far.
+
+    ``maps`` is keyed by model name and plane.
+    """
+
+    slide: Slide
+    pyramid: DisplayPyramid
+    view: View
+    maps: dict[tuple[str, int], FocusMap] = field(default_factory=dict)
+    fresh: bool = True  # not shown yet: the first time it fits the window
+    bad_tiles: int = 0
+    fluorescence: bool | None = None  # nobody has looked yet
+
+    @classmethod
+    def of(cls, slide: Slide) -> Document:
+        """Build the document of a slide (no file access)."""
+        width, height = slide.dimensions
+        plane = len(slide.planes_um) // 2
+        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane))
+
+    @property
+    def path(self) -> Path:
+        """Where the slide was opened from."""
+        return self.slide.path
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return self.slide.name
+
+    @property
+    def mpp(self) -> float | None:
+        """Microns per level-0 pixel, if known."""
+        return self.slide.mpp
+
+    @property
+    def planes_um(self) -> tuple[float, ...]:
+        """Z of the acquired planes."""
+        return self.slide.planes_um
+
+    @property
+    def plane_um(self) -> float:
+        """Z of the plane that is shown."""
+        return self.slide.planes_um[self.view.plane]

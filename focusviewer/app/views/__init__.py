@@ -1,1 +1,0 @@
-"""Widgets: they paint and report, and decide nothing."""

@@ -1,0 +1,123 @@
+"""Pictures of a worklist's slides, from their folders, made when they come into sight."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage, QPixmap
+
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.app.services.pixels import to_qimage
+from focusviewer.errors import UserError
+
+KEPT = 600
+"""Of the list's pictures; of the large ones a twentieth."""
+
+WAIT_MS = 30
+AT_ONCE = 24
+"""Pictures made by one job: after so many it is seen whether others are wanted meanwhile."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A picture: of which slide, with or without its map, and its longest side in screen pixels."""
+
+    fingerprint: str
+    folder: Path
+    covered: bool
+    side: int
+
+
+def picture(wanted: Wanted) -> QImage | None:
+    """A slide's thumbnail, under its map if wanted and there; None without a thumbnail (any thread)."""
+    from PIL import Image
+
+    from focusviewer.focus.store import load_map
+    from focusviewer.qc.pictures import overlay
+
+    try:
+        with Image.open(wanted.folder / "thumbnail.png") as file:
+            thumbnail = file.convert("RGB")
+    except (OSError, ValueError, SyntaxError):  # Pillow's ways to say that a file is missing or damaged
+        return None
+    thumbnail.thumbnail((wanted.side, wanted.side), Image.Resampling.BILINEAR)
+    pixels = np.asarray(thumbnail)
+    if wanted.covered:
+        with suppress(UserError):  # the slide alone is better than nothing
+            pixels = overlay(pixels, load_map(wanted.folder / "map.npz"))
+    return to_qimage(np.ascontiguousarray(pixels))
+
+
+class WorklistPictures(QObject):
+    """A cache of pictures that fills itself in workers."""
+
+    arrived = Signal(str)  # fingerprint
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._small: OrderedDict[Wanted, QPixmap | None] = OrderedDict()
+        self._large: OrderedDict[Wanted, QPixmap | None] = OrderedDict()
+        self._waiting: dict[Wanted, bool] = {}  # in the order they came into sight; whether they are large
+        self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
+        self._timer.timeout.connect(self._start)
+
+    def get(self, wanted: Wanted, *, large: bool = False) -> QPixmap | None:
+        """A picture, or None while it is being made or if there is none."""
+        store = self._large if large else self._small
+        if wanted in store:
+            store.move_to_end(wanted)
+            return store[wanted]
+        self._waiting.pop(wanted, None)
+        self._waiting[wanted] = large
+        if not self._timer.isActive() and not self._jobs.running("worklist pictures"):
+            self._timer.start()
+        return None
+
+    def forget(self, fingerprint: str) -> None:
+        """Make a slide's pictures anew: it was judged again."""
+        for store in (self._small, self._large):
+            for wanted in [item for item in store if item.fingerprint == fingerprint]:
+                del store[wanted]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._timer.stop()
+        self._waiting.clear()
+        self._small.clear()
+        self._large.clear()
+        self._jobs.cancel("worklist pictures")
+
+    @Slot()
+    def _start(self) -> None:
+        # What came into sight last is what is looked at now.
+        batch = list(reversed(self._waiting.items()))[:AT_ONCE]
+        for wanted, _ in batch:
+            del self._waiting[wanted]
+        if not batch:
+            return
+
+        def work(job: Job) -> None:
+            for number, (wanted, large) in enumerate(batch, 1):
+                if job.cancel.is_set():
+                    return
+                job.report(number / len(batch), (wanted, large, picture(wanted)))
+
+        def partial(fraction: float, made: tuple[Wanted, bool, QImage | None]) -> None:
+            wanted, large, image = made
+            store, most = (self._large, KEPT // 20) if large else (self._small, KEPT)
+            store[wanted] = None if image is None else QPixmap.fromImage(image)
+            while len(store) > most:
+                store.popitem(last=False)
+            self.arrived.emit(wanted.fingerprint)
+
+        self._jobs.start("worklist pictures", work, lane=Lane.ANALYSIS, partial=partial, done=lambda _: self._more())
+
+    def _more(self) -> None:
+        if self._waiting:
+            self._timer.start()

@@ -1,0 +1,210 @@
+"""The Verdict panel: what the program found on a slide, and what a person says."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QWidget,
+)
+
+from focusviewer.app.widgets.common import button, hint, panel_layout, row
+from focusviewer.app.worklist.badge import COLOURS, VerdictBadge
+from focusviewer.app.worklist.lines import Line, breakable, history_text, plain, region_text
+from focusviewer.qc.judge import Verdict
+from focusviewer.qc.records import VerdictRow
+
+PICTURE = QSize(300, 170)
+MOST_HISTORY = 12
+KEYS = {Verdict.PASS: "P", Verdict.REVIEW: "V", Verdict.RESCAN: "X"}
+
+
+class VerdictPanel(QWidget):
+    """Shows one line of the worklist and takes the verdict on it."""
+
+    verdict_given = Signal(object)
+    note_entered = Signal()
+    undo_requested = Signal()
+    region_chosen = Signal(int)
+    reader_requested = Signal()
+    blinded_changed = Signal(bool)
+    advance_changed = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = _plain_label(bold=True)
+        self.about = hint()
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.elsewhere = QLabel("Not on screen")
+        self.elsewhere.setObjectName("badge")
+        self.picture = QLabel()
+        self.picture.setAccessibleName("Thumbnail with focus map")
+        self.program = VerdictBadge()
+        self.score = QLabel()
+        self.score.setTextFormat(Qt.TextFormat.PlainText)
+        self.reasons = _plain_label()
+        self.regions = QListWidget()
+        self.regions.setFixedHeight(78)
+        self.regions.setToolTip("Click to go there")
+        self.regions.setAccessibleName("Blurred regions, the worst first")
+        self.regions_title = hint()
+        self.buttons = {verdict: self._button(verdict) for verdict in Verdict}
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Note, kept with your verdict")
+        self.note.setMaxLength(2000)
+        self.note.setAccessibleName("Note")
+        self.undo = button("Undo", "undo", "Take back your last verdict (Ctrl+Z)")
+        self.blinded = QCheckBox("Blinded")
+        self.blinded.setToolTip("Hide what was found, and the order, until you have judged a slide (Ctrl+B)")
+        self.advance = QCheckBox("Next slide after a verdict")
+        self.reader = hint()
+        self.reader.setTextFormat(Qt.TextFormat.PlainText)
+        self.change_reader = button("Change…", "", "Who gives the verdicts")
+        self.history_title = hint("History")
+        self.history = _plain_label()
+        self._lay_out()
+        self.note.returnPressed.connect(self.note_entered)
+        self.undo.clicked.connect(self.undo_requested)
+        self.change_reader.clicked.connect(self.reader_requested)
+        self.blinded.toggled.connect(self.blinded_changed)
+        self.advance.toggled.connect(self.advance_changed)
+        self.regions.itemClicked.connect(self._region_clicked)
+        self.regions.itemActivated.connect(self._region_clicked)
+        self.show_line(None)
+
+    def _button(self, verdict: Verdict) -> QPushButton:
+        made = button(
+            f"{verdict.value.capitalize()} ({KEYS[verdict]})", "", f"This slide: {verdict.value} ({KEYS[verdict]})"
+        )
+        made.setCheckable(True)
+        back, text = COLOURS[verdict]
+        made.setStyleSheet(
+            f"QPushButton:checked {{ background: {back}; color: {text}; border: 0; border-radius: 4px; padding: 5px; "
+            "font-weight: 600; }"
+        )
+        made.clicked.connect(lambda _checked=False: self._clicked(verdict))
+        return made
+
+    def _lay_out(self) -> None:
+        layout = panel_layout(self)
+        layout.addWidget(self.name)
+        layout.addWidget(self.about)
+        layout.addLayout(row(self.elsewhere, 1))
+        layout.addWidget(self.picture)
+        layout.addLayout(row(self.program, self.score, 1, spacing=8))
+        layout.addWidget(self.reasons)
+        layout.addWidget(self.regions_title)
+        layout.addWidget(self.regions)
+        layout.addLayout(row(*self.buttons.values()))
+        layout.addWidget(self.note)
+        layout.addLayout(row(self.undo, 1, self.blinded))
+        layout.addLayout(row(self.advance, 1))
+        layout.addLayout(row(self.reader, 1, self.change_reader))
+        layout.addWidget(self.history_title)
+        layout.addWidget(self.history)
+
+    # --- what is shown -------------------------------------------------------------------------------------
+
+    def show_line(self, line: Line | None, *, on_screen: bool = False) -> None:
+        """Show a slide of the worklist, or that none is selected."""
+        there = line is not None
+        self.name.setText(breakable(line.name) if line else "No slide of the worklist is selected.")
+        self.name.setToolTip(f"<p>{escape(str(line.row.facts.path))}</p>" if line else "")
+        facts = line.row.facts if line else None
+        about = [facts.slide_id, facts.stain, facts.scanner] if facts else []
+        self.about.setText(breakable(plain("   ·   ".join(part for part in about if part))))
+        self.about.setVisible(bool(self.about.text()))
+        self.elsewhere.setVisible(there and not on_screen)
+        self.program.show_verdict(line.program if line else None)
+        result = line.result if line else None
+        self.score.setText(f"score {result.judgement.score:.1f}" if result else "")
+        self.score.setToolTip(f"<p>{escape(result.judgement.rules)}, {escape(result.model)}</p>" if result else "")
+        self.score.setVisible(result is not None)
+        self.reasons.setText(self._findings(line))
+        self.reasons.setVisible(there)
+        for verdict, made in self.buttons.items():
+            made.setEnabled(there)
+            made.setChecked(line is not None and line.mine is verdict)
+        self.note.setEnabled(there)
+        self._show_regions(line)
+
+    def _findings(self, line: Line | None) -> str:
+        if line is None:
+            return ""
+        if line.hidden:
+            return "What was found is hidden until you have given your verdict."
+        if line.result is None:
+            return "The program has not judged this slide yet."
+        reasons = line.result.judgement.reasons
+        return "\n".join(f"•  {plain(reason)}" for reason in reasons) or "Nothing speaks against it."
+
+    def _show_regions(self, line: Line | None) -> None:
+        texts = [region_text(region) for region in line.regions] if line else []
+        if texts != [self.regions.item(i).text() for i in range(self.regions.count())]:
+            self.regions.clear()
+            for number, text in enumerate(texts):
+                item = QListWidgetItem(text)
+                item.setData(Qt.ItemDataRole.UserRole, number)
+                self.regions.addItem(item)
+        count = "1 blurred region" if len(texts) == 1 else f"{len(texts)} blurred regions, the worst first"
+        self.regions_title.setText(f"{count} (W, Shift+W)")
+        for widget in (self.regions, self.regions_title):
+            widget.setVisible(bool(texts))
+
+    def show_region(self, number: int) -> None:
+        """Mark the region that is looked at."""
+        self.regions.setCurrentRow(number)
+
+    def show_picture(self, picture: QPixmap | None) -> None:
+        """Show the slide's thumbnail."""
+        self.picture.setVisible(picture is not None)
+        if picture is not None:
+            ratio = self.devicePixelRatioF()
+            smooth = Qt.TransformationMode.SmoothTransformation
+            fitted = picture.scaled(PICTURE * ratio, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+            fitted.setDevicePixelRatio(ratio)
+            self.picture.setPixmap(fitted)
+
+    def show_history(self, history: list[VerdictRow]) -> None:
+        """Show every verdict ever given, the latest first."""
+        lines = [history_text(entry) for entry in reversed(history)]
+        if len(lines) > MOST_HISTORY:
+            lines = [*lines[:MOST_HISTORY], f"… and {len(lines) - MOST_HISTORY} earlier ones"]
+        self.history.setText("\n".join(breakable(line) for line in lines))
+        for widget in (self.history, self.history_title):
+            widget.setVisible(bool(lines))
+
+    def show_reader(self, name: str) -> None:
+        """Say who gives the verdicts."""
+        self.reader.setText(f"Reader: {breakable(plain(name))}")
+
+    # --- slots ---------------------------------------------------------------------------------------------
+
+    def _clicked(self, verdict: Verdict) -> None:
+        made = self.buttons[verdict]
+        made.setChecked(not made.isChecked())  # the click has turned it; it shows what is stored, not what is asked
+        self.verdict_given.emit(verdict)
+
+    @Slot(QListWidgetItem)
+    def _region_clicked(self, item: QListWidgetItem) -> None:
+        self.region_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+
+
+def _plain_label(*, bold: bool = False) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if bold:
+        font = label.font()
+        font.setBold(True)
+        label.setFont(font)
+    return label
