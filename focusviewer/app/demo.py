@@ -93,8 +93,8 @@ class Demo:
         self._until(lambda: bool(found), "the demo slide", MAKE_S)
         window.jobs.progressed.disconnect(_tell_terminal)
         window.load_registries()
-        self._until(lambda: bool(window.heatmap_panel.style_now.model), "the list of models")
-        self._until(lambda: bool(window.refocus_panel.engine_name), "the list of engines")
+        self._until(lambda: bool(window.mapping.panel.style_now.model), "the list of models")
+        self._until(lambda: bool(window.refocusing.panel.engine_name), "the list of engines")
         started = perf_counter()
         window.open_paths([found[0].slide])
         self._until(lambda: window.document is not None and window.viewport.is_complete, "the picture")
@@ -110,7 +110,7 @@ class Demo:
         made: list[FocusMap] = []
         window.heatmap.finished.connect(made.append)
         started = perf_counter()
-        window.focusing.run_heatmap()
+        window.mapping.run()
         self._until(lambda: bool(made), "the focus map")
         focus_map = made[0]
         self.facts["heatmap_s"] = round(perf_counter() - started, 2)
@@ -125,32 +125,32 @@ class Demo:
     def _refocus(self) -> None:
         window = self.window
         x, y = blurred_place(self.truth, WANTED_Z_UM)
-        window.heatmap_panel.visible_box.setChecked(False)
-        window.tools.heatmap_section.header.setChecked(False)
+        window.mapping.panel.visible_box.setChecked(False)
+        window.mapping.section.header.setChecked(False)
         window.viewport.go_to(x, y, 1.0)
         self._until(lambda: window.viewport.is_complete, "the blurred part")
         self._rest()
         self._picture("refocus-before.png")
-        window.focusing.auto_focus()
+        window.refocusing.auto_focus()
         self._until(lambda: window.refocus.shown is not None or self._at_plane(), "the refocused picture")
         self.facts["refocus_encode_ms"] = round(window.refocus.encode_ms, 1)
-        self.facts["refocus_z_um"] = round(window.refocus_panel.target_um, 2)
+        self.facts["refocus_z_um"] = round(window.refocusing.panel.target_um, 2)
         self._rest()
         self._picture("refocus-after.png")
-        auto = window.refocus_panel.target_um
+        auto = window.refocusing.panel.target_um
         self.facts["refocus_step_ms"] = round(float(np.median([self._step(z) for z in STEPS_UM])), 1)
-        window.refocus_panel.spin.setValue(auto)
+        window.refocusing.panel.spin.setValue(auto)
         self.facts["refocus_view_px"] = [window.viewport.width(), window.viewport.height()]
 
     def _at_plane(self) -> bool:
         # Auto may find that the scan itself is the sharpest there is
-        return window_is_idle(self.window) and self.window.refocus_panel.target_um == 0.0
+        return window_is_idle(self.window) and self.window.refocusing.panel.target_um == 0.0
 
     def _step(self, z_um: float) -> float:
         shown: list[Any] = []
         self.window.refocus.rendered.connect(shown.append)
-        self.window.refocus_panel.spin.setValue(z_um)
-        self._until(lambda: bool(shown) and shown[-1].z_um == self.window.refocus_panel.target_um, "a slider step")
+        self.window.refocusing.panel.spin.setValue(z_um)
+        self._until(lambda: bool(shown) and shown[-1].z_um == self.window.refocusing.panel.target_um, "a slider step")
         self.window.refocus.rendered.disconnect(shown.append)
         return float(shown[-1].milliseconds)
 

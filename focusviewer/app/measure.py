@@ -17,8 +17,8 @@ def measure_pan(path: Path, frames: int = 400, size: tuple[int, int] = (1920, 10
     window = make_window(app, remember=False)
     port = window.viewport
     try:
-        window.left.hide()
-        window.right.hide()
+        window.docks.slides.hide()
+        window.docks.tools.hide()
         window.resize(size[0], size[1])
         window.show()
         window.resize(2 * size[0] - port.width(), 2 * size[1] - port.height())

@@ -1,4 +1,4 @@
-"""The main window: puts the parts together; what they do is in the controllers."""
+"""The main window: the one place where the features are put together."""
 
 from __future__ import annotations
 
@@ -8,45 +8,38 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QDockWidget,
-    QMainWindow,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
-from focusviewer.app import commands
-from focusviewer.app.compare.bar import CompareBar
-from focusviewer.app.focusing import Focusing
-from focusviewer.app.heatmap.controller import HeatmapController
-from focusviewer.app.heatmap.reading import style_of
-from focusviewer.app.panels import WIDTH as TOOLS_WIDTH
-from focusviewer.app.panels import Tools
-from focusviewer.app.refocus.controller import RefocusController
-from focusviewer.app.refocus_desk import RefocusDesk
-from focusviewer.app.saving.controller import SavingController
+from focusviewer.app import menus
+from focusviewer.app.compare.actions import compare_actions
+from focusviewer.app.compare.controller import CompareController
+from focusviewer.app.docks import Docks, Tools
+from focusviewer.app.heatmap.feature import HeatmapFeature
+from focusviewer.app.painting.actions import painting_actions
+from focusviewer.app.painting.controller import PaintController
+from focusviewer.app.refocus.actions import refocus_actions
+from focusviewer.app.refocus.feature import RefocusFeature
+from focusviewer.app.saving.feature import SavingFeature
+from focusviewer.app.services.actions import ActionRecord, ActionRegistry
 from focusviewer.app.services.jobs import Jobs
 from focusviewer.app.services.settings import Settings, save_settings
 from focusviewer.app.services.tiles import TileSource
-from focusviewer.app.slides.controller import SlideController
-from focusviewer.app.slides.news import SlideNews
-from focusviewer.app.slides.scale import ScaleController
-from focusviewer.app.slides.slide_list import SlideList
+from focusviewer.app.services.undo import UndoStacks
+from focusviewer.app.slides.feature import SlidesFeature
 from focusviewer.app.viewer import scales
-from focusviewer.app.viewer.appearance import Appearance
+from focusviewer.app.viewer.actions import viewer_actions
 from focusviewer.app.viewer.document import Document
+from focusviewer.app.viewer.feature import ViewerFeature
 from focusviewer.app.viewer.status import Status
-from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.app.viewer.tools import ToolBox
 from focusviewer.app.widgets import choosers, dialogs
 from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.app.widgets.menus import Menus
-from focusviewer.app.worklist.desk import WorklistDesk
-from focusviewer.app.worklist.panel import WorklistPanel
+from focusviewer.app.worklist.feature import WorklistFeature
+from focusviewer.app.worklist.panel import WIDTH as WORKLIST_WIDTH
 from focusviewer.errors import UserError
 
 TITLE = "FocusViewer"
-LEFT_WIDTH = 210
 
 
 class MainWindow(QMainWindow):
@@ -66,100 +59,110 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.settings = settings
         self._remember = remember
+        self._is_closed = self._gives_up = False
         self.jobs = Jobs(self)
         self.tiles = TileSource(settings.tile_cache_mb << 20, parent=self)
-        self._is_closed = False
-        self._build_parts()
-        self._build_docks()
-        self.commands = commands.make_commands(self)
-        self.menus = Menus(self, self.viewport, self.commands)
-        self.actions_by_id = self.menus.actions
-        self.refocus_desk.bind(self.menus.actions)
-        self.menus.add_toolbar(commands.TOOLBAR)
-        self._fill_recent()
+        self.messages = MessageBar()
+        self.undo = UndoStacks(self)
+        self._build_features()
+        self._lay_out()
+        self._build_menus()
         self._connect()
         self.setWindowTitle(TITLE)
         self.setAcceptDrops(True)
         self.resize(1360, 860)
-        self.appearance.restore_layout(self)
-        self.desk.show_state(False)
+        self.docks.restore(settings)
+        self._show_worklist(False)
         self._show_document(None)
 
     # --- building ------------------------------------------------------------------------------------------
 
-    def _build_parts(self) -> None:
-        self.messages = MessageBar()
-        self.viewport = Viewport(self.tiles)
-        self.compare_bar = CompareBar()
+    def _build_features(self) -> None:
+        jobs, tiles, messages, settings = self.jobs, self.tiles, self.messages, self.settings
+        tools = ToolBox(self)
+        self.viewer = ViewerFeature(tiles, settings, tools)
+        viewport = self.viewport = self.viewer.viewport
+        self.opening = SlidesFeature(jobs, tiles, messages, settings, self)
+        self.slides = self.opening.controller
+        self.mapping = HeatmapFeature(jobs, viewport, settings)
+        self.heatmap = self.mapping.controller
+        self.refocusing = RefocusFeature(jobs, tiles, viewport, settings)
+        self.refocus = self.refocusing.controller
+        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)  # the second picture of a comparison goes in here
-        self.splitter.addWidget(self.viewport)
+        self.splitter.addWidget(viewport)
+        self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, tools)
+        self.saving = SavingFeature(jobs, tiles, viewport, self.slides, self.refocusing, self.painting, settings, self)
+        self.worklist = WorklistFeature(
+            jobs, self.slides, self.heatmap, viewport, messages, settings, self, self.open_paths
+        )
+        self.status = Status(jobs)
+
+    def _lay_out(self) -> None:
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.messages)
-        column.addWidget(self.compare_bar)
+        column.addWidget(self.compare.bar)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(centre)
-        self.tools = Tools(style_of(self.settings))
-        self.heatmap_panel, self.refocus_panel = self.tools.heatmap, self.tools.refocus
-        self.plane_panel, self.slide_panel = self.tools.plane, self.tools.slide
-        self.verdict_panel, self.worklist_panel = self.tools.verdict, WorklistPanel()
-        self.slide_list = SlideList()
-        self.slides = SlideController(self.jobs, self.tiles)
-        self.scale = ScaleController(self, self.messages, self.slides)
-        self.heatmap = HeatmapController(self.jobs, self.viewport, self.heatmap_panel)
-        self.refocus = RefocusController(self.jobs, self.tiles, self.viewport, self.refocus_panel)
-        self.focusing = Focusing(self.tools, self.heatmap, self.refocus, self.viewport)
-        self.saving = SavingController(self.jobs, self.viewport, self.refocus, self.slides)
-        self.refocus_desk = RefocusDesk(self)
-        self.news = SlideNews(self)
-
-    def _build_docks(self) -> None:
-        self.left = self._dock("Slides", "slides", self.slide_list, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.worklist = self._dock("Worklist", "worklist", self.worklist_panel, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.tabifyDockWidget(self.left, self.worklist)
-        self.desk = WorklistDesk(self, self.worklist)
-        self.review = self.desk.review
-        self.right = self._dock("Tools", "tools", self.tools, Qt.DockWidgetArea.RightDockWidgetArea)
-        self.resizeDocks([self.left, self.right], [LEFT_WIDTH, TOOLS_WIDTH], Qt.Orientation.Horizontal)
-        self.appearance = Appearance(self.settings, self.viewport, self.left, self.right, self.worklist)
-        self.status = Status(self.jobs)
+        parts = (self.worklist, self.mapping, self.refocusing, self.opening)
+        sections = [part.section for part in parts]
+        sections.insert(1, self.viewer.plane_section)
+        self.tools = Tools(sections)
+        self.docks = Docks(self, self.opening.list, self.worklist.panel, self.tools)
         self.setStatusBar(self.status)
 
-    def _dock(self, title: str, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(name)
-        dock.setWidget(widget)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+    def _build_menus(self) -> None:
+        self.commands = ActionRegistry()
+        self.commands.add(
+            *self.opening.actions(),
+            *self.worklist.actions(),
+            *self.saving.actions(),
+            *viewer_actions(self.viewer, self.compare.acting),
+            *self.docks.actions(),
+            *self.mapping.actions(),
+            *refocus_actions(self.refocusing),
+            *painting_actions(self.painting, self.refocusing.enter),
+            *compare_actions(self.compare),
+            ActionRecord("file.quit", "&Quit", self.close, "exit", ("Ctrl+Q",)),
+            ActionRecord("help.help", "Help", self.show_help, "help", ("F1",)),
+            ActionRecord("help.shortcuts", "Keyboard and mouse", self.show_shortcuts, "keyboard", ("?",)),
+            ActionRecord("help.about", "About FocusViewer", self.show_about, "info"),
         )
-        self.addDockWidget(area, dock)
-        return dock
+        self.menus = Menus(self, self.viewport, self.commands)
+        self.menus.add_menus(menus.MENUS)
+        self.menus.add_toolbar(menus.TOOLBAR)
+        self.refocusing.panel.set_save_menu([self.menus.actions[key] for key in menus.SAVE_REFOCUSED])
+        for action in self.viewport.actions():
+            self.compare.second.addAction(action)  # the keys that move a picture work in the second as well
+        self._show_recent()
 
     def _connect(self) -> None:
         self.viewport.view_changed.connect(self._view_changed)
         self.viewport.pointed.connect(self._pointed)
-        self.viewport.plane_turned.connect(self.turn_plane)
+        self.viewer.plane_changed.connect(self._plane_changed)
         self.slides.current_changed.connect(self._show_document)
         self.slides.opened.connect(self._opened)
         self.slides.scale_changed.connect(self._scale_changed)
+        self.opening.recent_changed.connect(self._show_recent)
         self.heatmap.failed.connect(self._map_failed)
+        self.refocus.plane_wanted.connect(self.viewer.set_plane)
+        self.refocusing.confidence.changed.connect(self.compare.refresh)
         self.saving.saved.connect(self._saved)
-        for source in (self.slides.failed, self.saving.failed, self.jobs.error):
-            source.connect(self.show_error)
-        self.slide_list.document_chosen.connect(self.slides.show)
-        self.slide_list.document_closed.connect(self.slides.close)
-        self.slide_list.path_chosen.connect(self._open_one)
-        self.plane_panel.plane_chosen.connect(self.set_plane)
-        self.refocus.plane_wanted.connect(self.set_plane)
-        for panel in (self.plane_panel, self.refocus_panel, self.slide_panel):
-            panel.scale_requested.connect(self.ask_scale)
+        self.worklist.opened_changed.connect(self._show_worklist)
+        self.worklist.found.connect(self.opening.remember)
+        for source in (self.slides, self.refocusing, self.saving, self.worklist):
+            source.failed.connect(self.show_error)
+        self.jobs.error.connect(self.show_error)
+        for panel in (self.viewer, self.refocusing.panel):
+            panel.scale_requested.connect(self.opening.ask_scale)
 
     def load_registries(self) -> None:
         """Fill the lists of models and engines, in workers (after the window is there)."""
         self.heatmap.load_models()
-        self.refocus_desk.load_engines()
+        self.refocusing.load_engines()
 
     # --- documents -----------------------------------------------------------------------------------------
 
@@ -170,53 +173,33 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open files and folders."""
-        # whole paths: the list of recent slides is read from another folder next time
-        self.slides.open([Path(path).absolute() for path in paths])
+        self.opening.open_paths(paths)
 
-    @Slot(object)
-    def _open_one(self, path: Path) -> None:
-        self.open_paths([path])
+    def close_current(self) -> None:
+        """Close the slide that is shown."""
+        self.opening.close_current()
 
     @Slot(object)
     def _show_document(self, document: Document | None) -> None:
-        self.viewport.show_document(document)
-        self.slide_panel.show_document(document)
-        self.tools.plane_section.setVisible(document is not None and len(document.planes_um) > 1)
+        self.undo.turn_to(None if document is None else document.slide.fingerprint)
+        self.viewer.show_document(document)
+        self.opening.show_document(document)
         self.heatmap.show_document(document)
         self.refocus.show_document(document)
-        self.refocus_desk.compare.show_document(document)
+        self.compare.show_document(document)
         self.setWindowTitle(f"{document.name} — {TITLE}" if document else TITLE)
-        self.slide_list.show_documents(self.slides.documents, document)
-        self._show_plane()
         self._view_changed()
-        self.menus.show_state(document is not None, document.mpp if document else None)
-        self.scale.ask_once(document)
+        self.menus.enable("slide", document is not None)
+        for index, key in enumerate(menus.PRESET_KEYS):
+            self.menus.actions[key].setText(scales.preset_text(index, document.mpp if document else 1.0))
 
     @Slot(object)
     def _opened(self, document: Document) -> None:
-        self.remember(document.path)
         self.viewport.setFocus()
 
-    def remember(self, path: Path) -> None:
-        """Put a path into the list of recent files."""
-        self.settings.remember(path)
-        self.settings.last_folder = str(path.parent)
-        self._fill_recent()
-
     @Slot()
-    def close_current(self) -> None:
-        """Close the slide that is shown."""
-        if self.document is not None:
-            self.slides.close(self.document)
-
-    def _fill_recent(self) -> None:
-        self.menus.show_recent(self.settings.recent, self._open_one)
-        self.slide_list.show_recent(self.settings.recent)
-
-    @Slot()
-    def ask_scale(self) -> None:
-        """Ask how large a pixel is."""
-        self.scale.ask(self.document)
+    def _show_recent(self) -> None:
+        self.menus.show_recent(self.settings.recent, self.opening.open_one)
 
     @Slot(object)
     def _scale_changed(self, document: Document) -> None:
@@ -224,6 +207,11 @@ class MainWindow(QMainWindow):
         if document is self.document:
             self._show_document(document)
             self.refocus.scale_changed()
+
+    @Slot(bool)
+    def _show_worklist(self, is_open: bool) -> None:
+        self.menus.enable("worklist", is_open)
+        self.docks.show_worklist(is_open, WORKLIST_WIDTH)
 
     # --- view ----------------------------------------------------------------------------------------------
 
@@ -236,58 +224,29 @@ class MainWindow(QMainWindow):
         self.status.show_point(self.document, x, y, self.heatmap.blur_at(x, y))
         self.viewport.setToolTip(self.heatmap.members_at(x, y))
 
-    def zoom_preset(self, index: int) -> None:
-        """Zoom to one of the presets."""
-        if self.document is not None:
-            self.viewport.zoom_to(scales.preset_scale(index, self.document.mpp))
-
-    @Slot(int)
-    def set_plane(self, plane: int) -> None:
-        """Show an acquired plane."""
-        if self.document is None or plane == self.document.view.plane:
-            return
-        self.viewport.set_plane(plane)
-        self._show_plane()
+    @Slot()
+    def _plane_changed(self) -> None:
         self.heatmap.plane_changed()
         self.refocus.plane_changed()
 
-    @Slot(int)
-    def turn_plane(self, steps: int) -> None:
-        """Go up or down through the planes."""
-        if self.document is not None:
-            last = len(self.document.planes_um) - 1
-            self.set_plane(min(max(self.document.view.plane + steps, 0), last))
+    # --- messages and dialogs ------------------------------------------------------------------------------
 
-    def _show_plane(self) -> None:
-        document = self.document
-        if document is not None:
-            known = document.slide.info.z_step_known
-            self.plane_panel.show_planes(document.planes_um, document.view.plane, known)
+    @Slot(str)
+    def show_error(self, text: str) -> None:
+        """Show an error as a message in the window."""
+        self.messages.show_message(text, "error")
 
     @Slot(str)
     def _map_failed(self, text: str) -> None:
         document = self.document
         if document is not None and document.mpp is None:
-            self.scale.tell(text, document, "error")
+            self.opening.scale.tell(text, document, "error")
         else:
             self.show_error(text)
 
-    # --- dialogs -------------------------------------------------------------------------------------------
-
-    def ask_open(self) -> None:
-        """Let the user choose files."""
-        choosers.choose_slides(self, self.settings.last_folder, self.open_paths)
-
-    def ask_open_folder(self) -> None:
-        """Let the user choose a folder: a stack of plane images, or slides."""
-        choosers.choose_folder(self, self.settings.last_folder, self.open_paths)
-
-    @Slot()
-    def ask_snapshot(self) -> None:
-        """Ask where to save what the picture shows."""
-        if self.document is not None:
-            stem = f"{self.document.path.stem}-view"
-            choosers.choose_picture(self, "Save snapshot", self.settings.last_folder, stem, self.saving.snapshot)
+    @Slot(object)
+    def _saved(self, path: Path) -> None:
+        self.messages.show_message(f"Saved {path}", "info")
 
     def show_help(self) -> None:
         """Open the help."""
@@ -295,20 +254,11 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """Open the shortcut sheet."""
-        choosers.open_dialog(dialogs.shortcut_sheet(self.commands, self))
+        choosers.open_dialog(dialogs.shortcut_sheet(self.commands, menus.SHORTCUT_SHEET, self))
 
     def show_about(self) -> None:
         """Say what this program is."""
         choosers.open_dialog(dialogs.AboutDialog(self))
-
-    @Slot(object)
-    def _saved(self, path: Path) -> None:
-        self.messages.show_message(f"Saved {path}", "info")
-
-    @Slot(str)
-    def show_error(self, text: str) -> None:
-        """Show an error as a message in the window."""
-        self.messages.show_message(text, "error")
 
     # --- window events -------------------------------------------------------------------------------------
 
@@ -323,32 +273,39 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.open_paths(paths)
 
-    def _collect_settings(self) -> None:
-        style = self.heatmap_panel.style_now
-        settings = self.settings
-        settings.model, settings.lut = style.model, style.lut
-        settings.heatmap_mode, settings.heatmap_opacity = style.mode, style.opacity
-        settings.threshold = self.heatmap.level_threshold
-        settings.engine = self.refocus_panel.engine_name or settings.engine  # the list may not be filled yet
+    def _may_close(self) -> bool:
+        """Whether no file is being written that would be lost; else the user is asked, who may close again."""
+        running = self.saving.export.running
+        if not running or self._gives_up:
+            return True
+
+        def give_up() -> None:
+            self._gives_up = True
+            self.close()
+
+        choosers.ask_give_up(self, [job.title for job in running], give_up)
+        return False
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save the settings, stop all workers, let go of the files."""
-        if not self.refocus_desk.may_close():
+        if not self._may_close():
             event.ignore()
             return
         event.accept()
         if self._is_closed:
             return
         self._is_closed = True
-        self._collect_settings()
-        self.appearance.keep_layout(self)
+        self.mapping.keep_settings()
+        self.refocusing.keep_settings()
+        self.docks.keep(self.settings)
         self.hide()  # the window is gone at once, whatever the workers still finish
-        self.review.close()
-        self.refocus_desk.close()
+        self.worklist.close()
+        self.refocusing.sweep.stop()
+        self.compare.stop()
         self._show_document(None)
         self.messages.clear()
         self.jobs.close()
-        self.review.shut_down()
+        self.worklist.shut_down()
         self.tiles.close()
         self.slides.close_all()
         if self._remember:

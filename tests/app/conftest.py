@@ -69,9 +69,9 @@ def window(qtbot, qapp: QApplication, slides: dict[str, FakeSlide]) -> Iterator[
     made = MainWindow(Settings(), remember=False)
     made.slides.opener = opener
     made.refocus.engine_maker = lambda name: FakeEngine()
-    made.refocus_panel.engine.addItem("fake", "fake")
+    made.refocusing.panel.engine.addItem("fake", "fake")
     made.heatmap.maker = lambda document, name, plane, progress, job: fake_map(document.slide, plane=plane)
-    made.heatmap_panel.model.addItem("fake", "fake")
+    made.mapping.panel.model.addItem("fake", "fake")
     made.resize(1300, 850)
     made.show()
     yield made
@@ -116,10 +116,10 @@ def open_list(qtbot, listed: Path) -> Callable[..., None]:
     """Open the worklist in a window, as Anna unless told otherwise."""
 
     def open_(window: MainWindow, reader: str = "Anna", path: Path | None = None) -> None:
-        window.review.store.timer.setInterval(60_000)  # tests look for themselves
-        window.review.set_reader(reader)
+        window.worklist.review.store.timer.setInterval(60_000)  # tests look for themselves
+        window.worklist.review.set_reader(reader)
         window.open_paths([path or listed])
-        qtbot.waitUntil(lambda: window.review.store.is_open, timeout=8000)
+        qtbot.waitUntil(lambda: window.worklist.review.store.is_open, timeout=8000)
         quiet(qtbot, window)
 
     return open_

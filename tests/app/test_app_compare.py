@@ -10,7 +10,7 @@ from focusviewer.app.services.pixels import from_qimage
 
 @pytest.fixture
 def compare(window):
-    return window.refocus_desk.compare
+    return window.compare
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def refocused(window, open_in, qtbot):
     window.viewport.go_to(600, 450, 1.0)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
     with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-        window.focusing.toggle_refocus()
+        window.refocusing.toggle()
     scan = picture(window)
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.refocus_panel.spin.setValue(2.0)
+        window.refocusing.panel.spin.setValue(2.0)
     return scan
 
 
@@ -42,7 +42,7 @@ def centre(window, scan) -> tuple[int, int]:
 
 
 def test_wiping_shows_the_scan_on_the_left_and_moves_by_mouse_and_keys(window, compare, refocused, qtbot) -> None:
-    window.actions_by_id["compare.wipe"].trigger()
+    window.menus.actions["compare.wipe"].trigger()
     assert centre(window, refocused) == (0, 20)
     handle = compare.handle
     assert handle.isVisible()
@@ -50,23 +50,23 @@ def test_wiping_shows_the_scan_on_the_left_and_moves_by_mouse_and_keys(window, c
     qtbot.mousePress(handle, Qt.MouseButton.LeftButton, pos=QPoint(15, 100))
     qtbot.mouseMove(handle, QPoint(15 - 200, 100))
     qtbot.mouseRelease(handle, Qt.MouseButton.LeftButton, pos=QPoint(15, 100))
-    assert handle.part == pytest.approx(0.5 - 200 / window.viewport.width(), abs=0.01)
-    part = handle.part
-    window.actions_by_id["compare.line_right"].trigger()
-    assert handle.part > part
+    assert compare.state.wipe == pytest.approx(0.5 - 200 / window.viewport.width(), abs=0.01)
+    part = compare.state.wipe
+    window.menus.actions["compare.line_right"].trigger()
+    assert compare.state.wipe > part
     handle.setFocus()
     qtbot.keyClick(handle, Qt.Key.Key_Left)
-    assert handle.part == pytest.approx(part)
-    handle.set_part(7.0)
-    assert handle.part == 1.0
+    assert compare.state.wipe == pytest.approx(part)
+    compare.state.move_wipe(7.0)
+    assert compare.state.wipe == 1.0
     assert centre(window, refocused) == (0, 0)
-    window.actions_by_id["compare.off"].trigger()
+    window.menus.actions["compare.off"].trigger()
     assert not handle.isVisible()
     assert centre(window, refocused) == (20, 20)
 
 
 def test_split_shows_scan_and_refocused_picture_that_move_together(window, compare, refocused, qtbot) -> None:
-    window.actions_by_id["compare.split"].trigger()
+    window.menus.actions["compare.split"].trigger()
     first, second = window.viewport, compare.second
     qtbot.waitUntil(lambda: second.isVisible() and second.is_complete and first.is_complete, timeout=5000)
     assert first.patch.veiled
@@ -76,37 +76,37 @@ def test_split_shows_scan_and_refocused_picture_that_move_together(window, compa
     assert (second.view.cx, second.view.cy) == (first.view.cx, first.view.cy)
     second.zoom_by(3)
     assert first.view.scale == second.view.scale
-    window.actions_by_id["compare.link"].trigger()
+    window.menus.actions["compare.link"].trigger()
     before = first.view.cx
     second.pan_pixels(-100, 0)
     assert first.view.cx == before
-    window.actions_by_id["compare.link"].trigger()  # from now on they keep this distance
+    window.menus.actions["compare.link"].trigger()  # from now on they keep this distance
     apart = second.view.cx - first.view.cx
     first.pan_pixels(-50, 0)
     assert second.view.cx - first.view.cx == pytest.approx(apart)
-    window.actions_by_id["compare.split"].trigger()
+    window.menus.actions["compare.split"].trigger()
     assert not second.isVisible()
     assert not first.patch.veiled
 
 
 def test_split_shows_another_plane_and_another_slide(window, open_in, compare, slides, qtbot) -> None:
     open_in(window, "other.svs", "stack.tif")
-    compare.set_way("split")
-    window.actions_by_id["compare.next"].trigger()
-    assert compare.content == "plane 0"
+    compare.state.way = "split"
+    window.menus.actions["compare.next"].trigger()
+    assert compare.state.content == "plane 0"
     second = compare.second
     qtbot.waitUntil(lambda: second.is_complete and window.viewport.is_complete, timeout=5000)
     planes = [int(from_qimage(port.grab().toImage())[300, 200, 2]) for port in (window.viewport, second)]
     assert planes == [pytest.approx(100, abs=1), pytest.approx(60, abs=1)]
     assert window.document.view.plane == 2
     second.plane_turned.emit(1)
-    assert (compare.content, second.document.view.plane) == ("plane 1", 1)
-    compare.show_content(f"slide {slides['other.svs'].fingerprint}")
+    assert (compare.state.content, second.document.view.plane) == ("plane 1", 1)
+    compare.state.content = f"slide {slides['other.svs'].fingerprint}"
     assert second.document.slide is slides["other.svs"]
     other = next(document for document in window.slides.documents if document.slide is slides["other.svs"])
     window.slides.close(other)
     assert second.document.slide is slides["stack.tif"]
-    assert compare.content == "refocused"
+    assert compare.state.content == "refocused"
     window.close_current()
     assert second.document is None
     assert not second.isVisible()
@@ -114,7 +114,7 @@ def test_split_shows_another_plane_and_another_slide(window, open_in, compare, s
 
 def test_flicker_shows_both_in_turn_and_the_held_key_the_scan(window, compare, refocused, qtbot) -> None:
     compare.bar.rate.setValue(3.0)
-    window.actions_by_id["compare.flicker"].trigger()
+    window.menus.actions["compare.flicker"].trigger()
     seen: set[int] = set()
 
     def both() -> bool:
@@ -122,7 +122,7 @@ def test_flicker_shows_both_in_turn_and_the_held_key_the_scan(window, compare, r
         return seen == {0, 20}
 
     qtbot.waitUntil(both, timeout=5000)
-    window.actions_by_id["compare.flicker"].trigger()
+    window.menus.actions["compare.flicker"].trigger()
     assert centre(window, refocused) == (20, 20)
     window.activateWindow()
     window.viewport.setFocus()
@@ -138,19 +138,19 @@ def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare,
     window.viewport.setFocus()
     qtbot.keyClick(window.viewport, Qt.Key.Key_C)
     qtbot.keyClick(window.viewport, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    assert (compare.way, compare.handle.part) == ("wipe", pytest.approx(0.52))
+    assert (compare.state.way, compare.state.wipe) == ("wipe", pytest.approx(0.52))
     assert "Nothing to compare" in compare.bar.text.text()
     assert compare.bar.isVisible()
-    assert window.actions_by_id["compare.wipe"].isChecked()
+    assert window.menus.actions["compare.wipe"].isChecked()
     compare.bar.closed.emit()
     assert not compare.bar.isVisible()
-    assert not window.actions_by_id["compare.wipe"].isChecked()
+    assert not window.menus.actions["compare.wipe"].isChecked()
 
 
 @pytest.mark.parametrize("way", ["split", "flicker"])
 def test_the_window_can_be_closed_while_comparing(window, open_in, compare, way: str) -> None:
     open_in(window, "stack.tif")
-    compare.set_way(way)
+    compare.state.way = way
     window.close()
-    assert compare.way == "off"
+    assert compare.state.way == "off"
     assert compare.second.document is None  # no_leaks looks for timers

@@ -44,10 +44,10 @@ def gate(window, open_in, monkeypatch, qtbot) -> Iterator[Gate]:
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
     with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-        window.focusing.toggle_refocus()
+        window.refocusing.toggle()
     yield made
     made.open.set()
-    qtbot.waitUntil(lambda: not window.refocus_desk.export.running, timeout=5000)
+    qtbot.waitUntil(lambda: not window.saving.export.running, timeout=5000)
 
 
 def said(window) -> str:
@@ -55,7 +55,7 @@ def said(window) -> str:
 
 
 def test_a_sweep_does_not_wait_for_a_region(window, gate, qtbot, tmp_path) -> None:
-    export = window.refocus_desk.export
+    export = window.saving.export
     export.region(tmp_path / "a.ome.tif", whole=True)
     qtbot.waitUntil(lambda: len(gate.begun) == 1, timeout=5000)
     with qtbot.waitSignal(export.saved, timeout=20000) as saved:
@@ -65,7 +65,7 @@ def test_a_sweep_does_not_wait_for_a_region(window, gate, qtbot, tmp_path) -> No
 
 
 def test_a_second_region_waits_for_its_turn_and_says_so(window, gate, qtbot, tmp_path) -> None:
-    export = window.refocus_desk.export
+    export = window.saving.export
     first, second = tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"
     export.region(first, whole=True)
     export.region(second, whole=False)
@@ -76,7 +76,7 @@ def test_a_second_region_waits_for_its_turn_and_says_so(window, gate, qtbot, tmp
 
 
 def test_a_file_that_is_being_saved_is_not_begun_again(window, gate, qtbot, tmp_path) -> None:
-    export, path = window.refocus_desk.export, tmp_path / "a.ome.tif"
+    export, path = window.saving.export, tmp_path / "a.ome.tif"
     export.region(path, whole=True)
     export.region(path, whole=False)
     assert "a.ome.tif is being saved already" in said(window)
@@ -91,8 +91,8 @@ def test_a_file_that_is_being_saved_is_not_begun_again(window, gate, qtbot, tmp_
 
 def test_a_picture_does_not_take_the_place_of_a_region_that_is_being_saved(window, gate, qtbot, tmp_path) -> None:
     path = tmp_path / "a.tif"
-    window.refocus_desk.export.region(path, whole=True)
-    window.saving.snapshot(path)
+    window.saving.export.region(path, whole=True)
+    window.saving.controller.snapshot(path)
     assert "a.tif is being saved already" in said(window)
     gate.open.set()
     qtbot.waitUntil(lambda: gate.read == [path], timeout=5000)
@@ -101,12 +101,12 @@ def test_a_picture_does_not_take_the_place_of_a_region_that_is_being_saved(windo
 
 def test_a_slide_that_is_closed_stays_readable_until_it_is_exported(window, gate, slides, qtbot, tmp_path) -> None:
     path = tmp_path / "a.ome.tif"
-    window.refocus_desk.export.region(path, whole=True)
+    window.saving.export.region(path, whole=True)
     window.close_current()
     assert window.document is None
     qtbot.waitUntil(lambda: gate.begun == [path], timeout=5000)
     assert not slides["fake.svs"].closed
-    with qtbot.waitSignal(window.refocus_desk.export.saved, timeout=5000):
+    with qtbot.waitSignal(window.saving.export.saved, timeout=5000):
         gate.open.set()
     assert gate.read == [path]
     qtbot.waitUntil(lambda: slides["fake.svs"].closed, timeout=5000)
@@ -119,7 +119,7 @@ def answer(window, text: str) -> None:
 
 
 def test_a_window_that_still_saves_asks_before_it_closes(window, gate, qtbot, tmp_path) -> None:
-    window.refocus_desk.export.region(tmp_path / "a.ome.tif", whole=True)
+    window.saving.export.region(tmp_path / "a.ome.tif", whole=True)
     window.close()
     assert window.isVisible()
     answer(window, "Go on")
@@ -135,12 +135,12 @@ def test_an_open_slide_is_never_saved_over(window, gate, qtbot, what: str) -> No
     path = window.document.path
     if what == "refocused":
         with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-            window.refocus_panel.spin.setValue(1.0)
+            window.refocusing.panel.spin.setValue(1.0)
     {
-        "snapshot": lambda: window.saving.snapshot(path),
-        "refocused": lambda: window.saving.save_refocused(path),
-        "region": lambda: window.refocus_desk.export.region(path, whole=True),
-        "sweep": lambda: window.refocus_desk.export.sweep(path, 0.0, 0.4),
+        "snapshot": lambda: window.saving.controller.snapshot(path),
+        "refocused": lambda: window.saving.controller.save_refocused(path),
+        "region": lambda: window.saving.export.region(path, whole=True),
+        "sweep": lambda: window.saving.export.sweep(path, 0.0, 0.4),
     }[what]()
     assert "fake.svs is open, and saving would replace it" in said(window)
     assert not [job for job in window.jobs.running() if job.kind.startswith("save")]

@@ -31,14 +31,14 @@ def close_up(window, open_in, engine, qtbot):
         window.viewport.go_to(600, 450, 1.0)
         qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
         with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-            window.focusing.toggle_refocus()
+            window.refocusing.toggle()
 
     return look
 
 
 def turn(window, qtbot, z_um: float) -> None:
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.refocus_panel.spin.setValue(z_um)
+        window.refocusing.panel.spin.setValue(z_um)
 
 
 def test_planes_around_the_focus_are_chosen_and_kept_while_they_do() -> None:
@@ -61,14 +61,14 @@ def test_planes_around_the_focus_are_chosen_and_kept_while_they_do() -> None:
 def test_planes_checked_by_hand_are_what_the_engine_gets_and_the_badge_says_so(window, close_up, qtbot) -> None:
     close_up("stack.tif")
     turn(window, qtbot, 0.5)
-    box = window.refocus_panel.sources
+    box = window.refocusing.panel.sources
     box.way.setCurrentIndex(1)
     for index in (0, 2, 4):
         box.planes.item(index).setCheckState(Qt.CheckState.Unchecked)
     qtbot.waitUntil(lambda: window.refocus.shown.area.planes == (1, 3), timeout=5000)
     assert window.refocus.shown.area.planes_um == (-1.0, 1.0)
     assert window.viewport.patch.detail == "fake  ·  from planes 2, 4 of 5"
-    window.refocus_panel.spin.setValue(0.0)  # not among them, yet it was acquired
+    window.refocusing.panel.spin.setValue(0.0)  # not among them, yet it was acquired
     qtbot.waitUntil(lambda: window.viewport.patch.image is None, timeout=3000)
     assert window.document.view.plane == 2
     for index in (1, 3):
@@ -84,12 +84,12 @@ def test_a_focus_out_of_reach_is_not_guessed(window, slides, close_up, qtbot) ->
     slides["far.tif"] = FakeSlide("far.tif", (1200, 900), planes_um=(-6.0, 6.0))
     close_up("far.tif")
     turn(window, qtbot, 3.0)
-    window.refocus_panel.spin.setValue(0.5)
+    window.refocusing.panel.spin.setValue(0.5)
     qtbot.waitUntil(lambda: window.refocus.shown is None, timeout=3000)
-    assert "Not supported: refocusing reaches 4 µm" in window.refocus_panel.state.text()
+    assert "Not supported: refocusing reaches 4 µm" in window.refocusing.panel.state.text()
     assert window.viewport.patch.image is None
     turn(window, qtbot, 2.5)
-    assert "Not supported" not in window.refocus_panel.state.text()
+    assert "Not supported" not in window.refocusing.panel.state.text()
     assert why_not(window.document, 6.0) == ""
 
 
@@ -105,10 +105,10 @@ def test_fluorescence_is_told_instead_of_refocused(window, open_in, slides, engi
     open_in(window, "glow.tif")
     window.viewport.go_to(600, 450, 1.0)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
-    window.focusing.toggle_refocus()
-    qtbot.waitUntil(lambda: "fluorescence" in window.refocus_panel.reason.text(), timeout=5000)
+    window.refocusing.toggle()
+    qtbot.waitUntil(lambda: "fluorescence" in window.refocusing.panel.reason.text(), timeout=5000)
     assert engine.encodes == 0
-    assert not window.refocus_panel.spin.isEnabled()
+    assert not window.refocusing.panel.spin.isEnabled()
 
 
 def test_a_view_that_hardly_moves_is_served_by_what_is_known() -> None:
@@ -138,13 +138,13 @@ def test_how_far_to_trust_is_told_when_the_knob_rests_and_forgotten_when_it_turn
     monkeypatch.setattr("focusviewer.refocus.confidence.confidence", found)
     close_up("fake.svs")
     turn(window, qtbot, 1.0)
-    line = window.refocus_panel.trust.line
+    line = window.refocusing.panel.trust.line
     plain = picture(window).astype(int)
     qtbot.waitUntil(lambda: "41.2\u00a0dB" in line.text(), timeout=5000)
     assert "3\u00a0%" in line.text()
     assert line.text().endswith("24.9\u00a0% of the picture not borne out")
     assert np.array_equal(picture(window), plain)  # the map is shown only when asked for
-    window.actions_by_id["focus.trust"].trigger()
+    window.menus.actions["focus.trust"].trigger()
     tinted = picture(window).astype(int)
     assert np.abs(tinted[60:120] - plain[60:120]).mean() > 30
     assert np.abs(tinted[-100:] - plain[-100:]).max() == 0
@@ -174,8 +174,8 @@ def slow(window, open_in, qtbot):
 
     made = Slow()
     window.refocus.engine_maker = lambda name: made
-    window.refocus_panel.engine.clear()
-    window.refocus_panel.engine.addItem("radiance", "radiance")
+    window.refocusing.panel.engine.clear()
+    window.refocusing.panel.engine.addItem("radiance", "radiance")
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
@@ -184,7 +184,7 @@ def slow(window, open_in, qtbot):
 
 
 def test_a_slow_engine_tells_how_far_it_is_and_the_latest_wish_wins(window, slow, qtbot) -> None:
-    window.focusing.toggle_refocus()
+    window.refocusing.toggle()
     slow.go.release(100)
     qtbot.waitUntil(lambda: window.refocus.studies.current is not None, timeout=5000)
     pieces = slow.encodes
@@ -193,22 +193,22 @@ def test_a_slow_engine_tells_how_far_it_is_and_the_latest_wish_wins(window, slow
         pass
     told = []
     window.jobs.progressed.connect(lambda job: told.append((job.kind, job.fraction)))
-    window.refocus_panel.spin.setValue(1.0)
+    window.refocusing.panel.spin.setValue(1.0)
     slow.go.release(1)
     qtbot.waitUntil(lambda: ("render", pytest.approx(1 / pieces)) in told, timeout=5000)
-    assert "Computing" in window.refocus_panel.state.text()
+    assert "Computing" in window.refocusing.panel.state.text()
     assert any("Computing the focus" in job.title for job in window.jobs.running("render"))
-    window.refocus_panel.spin.setValue(2.0)
+    window.refocusing.panel.spin.setValue(2.0)
     qtbot.wait(60)
     slow.go.release(pieces + 2)
     qtbot.waitUntil(lambda: window.refocus.shown is not None, timeout=5000)
     assert window.refocus.shown.z_um == 2.0
     assert slow.renders <= pieces + 2  # the rest of the first picture was never made
-    assert "Computing" not in window.refocus_panel.state.text()
+    assert "Computing" not in window.refocusing.panel.state.text()
 
 
 def test_moving_on_stops_what_a_slow_engine_does_for_the_old_view(window, slow, qtbot) -> None:
-    window.focusing.toggle_refocus()
+    window.refocusing.toggle()
     qtbot.waitUntil(lambda: bool(window.jobs.running("encode")), timeout=5000)
     job = window.jobs.running("encode")[0]
     window.viewport.pan_pixels(-300, 0)
@@ -229,9 +229,9 @@ def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None
         return render(encoded, target)
 
     engine.render = spy
-    window.actions_by_id["focus.paint"].trigger()
-    assert window.refocus_panel.paint.isVisibleTo(window.refocus_panel)
-    window.refocus_panel.spin.setValue(3.0)  # what the brush paints; it paints nothing by itself
+    window.menus.actions["focus.paint"].trigger()
+    assert window.refocusing.panel.paint.isVisibleTo(window.refocusing.panel)
+    window.refocusing.panel.spin.setValue(3.0)  # what the brush paints; it paints nothing by itself
     port, view = window.viewport, window.viewport.view
     before = view.cx
     qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=QPoint(200, 250))
@@ -245,13 +245,13 @@ def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None
     qtbot.waitUntil(lambda: not window.jobs.running("render"), timeout=5000)
     assert wanted[-1][0, 0] == 0.0
     assert "painted focus" in port.patch.badge
-    window.actions_by_id["focus.paint_undo"].trigger()
+    window.menus.actions["focus.paint_undo"].trigger()
     qtbot.waitUntil(lambda: wanted[-1].max() == 0.0, timeout=5000)
-    window.actions_by_id["focus.paint_here"].trigger()  # the keyboard's way
+    window.menus.actions["focus.paint_here"].trigger()  # the keyboard's way
     qtbot.waitUntil(lambda: wanted[-1].max() == 3.0, timeout=5000)
-    assert len(window.refocus_desk.painting.painting) == 1
-    window.actions_by_id["focus.brush_larger"].trigger()
-    assert window.refocus_panel.paint.radius.value() == pytest.approx(25.0)
+    assert len(window.painting.painting) == 1
+    window.menus.actions["focus.brush_larger"].trigger()
+    assert window.refocusing.panel.paint.radius.value() == pytest.approx(25.0)
     qtbot.mousePress(port, Qt.MouseButton.MiddleButton, pos=QPoint(300, 300))
     qtbot.mouseMove(port, QPoint(310, 300))
     qtbot.mouseRelease(port, Qt.MouseButton.MiddleButton, pos=QPoint(310, 300))
@@ -260,29 +260,29 @@ def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None
 
 def test_the_sweep_goes_there_and_back_and_stops_at_a_touch_of_the_knob(window, close_up, qtbot) -> None:
     close_up("stack.tif")
-    box = window.refocus_panel.sweep
+    box = window.refocusing.panel.sweep
     box.low.setValue(-1.0)
     box.high.setValue(1.0)
     seen: list[float] = []
-    window.refocus.patch_changed.connect(lambda: seen.append(round(window.refocus_panel.target_um, 2)))
-    window.actions_by_id["focus.sweep"].trigger()
-    assert window.refocus_desk.sweep.is_playing
+    window.refocus.patch_changed.connect(lambda: seen.append(round(window.refocusing.panel.target_um, 2)))
+    window.menus.actions["focus.sweep"].trigger()
+    assert window.refocusing.sweep.is_playing
     qtbot.waitUntil(lambda: 1.0 in seen and -1.0 in seen and len(seen) > 30, timeout=20000)
     assert {0.9, -0.9, 0.0} <= set(seen)
     assert max(seen) == 1.0
     assert min(seen) == -1.0
     assert 0 < window.document.view.plane < 4  # acquired planes on the way are shown as they are
-    window.refocus_panel.slider.setValue(10)
-    assert not window.refocus_desk.sweep.is_playing
+    window.refocusing.panel.slider.setValue(10)
+    assert not window.refocusing.sweep.is_playing
     assert not box.play.isChecked()
 
 
 def test_a_sweep_without_length_is_told(window, close_up) -> None:
     close_up("fake.svs")
-    window.refocus_panel.sweep.low.setValue(2.0)
-    window.refocus_panel.sweep.high.setValue(2.0)
-    window.refocus_desk.sweep.play(True)
-    assert not window.refocus_desk.sweep.is_playing
+    window.refocusing.panel.sweep.low.setValue(2.0)
+    window.refocusing.panel.sweep.high.setValue(2.0)
+    window.refocusing.sweep.play(True)
+    assert not window.refocusing.sweep.is_playing
     assert "Cannot sweep" in window.messages.messages()[0].text
 
 
@@ -293,8 +293,8 @@ def test_a_saved_sweep_moves_and_knows_what_it_is(window, close_up, qtbot, tmp_p
     window.resize(700, 520)
     close_up("stack.tif")
     path: Path = tmp_path / name
-    with qtbot.waitSignal(window.refocus_desk.export.saved, timeout=20000):
-        window.refocus_desk.export.sweep(path, -0.6, 0.6)
+    with qtbot.waitSignal(window.saving.export.saved, timeout=20000):
+        window.saving.export.sweep(path, -0.6, 0.6)
     with Image.open(path) as saved:
         assert saved.n_frames == 12  # -0.6 to 0.6 by 0.2, and back
         told = str(saved.info)
@@ -314,11 +314,11 @@ def test_a_region_is_exported_with_the_mode_and_box_on_screen(window, close_up, 
     monkeypatch.setattr(export, "export_region", export_region)
     close_up("stack.tif")
     turn(window, qtbot, 0.5)
-    desk, path = window.refocus_desk, tmp_path / "a.ome.tif"
+    saving, path = window.saving, tmp_path / "a.ome.tif"
     x0, y0, x1, y1 = window.document.view.visible_rect()  # before a message moves the picture
     for whole in (False, True):
-        with qtbot.waitSignal(desk.export.saved, timeout=5000):
-            desk.export.region(path, whole=whole)
+        with qtbot.waitSignal(saving.export.saved, timeout=5000):
+            saving.export.region(path, whole=whole)
     (part, name, wish, _, cancelled), (slide, *_) = calls
     assert (name, wish.mode, wish.z_um, cancelled) == ("fake", "refocus", 0.5, False)
     assert part.box == (round(x0), round(y0), round(x1) - round(x0), round(y1) - round(y0))
@@ -334,8 +334,8 @@ def test_an_exported_region_is_a_pyramid_that_says_what_it_is(window, close_up, 
     turn(window, qtbot, 2.0)
     path = tmp_path / "region.ome.tif"
     x0, y0, x1, y1 = (round(value) for value in window.document.view.visible_rect())
-    with qtbot.waitSignal(window.refocus_desk.export.saved, timeout=20000):
-        window.refocus_desk.export.region(path, whole=False)
+    with qtbot.waitSignal(window.saving.export.saved, timeout=20000):
+        window.saving.export.region(path, whole=False)
     with tifffile.TiffFile(path) as file:
         assert file.is_ome
         assert "synthesised" in (file.ome_metadata or "")
@@ -349,16 +349,16 @@ def test_saving_without_anything_refocused_is_told(window, open_in) -> None:
     open_in(window, "fake.svs")
     for ask in ("file.save_sweep", "file.export_view", "file.export_slide"):
         window.messages.clear()
-        window.actions_by_id[ask].trigger()
+        window.menus.actions[ask].trigger()
         assert "nothing refocused" in window.messages.messages()[-1].text
 
 
 def test_blurring_on_purpose_says_where_it_would_sharpen(window, close_up, qtbot) -> None:
     close_up("fake.svs")
-    window.focusing.enter("defocus")
+    window.refocusing.enter("defocus")
     turn(window, qtbot, -2.0)  # the fake's tissue lies at +1.5
     assert window.refocus.shown.mode == "defocus"
-    window.refocus_panel.spin.setValue(1.0)
-    qtbot.waitUntil(lambda: "is no defocus" in window.refocus_panel.state.text(), timeout=5000)
+    window.refocusing.panel.spin.setValue(1.0)
+    qtbot.waitUntil(lambda: "is no defocus" in window.refocusing.panel.state.text(), timeout=5000)
     assert window.viewport.patch.image is None
     assert not window.messages.messages()

@@ -56,13 +56,13 @@ def close_up(window, open_in, engine, qtbot):
         window.viewport.go_to(600, 450, 1.0)
         qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
         with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-            window.focusing.toggle_refocus()
+            window.refocusing.toggle()
 
     return look
 
 
 def begin_stroke(window, qtbot) -> None:
-    window.focusing.enter("paint")
+    window.refocusing.enter("paint")
     qtbot.mousePress(window.viewport, LEFT, pos=QPoint(200, 300))
     qtbot.mouseMove(window.viewport, QPoint(240, 300))
 
@@ -70,13 +70,13 @@ def begin_stroke(window, qtbot) -> None:
 @pytest.mark.parametrize("way", ["undo", "clear", "slide"])
 def test_a_stroke_ends_when_it_is_taken_back_or_the_slide_changes(window, close_up, qtbot, way: str) -> None:
     close_up("other.svs", "fake.svs")
-    painting = window.refocus_desk.painting
+    painting = window.painting
     begin_stroke(window, qtbot)
     assert len(painting.painting) == 1
     if way == "slide":
         window.slides.show(window.slides.documents[0])
         window.viewport.go_to(600, 450, 1.0)
-        window.focusing.enter("paint")
+        window.refocusing.enter("paint")
     else:
         getattr(painting, way)()
     qtbot.mouseMove(window.viewport, QPoint(300, 320))  # the button is still down
@@ -86,7 +86,7 @@ def test_a_stroke_ends_when_it_is_taken_back_or_the_slide_changes(window, close_
 
 def test_a_painting_is_kept_while_another_slide_is_looked_at(window, close_up, qtbot) -> None:
     close_up("other.svs", "fake.svs")
-    painting = window.refocus_desk.painting
+    painting = window.painting
     begin_stroke(window, qtbot)
     qtbot.mouseRelease(window.viewport, LEFT, pos=QPoint(240, 300))
     other, mine = window.slides.documents
@@ -94,18 +94,18 @@ def test_a_painting_is_kept_while_another_slide_is_looked_at(window, close_up, q
     assert painting.painting.is_empty
     window.slides.show(mine)
     assert len(painting.painting) == 1
-    assert window.refocus_panel.paint.save.isEnabledTo(window.refocus_panel.paint)
+    assert window.refocusing.panel.paint.save.isEnabledTo(window.refocusing.panel.paint)
 
 
 def test_the_brush_is_not_shown_on_another_slide_beside(window, close_up, slides, qtbot) -> None:
     close_up("other.svs", "fake.svs")
-    window.focusing.enter("paint")
-    compare = window.refocus_desk.compare
-    compare.set_way("split")
-    ring = window.refocus_desk.painting.ring
+    window.refocusing.enter("paint")
+    compare = window.compare
+    compare.state.way = "split"
+    ring = window.painting.ring
     painted: list[View] = []
     ring.paint = lambda painter, view: painted.append(view)  # type: ignore[method-assign]
-    compare.show_content(f"slide {slides['other.svs'].fingerprint}")
+    compare.state.content = f"slide {slides['other.svs'].fingerprint}"
     window.viewport.grab()
     compare.second.grab()
     assert window.viewport.view in painted
@@ -114,8 +114,8 @@ def test_the_brush_is_not_shown_on_another_slide_beside(window, close_up, slides
 
 def test_a_split_stays_at_one_place_when_the_slide_changes(window, open_in, qtbot) -> None:
     open_in(window, "other.svs", "fake.svs")
-    compare = window.refocus_desk.compare
-    compare.set_way("split")
+    compare = window.compare
+    compare.state.way = "split"
     window.viewport.go_to(2500, 1500, 1.0)
     for document in (*window.slides.documents, window.slides.documents[0]):
         window.slides.show(document)
@@ -128,7 +128,7 @@ def test_a_split_stays_at_one_place_when_the_slide_changes(window, open_in, qtbo
 def test_going_back_to_a_known_view_refocuses_it_while_another_is_studied(window, close_up, engine, qtbot) -> None:
     close_up("fake.svs")
     known = window.refocus.studies.area
-    window.refocus_panel.set_target(2.0)
+    window.refocusing.panel.set_target(2.0)
     engine.gate.clear()
     window.viewport.go_to(1800, 1000, 1.0)
     window.refocus.view_rested()
@@ -156,7 +156,7 @@ def test_a_focus_that_is_refused_does_not_hold_up_the_next(window, close_up, eng
 @pytest.mark.parametrize("what", ["slide", "auto", "plane"])
 def test_a_sweep_ends_when_something_else_is_wished_for(window, close_up, qtbot, what: str) -> None:
     close_up("other.svs", "stack.tif")
-    sweep = window.refocus_desk.sweep
+    sweep = window.refocusing.sweep
     sweep.play(True)
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
         pass
@@ -164,41 +164,41 @@ def test_a_sweep_ends_when_something_else_is_wished_for(window, close_up, qtbot,
     if what == "slide":
         window.slides.show(window.slides.documents[0])
     elif what == "auto":
-        window.focusing.auto_focus()
+        window.refocusing.auto_focus()
     else:
-        window.set_plane(4 if window.document.view.plane != 4 else 0)
+        window.viewer.set_plane(4 if window.document.view.plane != 4 else 0)
     assert not sweep.is_playing
-    assert not window.refocus_panel.sweep.play.isChecked()
+    assert not window.refocusing.panel.sweep.play.isChecked()
 
 
 def test_another_engine_stops_the_search_for_the_best_focus(window, close_up, engine, qtbot) -> None:
     close_up("fake.svs")
     engine.gate.clear()
-    window.focusing.auto_focus()
+    window.refocusing.auto_focus()
     (search,) = window.jobs.running("auto")
-    window.refocus_panel.engine_changed.emit("fake")
+    window.refocusing.panel.engine_changed.emit("fake")
     assert search.cancel.is_set()
 
 
 def test_switching_off_says_nothing_of_a_focus_out_of_reach(window, close_up, engine, slides, qtbot) -> None:
     slides["far.tif"] = FakeSlide("far.tif", (1200, 900), planes_um=(-9.0, 9.0))
     close_up("far.tif")
-    window.refocus_panel.spin.setValue(0.0)
-    qtbot.waitUntil(lambda: "Not supported" in window.refocus_panel.state.text(), timeout=5000)
+    window.refocusing.panel.spin.setValue(0.0)
+    qtbot.waitUntil(lambda: "Not supported" in window.refocusing.panel.state.text(), timeout=5000)
     window.refocus.toggle()
-    assert window.refocus_panel.state.text() == ""
+    assert window.refocusing.panel.state.text() == ""
 
 
 def test_peeking_ends_with_its_key_whatever_else_is_held(window, close_up, qtbot) -> None:
     close_up("fake.svs")
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.refocus_panel.spin.setValue(2.0)
+        window.refocusing.panel.spin.setValue(2.0)
     seen = picture(window)
     patch = window.viewport.patch
     qtbot.keyPress(window.viewport, Qt.Key.Key_Space)
     assert patch.veiled
     shifted = QKeyEvent(QKeyEvent.Type.KeyRelease, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
-    window.refocus_desk.compare.eventFilter(window.viewport, shifted)
+    window.compare.eventFilter(window.viewport, shifted)
     assert not patch.veiled
     assert np.array_equal(picture(window), seen)
 

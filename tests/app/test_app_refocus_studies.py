@@ -38,15 +38,16 @@ def engine(window, slides, open_in, qtbot):
     slides["many.tif"] = FakeSlide("many.tif", (1200, 900), planes_um=tuple(float(z) for z in range(-10, 11)))
     open_in(window, "many.tif")
     window.viewport.go_to(600, 450, 1.0)
-    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    with qtbot.waitSignal(window.viewport.rested, timeout=5000):  # later it would ask for a study by itself
+        qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
     with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-        window.focusing.toggle_refocus()
+        window.refocusing.toggle()
     yield made
     made.gate.set()
 
 
 def turn(window, qtbot, z_um: float) -> None:
-    window.refocus_panel.spin.setValue(z_um)
+    window.refocusing.panel.spin.setValue(z_um)
     refocus = window.refocus
     qtbot.waitUntil(lambda: refocus.shown is not None and refocus.shown.z_um == pytest.approx(z_um), timeout=5000)
 
@@ -67,13 +68,13 @@ def test_turning_back_needs_no_new_study(window, engine, qtbot) -> None:
 def test_a_known_focus_does_not_wait_for_a_study(window, engine, qtbot) -> None:
     turn(window, qtbot, 0.5)
     engine.gate.clear()
-    window.refocus_panel.spin.setValue(-9.5)
+    window.refocusing.panel.spin.setValue(-9.5)
     qtbot.waitUntil(lambda: len(engine.studied) == 2, timeout=5000)
     assert window.refocus.shown.z_um == 0.5  # the picture is the last one
     assert window.viewport.patch.image is not None
-    assert window.refocus_panel.state.text() == "Studying the view…"
+    assert window.refocusing.panel.state.text() == "Studying the view…"
     turn(window, qtbot, 0.25)  # the study has not ended
-    assert "Studying" not in window.refocus_panel.state.text()
+    assert "Studying" not in window.refocusing.panel.state.text()
     engine.gate.set()
     qtbot.waitUntil(lambda: not window.jobs.running("encode"), timeout=5000)
     assert window.refocus.shown.z_um == 0.25
@@ -84,7 +85,7 @@ def test_a_known_focus_does_not_wait_for_a_study(window, engine, qtbot) -> None:
 def test_of_many_wishes_during_a_study_the_last_is_studied_next(window, engine, qtbot) -> None:
     engine.gate.clear()
     for z_um in (-9.5, 4.5, -5.5, 8.5):
-        window.refocus_panel.spin.setValue(z_um)
+        window.refocusing.panel.spin.setValue(z_um)
         qtbot.waitUntil(lambda: len(engine.studied) == 2, timeout=5000)
     engine.gate.set()
     qtbot.waitUntil(lambda: window.refocus.shown is not None and window.refocus.shown.z_um == 8.5, timeout=5000)
@@ -93,8 +94,8 @@ def test_of_many_wishes_during_a_study_the_last_is_studied_next(window, engine, 
 
 def test_a_study_that_is_stopped_is_not_followed_by_the_one_that_waits(window, engine, qtbot) -> None:
     engine.gate.clear()
-    window.refocus_panel.spin.setValue(-9.5)
-    window.refocus_panel.spin.setValue(8.5)
+    window.refocusing.panel.spin.setValue(-9.5)
+    window.refocusing.panel.spin.setValue(8.5)
     (job,) = window.jobs.running("encode")
     window.jobs.cancel_job(job)
     engine.gate.set()
@@ -104,11 +105,11 @@ def test_a_study_that_is_stopped_is_not_followed_by_the_one_that_waits(window, e
 
 
 def test_a_painted_map_is_made_from_the_planes_it_asks_for(window, engine, qtbot) -> None:
-    window.set_plane(13)  # z = 3 um: none of five planes spread evenly
-    window.focusing.enter("paint")
+    window.viewer.set_plane(13)  # z = 3 um: none of five planes spread evenly
+    window.refocusing.enter("paint")
     qtbot.waitUntil(lambda: 3.0 in engine.studied[-1], timeout=5000)  # what is not painted stays as scanned
-    window.refocus_panel.set_target(6.5)
-    window.refocus_desk.painting.paint_middle()
+    window.refocusing.panel.set_target(6.5)
+    window.painting.paint_middle()
     qtbot.waitUntil(lambda: {3.0, 4.0, 5.0, 6.0, 7.0} <= set(engine.studied[-1]), timeout=5000)
 
 

@@ -58,12 +58,12 @@ def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot
     monkeypatch.setattr("focusviewer.refocus.auto.best_z", lambda *given: 0.0)
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
-    state = window.refocus_panel.state
-    assert state.parent().layout().indexOf(state) < state.parent().layout().indexOf(window.refocus_panel.sweep)
-    window.focusing.auto_focus()
+    state = window.refocusing.panel.state
+    assert state.parent().layout().indexOf(state) < state.parent().layout().indexOf(window.refocusing.panel.sweep)
+    window.refocusing.auto_focus()
     qtbot.waitUntil(lambda: state.text().startswith("Auto: already in focus."), timeout=5000)
     assert window.refocus.shown is None
-    window.refocus_panel.spin.setValue(1.0)
+    window.refocusing.panel.spin.setValue(1.0)
     qtbot.waitUntil(lambda: "turning away from it blurs" in state.text(), timeout=5000)
-    window.focusing.show_scan()
+    window.refocusing.show_scan()
     qtbot.waitUntil(lambda: "already in focus here: turning the knob blurs" in state.text(), timeout=5000)

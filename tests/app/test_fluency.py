@@ -75,9 +75,9 @@ def test_the_event_loop_never_stops_while_tiles_are_slow_and_a_map_is_made(windo
     open_in(window, "slow.svs")
     slides["slow.svs"].delay = 0.5
     window.heatmap.maker = make_map
-    window.heatmap_panel.model.addItem("mlv", "mlv")
-    window.heatmap_panel.model.setCurrentIndex(window.heatmap_panel.model.findData("mlv"))
-    window.focusing.run_heatmap()
+    window.mapping.panel.model.addItem("mlv", "mlv")
+    window.mapping.panel.model.setCurrentIndex(window.mapping.panel.model.findData("mlv"))
+    window.mapping.run()
     window.viewport.go_to(2000, 2000, 1.0)
     beat = Heartbeat()
 

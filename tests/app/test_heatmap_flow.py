@@ -12,14 +12,14 @@ from focusviewer.focus import colorize, lut_colours
 
 
 def run(window, qtbot) -> None:
-    window.focusing.run_heatmap()
+    window.mapping.run()
     qtbot.waitUntil(lambda: window.heatmap.shown is not None and not window.jobs.running(), timeout=5000)
 
 
 def test_the_overlay_lies_on_its_windows(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.heatmap_panel.opacity.setValue(100)
-    window.heatmap_panel.emphasise.setChecked(False)
+    window.mapping.panel.opacity.setValue(100)
+    window.mapping.panel.emphasise.setChecked(False)
     run(window, qtbot)
     focus_map = window.heatmap.shown
     window.viewport.go_to(1500, 1000, 0.5)
@@ -52,19 +52,19 @@ def test_background_stays_as_it_is_under_the_map(window, open_in, slides, qtbot)
 def test_figures_follow_the_threshold(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     run(window, qtbot)
-    assert "levels" in window.heatmap_panel.figures.text()
+    assert "levels" in window.mapping.panel.figures.text()
     fraction = read_map(window.heatmap.shown, 3.0).blurred_fraction
-    assert f"{100 * fraction:.1f} %" in window.heatmap_panel.figures.text()
-    window.heatmap_panel.threshold.setValue(9.0)
-    qtbot.waitUntil(lambda: "<b>0.0 %</b>" in window.heatmap_panel.figures.text(), timeout=3000)
-    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 0, timeout=3000)
+    assert f"{100 * fraction:.1f} %" in window.mapping.panel.figures.text()
+    window.mapping.panel.threshold.setValue(9.0)
+    qtbot.waitUntil(lambda: "<b>0.0 %</b>" in window.mapping.panel.figures.text(), timeout=3000)
+    qtbot.waitUntil(lambda: window.mapping.panel.worst.count() == 0, timeout=3000)
 
 
 def test_the_worst_region_is_listed_and_a_click_goes_there(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     run(window, qtbot)
-    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 1, timeout=3000)
-    window.heatmap_panel.worst.itemClicked.emit(window.heatmap_panel.worst.item(0))
+    qtbot.waitUntil(lambda: window.mapping.panel.worst.count() == 1, timeout=3000)
+    window.mapping.panel.worst.itemClicked.emit(window.mapping.panel.worst.item(0))
     assert window.viewport.view.cx == pytest.approx(2250, abs=150)
     assert window.viewport.mark.rect is not None
 
@@ -91,18 +91,18 @@ def test_the_map_fills_in_and_can_be_stopped(window, open_in, qtbot) -> None:
         return whole
 
     window.heatmap.maker = maker
-    window.focusing.run_heatmap()
+    window.mapping.run()
     qtbot.waitUntil(lambda: window.heatmap.shown is not None, timeout=3000)
     assert window.heatmap.is_running
     assert np.isnan(window.heatmap.shown.blur[8:]).all()
     assert window.viewport.heatmap.image is not None
     window.heatmap.stop()
     assert not window.heatmap.is_running
-    assert window.heatmap_panel.run.text() == "Run"
+    assert window.mapping.panel.run.text() == "Run"
     go_on.set()
     qtbot.wait(50)
     assert np.isnan(window.heatmap.shown.blur[8:]).all()  # the late result was dropped
-    assert "only a part of the slide" in window.heatmap_panel.figures.text()
+    assert "only a part of the slide" in window.mapping.panel.figures.text()
 
 
 def test_the_whole_map_stays_when_it_is_done(window, open_in, qtbot) -> None:
@@ -115,10 +115,10 @@ def test_the_whole_map_stays_when_it_is_done(window, open_in, qtbot) -> None:
 
     window.heatmap.maker = maker
     with qtbot.waitSignal(window.heatmap.finished, timeout=5000):
-        window.focusing.run_heatmap()
+        window.mapping.run()
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     assert np.isfinite(window.heatmap.shown.blur[8:]).all()
-    assert "part of the slide" not in window.heatmap_panel.figures.text()
+    assert "part of the slide" not in window.mapping.panel.figures.text()
 
 
 def test_a_map_is_not_shown_over_a_plane_it_is_not_of(window, open_in, qtbot) -> None:
@@ -131,13 +131,13 @@ def test_a_map_is_not_shown_over_a_plane_it_is_not_of(window, open_in, qtbot) ->
 
     window.heatmap.maker = maker
     mapped = window.document.view.plane
-    window.focusing.run_heatmap()
-    window.turn_plane(1)
+    window.mapping.run()
+    window.viewer.turn_plane(1)
     with qtbot.waitSignal(window.heatmap.finished, timeout=5000):
         go_on.set()
     assert window.viewport.heatmap.image is None
     assert window.heatmap.shown is None
-    window.set_plane(mapped)
+    window.viewer.set_plane(mapped)
     qtbot.waitUntil(lambda: window.viewport.heatmap.image is not None, timeout=3000)
     assert window.heatmap.shown.plane == mapped
 
@@ -161,7 +161,7 @@ def test_an_error_while_mapping_is_told_in_the_window(window, open_in, qtbot) ->
         raise ScaleUnknownError(document.name)
 
     window.heatmap.maker = maker
-    window.focusing.run_heatmap()
+    window.mapping.run()
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "no known pixel size" in window.messages.messages()[0].text
     assert not window.heatmap.is_running
@@ -172,7 +172,7 @@ def test_hiding_the_map_shows_the_slide_again(window, open_in, qtbot) -> None:
     before = picture(window)
     run(window, qtbot)
     assert not np.array_equal(before, picture(window))
-    window.focusing.toggle_overlay()
+    window.mapping.toggle_overlay()
     assert np.array_equal(before, picture(window))
 
 
@@ -212,7 +212,7 @@ def _told(slide, **layers):
 def test_windows_that_cannot_be_judged_are_gray_hatched_and_named(window, open_in, qtbot) -> None:
     window.heatmap.maker = lambda document, *rest: _told(document.slide)
     open_in(window, "fake.svs")
-    window.heatmap_panel.opacity.setValue(100)
+    window.mapping.panel.opacity.setValue(100)
     window.viewport.go_to(2250, 500, 0.5)
     run(window, qtbot)
     focus_map = window.heatmap.shown
@@ -224,7 +224,7 @@ def test_windows_that_cannot_be_judged_are_gray_hatched_and_named(window, open_i
     cell = shown[top : top + 60, left : left + 60]
     assert np.ptp(cell, axis=2).max() < 60 and cell.std() > 5  # gray, with lines across
     cols = focus_map.blur.shape[1]
-    assert f"{cols} windows cannot be judged" in window.heatmap_panel.figures.text()
+    assert f"{cols} windows cannot be judged" in window.mapping.panel.figures.text()
     window.viewport.pointed.emit(float(focus_map.x[15]), float(focus_map.y[2]))
     assert "cannot tell" in window.status.blur.text()
 
@@ -234,11 +234,11 @@ def test_doubt_fades_windows_on_request_and_is_told(window, open_in, qtbot) -> N
     doubt[:, -3:] = 8.0
     window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), uncertainty=doubt)
     open_in(window, "fake.svs")
-    assert window.heatmap_panel.certainty.isHidden()
+    assert window.mapping.panel.certainty.isHidden()
     run(window, qtbot)
-    assert not window.heatmap_panel.certainty.isHidden()
+    assert not window.mapping.panel.certainty.isHidden()
     before = window.viewport.heatmap.image.copy()
-    window.heatmap_panel.certainty.setChecked(True)
+    window.mapping.panel.certainty.setChecked(True)
     qtbot.waitUntil(lambda: window.viewport.heatmap.image != before, timeout=3000)
     image, last = window.viewport.heatmap.image, before.width() - 1
     assert image.pixelColor(last, 5).alpha() < 0.5 * before.pixelColor(last, 5).alpha()
@@ -263,8 +263,8 @@ def test_the_panel_tells_the_calibration_and_what_regions_look_like(window, open
     window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), calibration="stack of today")
     open_in(window, "fake.svs")
     run(window, qtbot)
-    assert window.heatmap_panel.calibration.text() == "Calibrated: stack of today"
-    qtbot.waitUntil(lambda: window.heatmap_panel.worst.count() == 1, timeout=3000)
-    text = window.heatmap_panel.worst.item(0).text()
+    assert window.mapping.panel.calibration.text() == "Calibrated: stack of today"
+    qtbot.waitUntil(lambda: window.mapping.panel.worst.count() == 1, timeout=3000)
+    text = window.mapping.panel.worst.item(0).text()
     assert text.startswith("2.00 µm") and "mm²" in text
     assert any(cause in text for cause in ("scan line", "tissue", "bubble", "fold", "whole slide"))

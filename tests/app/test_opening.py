@@ -9,7 +9,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from focusviewer.app.slides.controller import MAX_FROM_FOLDER
-from focusviewer.app.widgets.dialogs import ScaleAnswer, ScaleDialog
+from focusviewer.app.slides.scale_dialog import ScaleAnswer, ScaleDialog
 from focusviewer.slides import TileKey
 
 
@@ -73,13 +73,13 @@ def test_a_folder_of_very_many_slides_says_which_are_opened(window, open_in, sli
 
 def test_the_arrow_keys_walk_through_the_open_slides(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs", "other.svs", "stack.tif")
-    window.slide_list.open_slides.setFocus()
-    items = [window.slide_list.open_slides.item(row) for row in range(3)]
-    qtbot.keyClick(window.slide_list.open_slides, Qt.Key.Key_Up)
+    window.opening.list.open_slides.setFocus()
+    items = [window.opening.list.open_slides.item(row) for row in range(3)]
+    qtbot.keyClick(window.opening.list.open_slides, Qt.Key.Key_Up)
     assert window.document.name == "other.svs"
-    qtbot.keyClick(window.slide_list.open_slides, Qt.Key.Key_Up)
+    qtbot.keyClick(window.opening.list.open_slides, Qt.Key.Key_Up)
     assert window.document.name == "fake.svs"
-    assert [window.slide_list.open_slides.item(row) for row in range(3)] == items
+    assert [window.opening.list.open_slides.item(row) for row in range(3)] == items
 
 
 def test_dropped_files_open(window, qtbot) -> None:
@@ -144,10 +144,10 @@ def test_an_unknown_scale_is_asked_for_once_and_used_when_given(window, open_in,
     open_in(window, "unscaled.png")
     assert len(window.messages.messages()) == 1
     assert "1000" in window.messages.messages()[0].text
-    assert window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    assert window.refocusing.panel.set_scale.isVisibleTo(window.refocusing.panel)
     window.slides.set_scale(window.document, ScaleAnswer(0.5))
     assert window.document.mpp == 0.5
-    assert not window.refocus_panel.set_scale.isVisibleTo(window.refocus_panel)
+    assert not window.refocusing.panel.set_scale.isVisibleTo(window.refocusing.panel)
     window.messages.clear()
     document = window.document
     open_in(window, "fake.svs")
@@ -178,7 +178,7 @@ def test_the_label_stays_when_the_scale_is_set(window, open_in, qtbot) -> None:
     open_in(window, "unscaled.png")
     window.slides.set_scale(window.document, ScaleAnswer(0.5))
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
-    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+    assert window.opening.panel._pictures.isVisibleTo(window.opening.panel)
 
 
 def test_planes_that_a_file_knows_stay_where_they_are_unless_told_otherwise(window, open_in, slides) -> None:
@@ -208,8 +208,8 @@ def test_the_scale_dialog_takes_a_magnification_or_a_pixel_size(window, open_in)
 
 def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    assert window.slide_panel.properties.topLevelItemCount() == 1
-    assert window.slide_panel._pictures.isVisibleTo(window.slide_panel)
+    assert window.opening.panel.properties.topLevelItemCount() == 1
+    assert window.opening.panel._pictures.isVisibleTo(window.opening.panel)
 
 
 def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot, monkeypatch) -> None:
@@ -217,10 +217,10 @@ def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot,
     open_in(window, "unscaled.png")
     window.slides.set_scale(window.document, ScaleAnswer(0.5))  # reads everything again
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
-    shown = [label.text() for label in window.slide_panel.findChildren(QLabel) if label.text() == "10, -20, 30"]
+    shown = [label.text() for label in window.opening.panel.findChildren(QLabel) if label.text() == "10, -20, 30"]
     assert shown == ["10, -20, 30"]
-    window.slide_panel.show_records([])
-    rows = window.slide_panel._facts
+    window.opening.panel.show_records([])
+    rows = window.opening.panel._facts
     assert all(
         rows.itemAt(row, rows.ItemRole.LabelRole).widget().text() != "Focus points" for row in range(rows.rowCount())
     )

@@ -28,12 +28,12 @@ def close_up(window, qtbot) -> None:
 
 def switch_on(window, qtbot) -> None:
     with qtbot.waitSignal(window.refocus.encoded, timeout=5000):
-        window.focusing.toggle_refocus()
+        window.refocusing.toggle()
 
 
 def turn(window, qtbot, z_um: float) -> None:
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.refocus_panel.spin.setValue(z_um)
+        window.refocusing.panel.spin.setValue(z_um)
 
 
 def test_at_the_scanned_focus_the_picture_is_the_scan(window, open_in, engine, qtbot) -> None:
@@ -44,7 +44,7 @@ def test_at_the_scanned_focus_the_picture_is_the_scan(window, open_in, engine, q
     assert np.array_equal(picture(window), scan)
     turn(window, qtbot, 2.0)
     assert window.viewport.patch.image is not None
-    window.refocus_panel.spin.setValue(0.0)
+    window.refocusing.panel.spin.setValue(0.0)
     qtbot.waitUntil(lambda: window.viewport.patch.image is None, timeout=3000)
     assert np.array_equal(picture(window), scan)
 
@@ -69,10 +69,10 @@ def test_turning_the_knob_shows_synthesised_pixels_and_says_so(window, open_in, 
     close_up(window, qtbot)
     scan = picture(window).astype(int)
     switch_on(window, qtbot)
-    assert not window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
+    assert not window.refocusing.panel.badge.isVisibleTo(window.refocusing.panel)
     turn(window, qtbot, 2.0)
     assert abs(np.median(picture(window).astype(int) - scan) - 20) <= 1
-    assert window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
+    assert window.refocusing.panel.badge.isVisibleTo(window.refocusing.panel)
     assert window.viewport.patch.badge == "Synthesised  ·  z = +2.00 µm"
 
 
@@ -91,7 +91,7 @@ def test_a_fast_drag_ends_at_the_last_position_without_rendering_all(window, ope
     close_up(window, qtbot)
     switch_on(window, qtbot)
     for step in range(1, 60):
-        window.refocus_panel.slider.setValue(step)
+        window.refocusing.panel.slider.setValue(step)
     qtbot.waitUntil(lambda: window.refocus.shown is not None and window.refocus.shown.z_um == pytest.approx(2.95))
     assert engine.renders < 10
 
@@ -114,8 +114,8 @@ def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot
     close_up(window, qtbot)
     monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda pixels, mpp: abs(float(pixels[0, 0, 2]) - 75))
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.focusing.auto_focus()  # switches refocusing on by itself
-    assert window.refocus_panel.target_um == pytest.approx(1.5)
+        window.refocusing.auto_focus()  # switches refocusing on by itself
+    assert window.refocusing.panel.target_um == pytest.approx(1.5)
     assert window.refocus.shown.z_um == pytest.approx(1.5)
 
 
@@ -123,7 +123,7 @@ def test_all_in_focus_follows_the_tissue(window, open_in, engine, qtbot) -> None
     open_in(window, "fake.svs")
     close_up(window, qtbot)
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
-        window.focusing.all_in_focus()
+        window.refocusing.all_in_focus()
     assert window.refocus.shown.z_um is None
     assert "all in focus" in window.viewport.patch.badge
 
@@ -134,19 +134,19 @@ def test_an_acquired_plane_is_shown_as_it_is(window, open_in, engine, qtbot) -> 
     switch_on(window, qtbot)
     turn(window, qtbot, 0.5)
     assert window.refocus.shown.area.planes_um == (-2.0, -1.0, 0.0, 1.0, 2.0)
-    window.refocus_panel.spin.setValue(1.0)
+    window.refocusing.panel.spin.setValue(1.0)
     qtbot.waitUntil(lambda: window.document.view.plane == 3, timeout=3000)
     assert window.viewport.patch.image is None
-    assert not window.refocus_panel.badge.isVisibleTo(window.refocus_panel)
-    assert window.plane_panel.slider.value() == 3
+    assert not window.refocusing.panel.badge.isVisibleTo(window.refocusing.panel)
+    assert window.viewer.plane_panel.slider.value() == 3
 
 
 def test_the_knob_follows_the_plane(window, open_in, engine, qtbot) -> None:
     open_in(window, "stack.tif")
     close_up(window, qtbot)
     switch_on(window, qtbot)
-    window.turn_plane(-1)
-    assert window.refocus_panel.target_um == -1.0
+    window.viewer.turn_plane(-1)
+    assert window.refocusing.panel.target_um == -1.0
 
 
 def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in, engine, qtbot) -> None:
@@ -162,13 +162,13 @@ def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in
         return render(encoded, target)
 
     engine.render = slow
-    window.refocus_panel.spin.setValue(0.5)
+    window.refocusing.panel.spin.setValue(0.5)
     qtbot.waitUntil(started.is_set, timeout=3000)
-    window.turn_plane(1)
+    window.viewer.turn_plane(1)
     go_on.set()
     qtbot.wait(100)
     assert window.viewport.patch.image is None
-    assert window.refocus_panel.target_um == 1.0
+    assert window.refocusing.panel.target_um == 1.0
     turn(window, qtbot, 0.5)  # and the knob still works
     assert window.viewport.patch.image is not None
 
@@ -176,7 +176,7 @@ def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in
 def test_a_study_that_was_stopped_starts_again_with_the_knob(window, open_in, engine, qtbot) -> None:
     open_in(window, "fake.svs")
     close_up(window, qtbot)
-    window.focusing.toggle_refocus()
+    window.refocusing.toggle()
     window.jobs.cancel_job(window.jobs.running("encode")[0])
     assert window.refocus.shown is None
     turn(window, qtbot, 1.0)
@@ -188,17 +188,17 @@ def test_switching_off_shows_the_scan(window, open_in, engine, qtbot) -> None:
     close_up(window, qtbot)
     switch_on(window, qtbot)
     turn(window, qtbot, 1.0)
-    window.focusing.toggle_refocus()
+    window.refocusing.toggle()
     assert window.viewport.patch.image is None
-    assert window.refocus_panel.target_um == 0.0
-    assert not window.refocus_panel.spin.isEnabled()
+    assert window.refocusing.panel.target_um == 0.0
+    assert not window.refocusing.panel.spin.isEnabled()
 
 
 def test_the_panel_says_why_it_cannot(window, open_in, engine, qtbot) -> None:
     open_in(window, "fake.svs")
-    assert "Zoom in" in window.refocus_panel.reason.text()
+    assert "Zoom in" in window.refocusing.panel.reason.text()
     open_in(window, "unscaled.png")
-    assert "pixel size" in window.refocus_panel.reason.text()
+    assert "pixel size" in window.refocusing.panel.reason.text()
 
 
 def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_path) -> None:
@@ -211,7 +211,7 @@ def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_
     turn(window, qtbot, 1.25)
     png, tif = tmp_path / "a.png", tmp_path / "a.tif"
     for path in (png, tif):
-        window.saving.save_refocused(path)
+        window.saving.controller.save_refocused(path)
         qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(png) as saved:
@@ -233,16 +233,16 @@ def test_an_engine_without_weights_is_not_chosen_and_the_choice_is_not_forgotten
         for name, trained in (("without", True), ("fast", False))
     ]
     window.settings.engine = "without"
-    window.refocus_panel.engine.clear()
-    window._collect_settings()  # closed before the list was there
+    window.refocusing.panel.engine.clear()
+    window.refocusing.keep_settings()  # closed before the list was there
     assert window.settings.engine == "without"
-    window.refocus_panel.set_engines(entries, "without", "fast")
-    assert window.refocus_panel.engine_name == "fast"
+    window.refocusing.panel.set_engines(entries, "without", "fast")
+    assert window.refocusing.panel.engine_name == "fast"
 
 
 def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.refocus_desk.ask_save_refocused()
+    window.saving.ask_save_refocused()
     assert "no refocused picture" in window.messages.messages()[0].text
 
 
@@ -255,7 +255,7 @@ def test_an_engine_that_fails_is_told_and_the_scan_stays(window, open_in, qtbot)
     window.refocus.engine_maker = broken
     open_in(window, "fake.svs")
     close_up(window, qtbot)
-    window.focusing.toggle_refocus()
+    window.refocusing.toggle()
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "weights" in window.messages.messages()[0].text
     assert window.viewport.patch.image is None
@@ -299,5 +299,5 @@ def test_acquired_planes_and_range_of_the_knob() -> None:
 
 
 def test_the_knob_tells_round_positions(window) -> None:
-    window.refocus_panel.set_target(0.3)
-    assert window.refocus_panel.target_um == 0.3
+    window.refocusing.panel.set_target(0.3)
+    assert window.refocusing.panel.target_um == 0.3

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from focusviewer.app.menus import SHORTCUT_SHEET
 from focusviewer.app.services.actions import ActionRecord, ActionRegistry
 from focusviewer.app.viewer.layers import Minimap
 from focusviewer.app.viewer.view import View
@@ -90,7 +91,7 @@ def test_the_picture_stops_where_it_is_let_go(window, open_in, qtbot) -> None:
 
 def test_it_glides_on_only_if_the_user_wants_so(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.actions_by_id["view.inertia"].setChecked(True)
+    window.menus.actions["view.inertia"].setChecked(True)
     window.viewport.go_to(1500, 1000, 1.0)
     qtbot.mousePress(window.viewport, Qt.MouseButton.LeftButton, pos=QPoint(300, 500))
     for step in range(5):
@@ -186,7 +187,7 @@ def test_planes_change_by_keys_wheel_and_slider(window, open_in, qtbot) -> None:
     wheel(window, QPoint(300, 300), -1, Qt.KeyboardModifier.ControlModifier)
     wheel(window, QPoint(300, 300), -1, Qt.KeyboardModifier.ControlModifier)
     assert window.document.view.plane == 1
-    window.plane_panel.slider.setValue(4)
+    window.viewer.plane_panel.slider.setValue(4)
     assert window.document.view.plane == 4
     qtbot.keyClick(window.viewport, Qt.Key.Key_BracketRight)
     assert window.document.view.plane == 4
@@ -206,7 +207,7 @@ def test_a_touchpad_turns_one_plane_per_notch_not_per_event(window, open_in) -> 
 def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, tmp_path, qtbot) -> None:
     open_in(window, "fake.svs")
     window.settings.last_folder = str(tmp_path)
-    window.ask_snapshot()
+    window.saving.ask_snapshot()
     dialog = window.findChild(QFileDialog)
     dialog.filterSelected.emit(dialog.nameFilters()[1])
     assert Path(dialog.selectedFiles()[0]).name == "fake-view.tif"
@@ -219,9 +220,9 @@ def test_the_suffix_of_a_saved_picture_follows_the_chosen_type(window, open_in, 
 def test_every_command_is_registered_with_its_own_keys_and_appears_on_the_sheet(window) -> None:
     keys = [key for record in window.commands for key in record.shortcuts]
     assert len(keys) == len(set(keys))
-    assert {"file.open", "view.fit", "focus.heatmap", "focus.refocus", "help.shortcuts"} <= set(window.actions_by_id)
-    assert len(window.actions_by_id) == len(window.commands)
-    sheet = shortcut_sheet(window.commands, window)
+    assert {"file.open", "view.fit", "focus.heatmap", "focus.refocus", "help.shortcuts"} <= set(window.menus.actions)
+    assert len(window.menus.actions) == len(window.commands)
+    sheet = shortcut_sheet(window.commands, SHORTCUT_SHEET, window)
     text = sheet.text.toPlainText()
     assert all(record.text.replace("&", "").rstrip("…") in text for record in window.commands if record.shortcuts)
     sheet.deleteLater()
@@ -239,7 +240,7 @@ def test_a_shortcut_or_id_taken_twice_is_refused() -> None:
 def test_every_icon_that_is_asked_for_exists(window) -> None:
     for record in window.commands:
         if record.icon:
-            assert not window.actions_by_id[record.id].icon().isNull()
+            assert not window.menus.actions[record.key].icon().isNull()
 
 
 def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot) -> None:
@@ -248,7 +249,7 @@ def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot
     open_in(window, "fake.svs")
     path = tmp_path / "mit Leerzeichen ä.png"
     size = window.viewport.width(), window.viewport.height()
-    window.saving.snapshot(path)
+    window.saving.controller.snapshot(path)
     qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(path) as saved:
@@ -258,7 +259,7 @@ def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot
 
 def test_a_snapshot_that_cannot_be_written_is_told(window, open_in, tmp_path, qtbot) -> None:
     open_in(window, "fake.svs")
-    window.saving.snapshot(tmp_path / "no such folder" / "a.png")
+    window.saving.controller.snapshot(tmp_path / "no such folder" / "a.png")
     qtbot.waitUntil(lambda: bool(window.messages.messages()), timeout=3000)
     assert "Cannot write" in window.messages.messages()[0].text
 
@@ -267,10 +268,10 @@ def test_dark_and_light_paint_differently_and_readably(window, open_in) -> None:
     open_in(window, "fake.svs")
     seen = []
     for name in ("light", "dark"):
-        window.appearance.set_theme(name)
+        window.viewer.state.theme = name
         image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
         seen.append(image.pixelColor(window.width() - 20, 20).lightness())
-    window.appearance.set_theme("light")
+    window.viewer.state.theme = "light"
     assert seen[0] > 200
     assert seen[1] < 80
 
@@ -280,7 +281,7 @@ def test_closing_while_work_is_going_on_leaves_nothing_behind(window, slides, qt
     window.open_paths([Path("/slides/fake.svs")])
     qtbot.waitUntil(lambda: window.document is not None, timeout=3000)
     window.heatmap.maker = lambda document, name, plane, progress, job: job.cancel.wait(20)
-    window.focusing.run_heatmap()
+    window.mapping.run()
     window.viewport.go_to(1500, 1000, 1.0)
     window.close()
     assert slides["fake.svs"].closed
@@ -290,7 +291,7 @@ def test_closing_while_work_is_going_on_leaves_nothing_behind(window, slides, qt
 def test_the_panels_fit_their_dock(window, open_in, qtbot) -> None:
     window.load_registries()
     open_in(window, "stack.tif")
-    window.focusing.run_heatmap()
+    window.mapping.run()
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=5000)
     content = window.tools.widget()
     assert content.minimumSizeHint().width() <= window.tools.viewport().width()

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from worklist_fakes import enter, listed_names, press, quiet
 
+from focusviewer.app.menus import SHORTCUT_SHEET
 from focusviewer.app.widgets.dialogs import shortcut_sheet
 from focusviewer.app.worklist.lines import Column, Sieve
 from focusviewer.app.worklist.session import WorklistController
@@ -22,25 +23,25 @@ def test_a_folder_with_a_worklist_opens_it_with_the_worst_slide_first(window, op
     open_list(window, path=listed.parent)
     assert listed_names(window)[0] == "fake.svs"
     assert listed_names(window)[-1] == "other.svs"
-    assert window.worklist.isVisible()
-    assert window.tools.verdict_section.isVisible()
-    assert window.worklist_panel.failures_section.header.text() == "Could not be judged (1)"
-    assert "truncated" in window.worklist_panel.failures.item(0).text()
-    assert window.review.current == FAKE
-    assert "blurred" in window.verdict_panel.reasons.text()
+    assert window.docks.worklist.isVisible()
+    assert window.worklist.section.isVisible()
+    assert window.worklist.panel.failures_section.header.text() == "Could not be judged (1)"
+    assert "truncated" in window.worklist.panel.failures.item(0).text()
+    assert window.worklist.review.current == FAKE
+    assert "blurred" in window.worklist.verdicts.reasons.text()
 
 
 def test_what_another_window_writes_appears_and_is_told(window, second, open_list, listed, qtbot) -> None:
     open_list(window, "Anna")
     open_list(second, "Ben")
-    second.review.select(FAKE)
-    second.review.give(Verdict.PASS)
+    second.worklist.review.select(FAKE)
+    second.worklist.review.give(Verdict.PASS)
     quiet(qtbot, second)
-    window.review.store.timer.setInterval(20)
-    qtbot.waitUntil(lambda: window.review.line.person is not None, timeout=5000)
-    window.review.store.timer.setInterval(60_000)
-    assert window.review.line.person.who == "Ben"
-    assert window.worklist_panel.table.lines.lines[0].text(Column.PERSON) == "PASS"
+    window.worklist.review.store.timer.setInterval(20)
+    qtbot.waitUntil(lambda: window.worklist.review.line.person is not None, timeout=5000)
+    window.worklist.review.store.timer.setInterval(60_000)
+    assert window.worklist.review.line.person.who == "Ben"
+    assert window.worklist.panel.table.lines.lines[0].text(Column.PERSON) == "PASS"
     assert any("Ben has just judged fake.svs: PASS" in message.text for message in window.messages.messages())
 
 
@@ -48,14 +49,14 @@ def test_a_slide_that_a_batch_adds_appears(window, open_list, listed, slides, qt
     open_list(window)
     with Worklist(listed) as worklist:
         enter(worklist, slides["unscaled.png"], 12.0)
-    window.review.store.poll()
+    window.worklist.review.store.poll()
     quiet(qtbot, window)
     assert "unscaled.png" in listed_names(window)
 
 
 def test_filters_and_order_change_what_is_listed(window, open_list, qtbot) -> None:
     open_list(window)
-    panel = window.worklist_panel
+    panel = window.worklist.panel
     panel.search.setText("OTHER")
     assert listed_names(window) == ["other.svs"]
     assert "1 listed" in panel.figures.text()
@@ -70,7 +71,7 @@ def test_filters_and_order_change_what_is_listed(window, open_list, qtbot) -> No
     assert listed_names(window) == ["fake.svs", "other.svs", "stack.tif"]
     panel.table.horizontalHeader().setSortIndicator(3, Qt.SortOrder.AscendingOrder)
     assert listed_names(window)[0] == "other.svs"
-    window.review.select(FAKE)
+    window.worklist.review.select(FAKE)
     press(qtbot, window, X)
     panel.sieve.setCurrentIndex(panel.sieve.findData(Sieve.MINE))
     assert sorted(listed_names(window)) == ["other.svs", "stack.tif"]
@@ -85,13 +86,13 @@ def test_enter_opens_the_slide_with_its_stored_map_and_the_next_closes_it(window
     qtbot.waitUntil(lambda: window.heatmap.shown is not None, timeout=5000)
     assert window.document.name == "fake.svs"
     assert window.heatmap.shown.blur[8, 9] == 16.0
-    assert window.heatmap_panel.threshold.value() == pytest.approx(Thresholds().blurred_um / LEVEL_UM)  # as judged
-    assert not window.verdict_panel.elsewhere.isVisible()
+    assert window.mapping.panel.threshold.value() == pytest.approx(Thresholds().blurred_um / LEVEL_UM)  # as judged
+    assert not window.worklist.verdicts.elsewhere.isVisible()
     press(qtbot, window, Qt.Key.Key_J)
     qtbot.waitUntil(lambda: window.document is not None and window.document.name == "stack.tif", timeout=5000)
     quiet(qtbot, window)
     assert slides["fake.svs"].closed
-    assert window.review.current == STACK
+    assert window.worklist.review.current == STACK
     assert made == []  # nothing was computed
 
 
@@ -101,7 +102,7 @@ def test_a_map_of_another_file_is_not_shown(window, open_list, listed, slides, q
     text = (folder / "summary.json").read_text(encoding="utf-8")
     (folder / "summary.json").write_text(text.replace(FAKE, "another"), encoding="utf-8")
     open_list(window)
-    window.review.walk.open_slide(FAKE)
+    window.worklist.review.walk.open_slide(FAKE)
     qtbot.waitUntil(lambda: any("is not shown" in m.text for m in window.messages.messages()), timeout=5000)
     assert window.heatmap.shown is None
 
@@ -111,7 +112,7 @@ def test_the_region_keys_go_from_the_worst_to_the_least_and_around(window, open_
     press(qtbot, window, Qt.Key.Key_W)  # opens it
     qtbot.waitUntil(lambda: window.document is not None, timeout=5000)
     quiet(qtbot, window)
-    regions = window.review.line.regions
+    regions = window.worklist.review.line.regions
     assert len(regions) == 2
     assert regions[0].mean_um > regions[1].mean_um
     view = window.document.view
@@ -125,23 +126,23 @@ def test_the_region_keys_go_from_the_worst_to_the_least_and_around(window, open_
         assert region.y <= y <= region.y + region.height
     press(qtbot, window, Qt.Key.Key_W, Qt.KeyboardModifier.ShiftModifier)
     assert (view.cx, view.cy) == seen[1]
-    assert window.verdict_panel.regions.currentRow() == 1
+    assert window.worklist.verdicts.regions.currentRow() == 1
 
 
 def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list, listed, qtbot) -> None:
     open_list(window)
     with Worklist(listed) as worklist:
         before = worklist.revision()
-    preview = window.worklist_panel.preview
+    preview = window.worklist.panel.preview
     preview.value.setValue(0.2)  # of blurred_um: all of the good slide lies 0.25 um from focus
     qtbot.waitUntil(lambda: "would change" in preview.effect.text(), timeout=5000)
     quiet(qtbot, window)
     assert "1 × PASS → RESCAN" in preview.effect.text()
-    lines = {line.fingerprint: line for line in window.worklist_panel.table.lines.lines}
+    lines = {line.fingerprint: line for line in window.worklist.panel.table.lines.lines}
     assert lines[OTHER].program is Verdict.PASS
     assert lines[OTHER].would_be is Verdict.RESCAN
     assert lines[FAKE].would_be is None  # is RESCAN already
-    window.worklist_panel.sieve.setCurrentIndex(window.worklist_panel.sieve.findData(Sieve.MOVED))
+    window.worklist.panel.sieve.setCurrentIndex(window.worklist.panel.sieve.findData(Sieve.MOVED))
     assert "other.svs" in listed_names(window)
     assert "fake.svs" not in listed_names(window)
     preview.reset.click()
@@ -152,8 +153,8 @@ def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list
 
 def test_a_file_of_rules_is_tried_on_the_list(window, open_list, listed, qtbot, tmp_path) -> None:
     open_list(window)
-    review = window.review.preview
-    preview = window.worklist_panel.preview
+    review = window.worklist.review.preview
+    preview = window.worklist.panel.preview
     path = tmp_path / "strict.toml"
     path.write_text('name = "strict"\nversion = "9"\n[defaults]\nblurred_um = 0.2\n', encoding="utf-8")
     review.load(path)
@@ -183,7 +184,7 @@ def test_a_worklist_that_is_none_is_refused_and_left_alone(window, tmp_path, qtb
     quiet(qtbot, window)
     assert "database of something else" in window.messages.messages()[0].text
     assert wrong.read_bytes() == content
-    assert window.review.store.snapshot.path == listed  # the one that was open stays
+    assert window.worklist.review.store.snapshot.path == listed  # the one that was open stays
 
 
 def test_the_worklist_is_read_away_from_the_qt_thread(window, open_list, monkeypatch, qtbot) -> None:
@@ -201,17 +202,17 @@ def test_the_worklist_is_read_away_from_the_qt_thread(window, open_list, monkeyp
     open_list(window)
     press(qtbot, window, X)
     press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    window.review.store.poll()
+    window.worklist.review.store.poll()
     quiet(qtbot, window)
     assert len(seen) > 8
     assert {thread.name for thread in seen} == {"focusviewer-worklist_0"}
 
 
 def test_worklist_commands_are_on_the_shortcut_sheet_and_off_without_a_list(window, open_list) -> None:
-    assert not window.actions_by_id["worklist.pass"].isEnabled()
-    text = shortcut_sheet(window.commands, window).text.toPlainText()
+    assert not window.menus.actions["worklist.pass"].isEnabled()
+    text = shortcut_sheet(window.commands, SHORTCUT_SHEET, window).text.toPlainText()
     for words in ("Verdict: RESCAN", "Next blurred region", "Blinded reading", "Next slide to judge"):
         assert words in text
     open_list(window)
-    assert window.actions_by_id["worklist.pass"].isEnabled()
-    assert isinstance(window.review.store, WorklistController)
+    assert window.menus.actions["worklist.pass"].isEnabled()
+    assert isinstance(window.worklist.review.store, WorklistController)

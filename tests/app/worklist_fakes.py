@@ -68,14 +68,14 @@ def quiet(qtbot, *windows: MainWindow) -> None:
 
 def listed_names(window: MainWindow) -> list[str]:
     """Slides as the table lists them."""
-    return [line.name for line in window.worklist_panel.table.lines.lines]
+    return [line.name for line in window.worklist.panel.table.lines.lines]
 
 
 def press(qtbot, window: MainWindow, key: Qt.Key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
     """Press a key in the table, and wait for what comes of it."""
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=3000)
-    qtbot.keyClick(window.worklist_panel.table, key, modifier)
+    qtbot.keyClick(window.worklist.panel.table, key, modifier)
     quiet(qtbot, window)
 
 

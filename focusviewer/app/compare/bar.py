@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,7 +13,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.compare.state import CompareState
 from focusviewer.app.compare.views import FLICKER_HZ, Content, Way
+from focusviewer.app.services.binding import bind_check, bind_value, follow, quietly, show_choice
 from focusviewer.app.widgets.common import ElidedLabel
 from focusviewer.app.widgets.theme import bind_icon
 
@@ -27,24 +29,11 @@ NOTHING = "Nothing to compare yet: switch Refocus on (R), zoom in and turn the k
 
 
 class CompareBar(QWidget):
-    """Says how pictures are compared, and holds what can be set about it.
+    """Says how pictures are compared, and holds what can be set about it."""
 
-    Signals
-    -------
-    content_chosen : (key) what the second picture shall show
-    linked : (on) whether the two pictures move together
-    rate_changed : (Hz) changes of picture a second
-    closed : compare no more
-    """
-
-    content_chosen = Signal(str)
-    linked = Signal(bool)
-    rate_changed = Signal(float)
-    closed = Signal()
-
-    def __init__(self) -> None:
+    def __init__(self, state: CompareState) -> None:
         super().__init__()
-        self._way: Way = "off"
+        self._state = state
         self.title = QLabel()
         font = self.title.font()
         font.setBold(True)
@@ -57,13 +46,11 @@ class CompareBar(QWidget):
         self.beside.setBuddy(self.content)
         self.link = QCheckBox("Move together")
         self.link.setToolTip("Pan and zoom both pictures as one (L)")
-        self.link.setChecked(True)
         self.rate = QDoubleSpinBox()
         self.rate.setRange(*FLICKER_HZ)
         self.rate.setSingleStep(0.5)
         self.rate.setDecimals(1)
         self.rate.setSuffix(" changes a second")
-        self.rate.setValue(1.5)
         self.rate.setAccessibleName("Changes of picture a second")
         self.text = ElidedLabel()
         self.text.setObjectName("hint")
@@ -79,14 +66,14 @@ class CompareBar(QWidget):
         layout.addWidget(self.text, 1)
         layout.addWidget(close, alignment=Qt.AlignmentFlag.AlignRight)
         self.content.activated.connect(self._chosen)
-        self.link.toggled.connect(self.linked)
-        self.rate.valueChanged.connect(self.rate_changed)
-        close.clicked.connect(self.closed)
-        self.show_way("off")
+        bind_check(state, "linked", self.link)
+        bind_value(state, "rate_hz", self.rate)
+        close.clicked.connect(self._close)
+        follow(state, "way", self._show_way)
+        state.events.content.connect(self.show_content)
 
-    def show_way(self, way: Way) -> None:
+    def _show_way(self, way: Way) -> None:
         """Show the controls of a way to compare; of ``off`` nothing at all."""
-        self._way = way
         self.title.setText(TEXTS[way][0])
         for widget in (self.beside, self.content, self.link):
             widget.setVisible(way == "split")
@@ -95,19 +82,26 @@ class CompareBar(QWidget):
 
     def show_contents(self, found: list[Content], key: str) -> None:
         """List what the second picture can show."""
-        self.content.blockSignals(True)
-        self.content.clear()
-        for item in found:
-            self.content.addItem(item.text, item.key)
-        self.content.setCurrentIndex(max(0, self.content.findData(key)))
-        self.content.blockSignals(False)
+        with quietly(self.content):
+            self.content.clear()
+            for item in found:
+                self.content.addItem(item.text, item.key)
+        self.show_content(key)
 
-    def show_state(self, anything: bool) -> None:
+    def show_content(self, key: str) -> None:
+        """Turn to what the second picture shows."""
+        show_choice(self.content, key)
+
+    def show_hint(self, anything: bool) -> None:
         """Say whether there is anything to compare."""
-        text = TEXTS[self._way][1] if anything else NOTHING
+        text = TEXTS[self._state.way][1] if anything else NOTHING
         self.text.setText(text)
         self.text.setToolTip(text)
 
     @Slot()
     def _chosen(self) -> None:
-        self.content_chosen.emit(self.content.currentData())
+        self._state.content = self.content.currentData()
+
+    @Slot()
+    def _close(self) -> None:
+        self._state.way = "off"

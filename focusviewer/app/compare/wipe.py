@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from focusviewer.app.compare.views import WIPE_STEP
+from focusviewer.app.compare.state import CompareState
+from focusviewer.app.compare.views import WIPE_STEP, Way
+from focusviewer.app.services.binding import follow
 from focusviewer.app.viewer.layers import ACCENT
 
 WIDTH = 30
@@ -14,31 +16,27 @@ KNOB = 13.0
 
 
 class WipeHandle(QWidget):
-    """Lies over a picture; ``moved`` tells the part of its width that lies left of the line."""
+    """Lies over a picture where the state's line of the wipe is, and moves it."""
 
-    moved = Signal(float)
-
-    def __init__(self, picture: QWidget) -> None:
+    def __init__(self, picture: QWidget, state: CompareState) -> None:
         super().__init__(picture)
-        self._picture = picture
-        self.part = 0.5
+        self._picture, self._state = picture, state
         self._grip = 0.0
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Line between scan and refocused picture")
         self.setToolTip("Drag, or Shift + ← →. Double click: back to the middle.")
         picture.installEventFilter(self)
-        self.hide()
+        follow(state, "way", self._show_way)
+        state.events.wipe.connect(self.place)
 
-    def set_part(self, part: float) -> None:
-        """Move the line; tells."""
-        self.part = min(max(part, 0.0), 1.0)
+    def _show_way(self, way: Way) -> None:
+        self.setVisible(way == "wipe")
         self.place()
-        self.moved.emit(self.part)
 
     def place(self) -> None:
         """Lie where the line is, whatever the size of the picture."""
-        x = round(self.part * self._picture.width())
+        x = round(self._state.wipe * self._picture.width())
         self.setGeometry(x - WIDTH // 2, 0, WIDTH, self._picture.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -55,11 +53,11 @@ class WipeHandle(QWidget):
         """Drag the line."""
         if event.buttons() & Qt.MouseButton.LeftButton:
             at = self.mapToParent(event.position()).x() - self._grip
-            self.set_part(at / max(self._picture.width(), 1))
+            self._state.move_wipe(at / max(self._picture.width(), 1) - self._state.wipe)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Back to the middle."""
-        self.set_part(0.5)
+        self._state.wipe = 0.5
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrow keys move the line while it has the focus."""
@@ -68,7 +66,7 @@ class WipeHandle(QWidget):
         if step is None:
             super().keyPressEvent(event)
         else:
-            self.set_part(self.part + step)
+            self._state.move_wipe(step)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show that the keys work here."""

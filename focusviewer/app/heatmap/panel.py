@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.heatmap.histogram import HistogramView
 from focusviewer.app.heatmap.reading import HeatmapStyle, Histogram, MapReading, blur_text, region_text
-from focusviewer.app.widgets.common import HistogramView, button, disable_choice, fill_choices, hint, panel_layout, row
+from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.focus.base import LEVEL_UM, ModelEntry
 from focusviewer.focus.regions import BlurRegion

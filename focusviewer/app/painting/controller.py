@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QPainter
 
-from focusviewer.app.painting.ring import BrushRing, OverlayWhere
+from focusviewer.app.painting.ring import BrushRing
 from focusviewer.app.painting.strokes import PaintedMap, Painting, load_painting, save_painting
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.panel import RefocusPanel
 from focusviewer.app.services.jobs import Jobs, Lane
 from focusviewer.app.viewer.document import Document
+from focusviewer.app.viewer.tools import Kind, PointerEvent, Tool, ToolBox
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.refocus.provenance import z_text
 
 MODE = "paint"
+
+
+class Brush(Tool):
+    """Paints focus where the mouse is dragged."""
+
+    name = "focus brush"
+
+    def __init__(self, controller: PaintController) -> None:
+        self._controller = controller
+
+    def handle(self, event: PointerEvent) -> bool:
+        """Paint with the left button."""
+        return self._controller.handle(event)
+
+    def paint(self, painter: QPainter, document: Document, ratio: float) -> None:
+        """Paint the ring on the pictures of the slide that is refocused."""
+        if self._controller.paints_on(document):
+            self._controller.ring.ratio = ratio
+            self._controller.ring.paint(painter, document.view)
 
 
 class PaintController(QObject):
@@ -26,12 +45,15 @@ class PaintController(QObject):
     saved = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, panel: RefocusPanel) -> None:
+    def __init__(
+        self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, panel: RefocusPanel, tools: ToolBox
+    ) -> None:
         super().__init__()
         self._jobs, self._viewport, self._refocus, self._panel = jobs, viewport, refocus, panel
-        self._ports = [viewport]
+        self._tools = tools
         self._painting = False
         self.ring = BrushRing(viewport.font())
+        self._brush = Brush(self)
         self.painting = Painting()
         self._paintings: dict[str, Painting] = {}  # of slides that were left, by fingerprint
         self._document: Document | None = None
@@ -42,14 +64,6 @@ class PaintController(QObject):
         panel.paint.undo_requested.connect(self.undo)
         panel.paint.clear_requested.connect(self.clear)
         panel.paint.show_strokes(0, True)
-        self.add_port(viewport)
-
-    def add_port(self, port: Viewport) -> None:
-        """Let another picture be painted on as well."""
-        port.installEventFilter(self)
-        port.overlays.append(OverlayWhere(self.ring, partial(self._shows_slide, port)))
-        if port not in self._ports:
-            self._ports.append(port)
 
     @property
     def is_on(self) -> bool:
@@ -63,40 +77,31 @@ class PaintController(QObject):
 
     # --- strokes -------------------------------------------------------------------------------------------
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def handle(self, event: PointerEvent) -> bool:
         """Paint with the left button; everything else is the picture's own."""
-        if not isinstance(event, QMouseEvent) or not isinstance(watched, Viewport) or not self.is_on:
-            if event.type() == QEvent.Type.Leave:
-                self._move_ring(None)
+        if event.kind is Kind.LEAVE:
+            self._move_ring(None)
             return False
-        return self._mouse(watched, event)
-
-    def _mouse(self, port: Viewport, event: QMouseEvent) -> bool:
-        kind, view = event.type(), port.view
-        at = event.position() * port.ratio
-        if view is None or not self._shows_slide(port):
+        if not self.is_on or not self.paints_on(event.document):
             return False
-        if kind == QEvent.Type.MouseButtonPress and port.minimap.contains(view, port.ratio, at):
-            return False
-        place = view.to_slide(at.x(), at.y())
-        left = event.button() == Qt.MouseButton.LeftButton
-        self._move_ring(place)
-        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick) and left:
-            self._begin(place)
+        left = event.button == Qt.MouseButton.LeftButton
+        self._move_ring(event.place)
+        if event.kind in (Kind.PRESS, Kind.DOUBLE) and left:
+            self._begin(event.place)
             return True
-        if kind == QEvent.Type.MouseMove and self._painting:
-            self.painting.extend(*place)
+        if event.kind is Kind.MOVE and self._painting:
+            self.painting.extend(*event.place)
             self._changed()
             return True
-        if kind == QEvent.Type.MouseButtonRelease and left and self._painting:
+        if event.kind is Kind.RELEASE and left and self._painting:
             self._painting = False
             return True
         return False
 
-    def _shows_slide(self, port: Viewport) -> bool:
+    def paints_on(self, document: Document) -> bool:
         """Whether a picture shows the slide that is refocused, and not another one beside it."""
-        mine, its = self._refocus.document, port.document
-        return mine is not None and its is not None and its.pyramid is mine.pyramid
+        mine = self._refocus.document
+        return mine is not None and document.pyramid is mine.pyramid
 
     def _begin(self, place: tuple[float, float]) -> None:
         self._painting = True
@@ -155,8 +160,7 @@ class PaintController(QObject):
         ring = self.ring
         ring.radius, ring.softness, ring.ratio = self._radius_px(), self._softness(), self._viewport.ratio
         ring.text = z_text(self._panel.target_um)
-        for port in self._ports:
-            port.update()
+        self._tools.updated.emit()
 
     @Slot(str)
     def _mode_changed(self, mode: str) -> None:
@@ -172,11 +176,10 @@ class PaintController(QObject):
         view = self._viewport.view
         on = mode == MODE and view is not None
         self.ring.place = view.to_slide(view.width / 2, view.height / 2) if on and view is not None else None
-        for port in self._ports:
-            if on:
-                port.setCursor(Qt.CursorShape.CrossCursor)
-            else:
-                port.unsetCursor()
+        if on:
+            self._tools.use(self._brush)
+        else:
+            self._tools.put_away(self._brush)
         self._show_brush()
 
     # --- files ---------------------------------------------------------------------------------------------

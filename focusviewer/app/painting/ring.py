@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from focusviewer.app.viewer.layers import ACCENT, HUD_TEXT, Overlay, hud_box, hud_font
+from focusviewer.app.viewer.layers import ACCENT, HUD_TEXT, hud_box, hud_font
 from focusviewer.app.viewer.view import View
 
 SMALLEST_PX = 3.0
-
-
-class OverlayWhere:
-    """An overlay that is painted only while something holds."""
-
-    def __init__(self, overlay: Overlay, holds: Callable[[], bool]) -> None:
-        self._overlay, self._holds = overlay, holds
-
-    def paint(self, painter: QPainter, view: View) -> None:
-        """Paint it, or nothing."""
-        if self._holds():
-            self._overlay.paint(painter, view)
 
 
 class BrushRing:

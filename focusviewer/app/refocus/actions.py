@@ -1,4 +1,4 @@
-"""The commands of refocusing and comparing: their texts, icons and keys."""
+"""The commands of refocusing."""
 
 from __future__ import annotations
 
@@ -8,133 +8,57 @@ from typing import TYPE_CHECKING
 from focusviewer.app.services.actions import ActionRecord
 
 if TYPE_CHECKING:
-    from focusviewer.app.window import MainWindow
+    from focusviewer.app.refocus.feature import RefocusFeature
+
+STEP_UM = 0.1
 
 
-def save_commands(window: MainWindow) -> list[ActionRecord]:
-    """What of refocusing can be saved: records of the File menu."""
-    desk = window.refocus_desk
+def refocus_actions(refocus: RefocusFeature) -> list[ActionRecord]:
+    """All of them, in the order of the Focus menu."""
     return [
         ActionRecord(
-            "file.save_refocused",
-            "Save &refocused picture…",
-            desk.ask_save_refocused,
-            "save",
-            ("Ctrl+Shift+S",),
-            "Save the refocused view as PNG or TIFF",
+            "focus.refocus",
+            "Refocus the view",
+            refocus.toggle,
+            "refocus",
+            ("R",),
+            "Turn the focus of what is on screen",
+            needs="slide",
         ),
         ActionRecord(
-            "file.save_sweep",
-            "Save s&weep…",
-            desk.ask_save_sweep,
-            "",
-            ("Ctrl+T",),
-            "Save a sweep of the focus as GIF or WebP",
+            "focus.auto",
+            "Auto focus",
+            refocus.auto_focus,
+            "auto",
+            ("A",),
+            "Sharpest focus of this view",
+            needs="slide",
         ),
+        ActionRecord("focus.all_in_focus", "All in focus", refocus.all_in_focus, "layers", ("Shift+A",), needs="slide"),
+        ActionRecord("focus.nearer", "Focus up 0.1 µm", partial(refocus.turn_knob, STEP_UM), "", (".",), needs="slide"),
         ActionRecord(
-            "file.export_view",
-            "Save region as &pyramidal OME-TIFF…",
-            partial(desk.ask_export, whole=False),
-            shortcuts=("Ctrl+E",),
-            tip="Save what is on screen, refocused at full resolution",
+            "focus.farther", "Focus down 0.1 µm", partial(refocus.turn_knob, -STEP_UM), "", (",",), needs="slide"
         ),
+        ActionRecord("focus.scan", "Back to the scan", refocus.show_scan, "undo", ("Shift+R",), needs="slide"),
         ActionRecord(
-            "file.export_slide",
-            "Save whole slide as p&yramidal OME-TIFF…",
-            partial(desk.ask_export, whole=True),
-            shortcuts=("Ctrl+Shift+E",),
-            tip="Save the whole slide, refocused at full resolution",
+            "focus.defocus", "Blur on purpose", partial(refocus.enter, "defocus"), "", ("Shift+D",), needs="slide"
         ),
-    ]
-
-
-def refocus_commands(window: MainWindow) -> list[ActionRecord]:
-    """What the Focus menu ends with."""
-    desk, focusing = window.refocus_desk, window.focusing
-    panel = window.refocus_panel
-    return [
-        ActionRecord("focus.defocus", "Blur on purpose", partial(focusing.enter, "defocus"), "", ("Shift+D",)),
         ActionRecord(
             "focus.sweep",
             "Sweep the focus",
-            focusing.opened(desk.sweep.toggle),
+            refocus.toggle_sweep,
             "play",
             ("T",),
             "Play the focus there and back, or stop",
+            needs="slide",
         ),
         ActionRecord(
             "focus.trust",
             "Show what the scan does not bear out",
-            focusing.opened(panel.trust.switch.toggle),
+            refocus.toggle_confidence,
             "",
             ("E",),
             "Where the refocused picture, blurred back, does not give the scan",
+            needs="slide",
         ),
-        ActionRecord(
-            "focus.paint",
-            "Paint a focus map",
-            partial(focusing.enter, "paint"),
-            "brush",
-            ("D",),
-            "Give every place the focus you paint",
-            separator=True,
-        ),
-        ActionRecord(
-            "focus.paint_here",
-            "Paint at the middle",
-            desk.painting.paint_middle,
-            shortcuts=("Return",),
-            scope="viewport",
-        ),
-        ActionRecord("focus.paint_undo", "Take back the last stroke", desk.painting.undo, "", ("U",)),
-        ActionRecord("focus.brush_larger", "Larger brush", partial(desk.painting.resize, 1.25), "", ("Ctrl+]",)),
-        ActionRecord("focus.brush_smaller", "Smaller brush", partial(desk.painting.resize, 0.8), "", ("Ctrl+[",)),
-    ]
-
-
-def compare_commands(window: MainWindow) -> list[ActionRecord]:
-    """Records of the Compare menu, in its order."""
-    compare = window.refocus_desk.compare
-    return [
-        ActionRecord(
-            "compare.wipe",
-            "Wipe",
-            partial(compare.toggle, "wipe"),
-            "wipe",
-            ("C",),
-            "Scan and refocused picture, with a line to drag between them",
-            checkable=True,
-        ),
-        ActionRecord(
-            "compare.split",
-            "Split",
-            partial(compare.toggle, "split"),
-            "split",
-            ("S",),
-            "A second picture: refocused, another plane or another slide",
-            checkable=True,
-        ),
-        ActionRecord(
-            "compare.flicker",
-            "Flicker",
-            partial(compare.toggle, "flicker"),
-            "flicker",
-            ("F",),
-            "Scan and refocused picture in turn",
-            checkable=True,
-        ),
-        ActionRecord("compare.off", "Compare no more", compare.stop, "", ("Shift+C",)),
-        ActionRecord(
-            "compare.line_left",
-            "Line to the left",
-            partial(compare.move_wipe, -1),
-            "",
-            ("Shift+Left",),
-            separator=True,
-        ),
-        ActionRecord("compare.line_right", "Line to the right", partial(compare.move_wipe, 1), "", ("Shift+Right",)),
-        ActionRecord(
-            "compare.next", "Show the next beside", compare.next_content, "", ("Shift+S",), "Split: next plane or slide"
-        ),
-        ActionRecord("compare.link", "Move together or apart", compare.bar.link.toggle, "", ("L",)),
     ]

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout,
 
 from focusviewer.app.refocus.area import MODES, z_range
 from focusviewer.app.refocus.boxes import PaintBox, SourceBox, SweepBox, TrustBox
-from focusviewer.app.widgets.common import FocusSlider, button, fill_choices, hint, panel_layout, row
+from focusviewer.app.refocus.slider import FocusSlider
+from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import ModelEntry
 
 SWEEP_UM = 2.0

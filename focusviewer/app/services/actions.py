@@ -1,12 +1,23 @@
-"""Every command of the window as one record: menus, toolbar, keys and the shortcut sheet all come from here."""
+"""Every command of the window as one record with a key; what offers them (menus, toolbar, sheets) lists keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Scope = Literal["window", "viewport"]
+Needs = Literal["", "slide", "worklist"]
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A field of a state that a command switches: it is checked while the field has the value ``on``."""
+
+    state: Any
+    name: str
+    on: Any = True
+    off: Any = False
 
 
 @dataclass(frozen=True)
@@ -15,63 +26,61 @@ class ActionRecord:
 
     Parameters
     ----------
-    id : str
-        ``group.name``; the group is the menu it stands in.
+    key : str
+        ``group.name``, unique.
     text : str
         Menu text.
-    callback : callable
-        Takes nothing, or the new state (bool) when ``checkable``.
+    callback : callable, optional
+        Takes nothing. Not needed where there is a ``switch``.
     icon : str
         Name of an SVG in resources/icons, or empty.
     shortcuts : tuple of str
         Keys in Qt's portable text.
+    needs : {"", "slide", "worklist"}
+        What must be open for it to make sense.
     scope : {"window", "viewport"}
         Where the keys work: anywhere in the window, or only while the picture has the focus.
+    switch : Switch, optional
+        What it switches on and off; such a command can be checked.
     """
 
-    id: str
+    key: str
     text: str
-    callback: Callable[..., Any] = field(repr=False)
+    callback: Callable[[], Any] | None = field(default=None, repr=False)
     icon: str = ""
     shortcuts: tuple[str, ...] = ()
     tip: str = ""
-    checkable: bool = False
-    checked: bool = False
+    needs: Needs = ""
     scope: Scope = "window"
-    menu: bool = True
-    separator: bool = False  # a line above it in the menu
-
-    @property
-    def group(self) -> str:
-        """The menu the command belongs to."""
-        return self.id.partition(".")[0]
+    switch: Switch | None = field(default=None, repr=False)
 
 
 class ActionRegistry:
-    """The commands in menu order; ids and shortcuts are unique."""
+    """The commands by key; keys and shortcuts are unique."""
 
     def __init__(self) -> None:
         self._records: dict[str, ActionRecord] = {}
-        self._keys: dict[str, str] = {}
+        self._shortcuts: dict[str, str] = {}
 
-    def add(self, record: ActionRecord) -> None:
-        """Register a command.
+    def add(self, *records: ActionRecord) -> None:
+        """Register commands.
 
         Raises
         ------
         ValueError
-            If its id or one of its shortcuts is taken.
+            If a key or one of the shortcuts is taken.
         """
-        if record.id in self._records:
-            raise ValueError(f"action {record.id} is already registered")
-        for key in record.shortcuts:
-            if key in self._keys:
-                raise ValueError(f"shortcut {key} of {record.id} belongs to {self._keys[key]}")
-            self._keys[key] = record.id
-        self._records[record.id] = record
+        for record in records:
+            if record.key in self._records:
+                raise ValueError(f"action {record.key} is already registered")
+            for shortcut in record.shortcuts:
+                if shortcut in self._shortcuts:
+                    raise ValueError(f"shortcut {shortcut} of {record.key} belongs to {self._shortcuts[shortcut]}")
+                self._shortcuts[shortcut] = record.key
+            self._records[record.key] = record
 
-    def __getitem__(self, action_id: str) -> ActionRecord:
-        return self._records[action_id]
+    def __getitem__(self, key: str) -> ActionRecord:
+        return self._records[key]
 
     def __iter__(self) -> Iterator[ActionRecord]:
         return iter(self._records.values())
@@ -79,9 +88,6 @@ class ActionRegistry:
     def __len__(self) -> int:
         return len(self._records)
 
-    def groups(self) -> dict[str, list[ActionRecord]]:
-        """Commands by menu, in the order they were registered."""
-        groups: dict[str, list[ActionRecord]] = {}
-        for record in self:
-            groups.setdefault(record.group, []).append(record)
-        return groups
+    def listed(self, keys: Iterable[str]) -> list[ActionRecord]:
+        """The records of a list of keys, without its separators and what is no command."""
+        return [self._records[key] for key in keys if key in self._records]

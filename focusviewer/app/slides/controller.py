@@ -12,8 +12,8 @@ from PySide6.QtGui import QImage
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import to_qimage
 from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.widgets.dialogs import ScaleAnswer
 from focusviewer.app.worklist.lines import worklist_in
 from focusviewer.errors import SlideError
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
-from focusviewer.app.slides.controller import MAX_FROM_FOLDER
+from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.slides.controller import MAX_FROM_FOLDER, SlideController
+from focusviewer.app.slides.slide_list import SlideList
+from focusviewer.app.slides.slide_panel import SlidePanel
 from focusviewer.app.viewer.document import Document
+from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.slides import TileKey, computed_pixels
-
-if TYPE_CHECKING:
-    from focusviewer.app.window import MainWindow
 
 
 class SlideNews(QObject):
     """Passes on what arrives for slides after they were opened."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(
+        self,
+        slides: SlideController,
+        tiles: TileSource,
+        slide_list: SlideList,
+        panel: SlidePanel,
+        messages: MessageBar,
+        open_paths: Callable[[Sequence[Path]], None],
+    ) -> None:
         super().__init__()
-        self._window, self._slides, self._tiles = window, window.slides, window.tiles
+        self._slides, self._tiles, self._list, self._panel = slides, tiles, slide_list, panel
+        self._messages, self._open_paths = messages, open_paths
         self._tiles.failed.connect(self._tile_failed)
         self._tiles.arrived.connect(self._tile_arrived)
         self._slides.documents_changed.connect(self._documents_changed)
@@ -34,39 +44,39 @@ class SlideNews(QObject):
 
     @Slot()
     def _documents_changed(self) -> None:
-        self._window.slide_list.show_documents(self._slides.documents, self._slides.current)
+        self._list.show_documents(self._slides.documents, self._slides.current)
 
     @Slot(object)
     def _current_changed(self, document: Document | None) -> None:
         """Say, for as long as it is shown, that a file of ours holds computed pixels."""
         if self._computed:
-            self._window.messages.dismiss(self._computed)
+            self._messages.dismiss(self._computed)
         computed = None if document is None else computed_pixels(document.slide.info)
         self._computed = "" if document is None or computed is None else f"{document.name}: {computed}."
         if self._computed:
-            self._window.messages.show_message(self._computed, "warning")
+            self._messages.show_message(self._computed, "warning")
 
     @Slot(object, object)
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:
         if document is self._slides.current:
-            self._window.slide_panel.show_pictures(pictures)
+            self._panel.show_pictures(pictures)
 
     @Slot(object, object)
     def _records_ready(self, document: Document, records: list[tuple[str, str]]) -> None:
         if document is self._slides.current:
-            self._window.slide_panel.show_records(records)
+            self._panel.show_records(records)
 
     @Slot(object)
     def _folder_found(self, paths: list[Path]) -> None:
-        self._window.open_paths(paths[:MAX_FROM_FOLDER])
+        self._open_paths(paths[:MAX_FROM_FOLDER])
         if len(paths) > MAX_FROM_FOLDER:
             text = f"{paths[0].parent.name} holds {len(paths)} slides; the first {MAX_FROM_FOLDER} are opened."
-            self._window.messages.show_message(text, "warning")
+            self._messages.show_message(text, "warning")
 
     @Slot(object, object)
     def _known_already(self, path: Path, document: Document) -> None:
         text = f"{path.name} has the same content as {document.name}, which is open already."
-        self._window.messages.show_message(text, "info")
+        self._messages.show_message(text, "info")
 
     @Slot(object)
     def _tile_arrived(self, key: object) -> None:
@@ -74,7 +84,7 @@ class SlideNews(QObject):
             if key == self._tiles.top_key(document.pyramid, document.view.plane):
                 image = self._tiles.get(key)
                 if image is not None:
-                    self._window.slide_list.set_thumb(document, image)
+                    self._list.set_thumb(document, image)
 
     @Slot(object, str)
     def _tile_failed(self, key: TileKey, reason: str) -> None:
@@ -83,4 +93,4 @@ class SlideNews(QObject):
                 document.bad_tiles += 1
                 if document.bad_tiles == 1:
                     text = f"A part of {document.name} cannot be read and is shown coarser or empty. {reason}"
-                    self._window.show_error(text)
+                    self._messages.show_message(text, "error")

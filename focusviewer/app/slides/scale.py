@@ -6,9 +6,10 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from focusviewer.app.slides.controller import SlideController
+from focusviewer.app.slides.scale_dialog import ScaleDialog
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.widgets import choosers, dialogs
 from focusviewer.app.widgets.bars import MessageBar
+from focusviewer.app.widgets.choosers import open_dialog
 
 
 class ScaleController(QObject):
@@ -41,9 +42,9 @@ class ScaleController(QObject):
         """Open the dialog."""
         if document is None:
             return
-        dialog = dialogs.ScaleDialog(document, self._window)
+        dialog = ScaleDialog(document, self._window)
         dialog.accepted.connect(lambda: self._slides.set_scale(document, dialog.answer()))
-        choosers.open_dialog(dialog)
+        open_dialog(dialog)
 
     @Slot()
     def _settle(self) -> None:

@@ -37,14 +37,6 @@ class Images(Protocol):
         ...
 
 
-class Overlay(Protocol):
-    """What a tool lays over the picture while it is in use."""
-
-    def paint(self, painter: QPainter, view: View) -> None:
-        """Paint in screen pixels."""
-        ...
-
-
 def span(origin: int, start: float, length: float, factor: float) -> tuple[int, int]:
     """Screen start and length of a stretch of picture; neighbours meet without gap or overlap."""
     a = origin + round(start * factor)

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.hand import Hand
-from focusviewer.app.viewer.layers import HeatmapLayer, MarkLayer, Minimap, Overlay, ScaleBar, TileLayer
+from focusviewer.app.viewer.layers import HeatmapLayer, MarkLayer, Minimap, ScaleBar, TileLayer
 from focusviewer.app.viewer.paint_stats import PaintStats
 from focusviewer.app.viewer.patch import Badge, PatchLayer, paint_badges
 from focusviewer.app.viewer.tile_requests import TileRange, seen_tiles, wish_list
+from focusviewer.app.viewer.tools import Kind, PointerEvent, ToolBox
 from focusviewer.app.viewer.view import View, snap_scale, step_scale
 from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import TileKey
@@ -53,9 +54,10 @@ class Viewport(QWidget):
     pointed = Signal(float, float)
     plane_turned = Signal(int)
 
-    def __init__(self, tiles: TileSource, parent: QWidget | None = None) -> None:
+    def __init__(self, tiles: TileSource, tools: ToolBox | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.tiles = tiles
+        self.tools = tools if tools is not None else ToolBox(self)
         self.document: Document | None = None
         self.stats = PaintStats()
         self.inertia = False
@@ -67,7 +69,6 @@ class Viewport(QWidget):
         self.scale_bar = ScaleBar()
         self.minimap = Minimap()
         self.badge = Badge()
-        self.overlays: list[Overlay] = []  # of the tools in use, above all other layers
         self.is_complete = False
         self.painted = False
         self._keys: list[TileKey] = []
@@ -79,6 +80,8 @@ class Viewport(QWidget):
         self._rest_timer.timeout.connect(self._rest)
         tiles.arrived.connect(self._tile_arrived)
         tiles.failed.connect(self._tile_arrived)
+        self.tools.changed.connect(self._tool_changed)
+        self.tools.updated.connect(self.update)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -257,8 +260,8 @@ class Viewport(QWidget):
         missing = self.tile_layer.paint(painter, view, self.document.pyramid, self._keys)
         self.patch.paint(painter, view)
         self.heatmap.paint(painter, view)
-        for overlay in self.overlays:
-            overlay.paint(painter, view)
+        if self.tools.active is not None:
+            self.tools.active.paint(painter, self.document, self.ratio)
         return missing
 
     def _paint_readouts(self, painter: QPainter) -> None:
@@ -294,6 +297,25 @@ class Viewport(QWidget):
         painter.drawText(QRectF(0, 0, width, height), Qt.AlignmentFlag.AlignCenter, self.welcome)
 
     # --- mouse, wheel, keys --------------------------------------------------------------------------------
+
+    @Slot()
+    def _tool_changed(self) -> None:
+        if self.tools.active is None:
+            self.unsetCursor()
+        else:
+            self.setCursor(self.tools.active.cursor)
+        self.update()
+
+    def _is_taken(self, kind: Kind, event: QMouseEvent) -> bool:
+        """Whether the tool in use takes what the mouse did; the minimap is no place to work on."""
+        tool, document = self.tools.active, self.document
+        if tool is None or document is None:
+            return False
+        at = self._screen(event.position())
+        if kind is Kind.PRESS and self.minimap.contains(document.view, self.ratio, at):
+            return False
+        place = document.view.to_slide(at.x(), at.y())
+        return tool.handle(PointerEvent(kind, place, event.button(), event.modifiers(), document))
 
     def _screen(self, point: QPointF) -> QPointF:
         return point * self.ratio
@@ -337,12 +359,16 @@ class Viewport(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to drag, or go where the minimap was clicked."""
+        if self._is_taken(Kind.PRESS, event):
+            return
         self._hand.stop()
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) and self.view is not None:
             self._hand.take(self._screen(event.position()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture; tell what is under the cursor."""
+        if self._is_taken(Kind.MOVE, event):
+            return
         if self.view is not None:
             at = self._screen(event.position())
             self._hand.move(at)
@@ -350,10 +376,14 @@ class Viewport(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the drag, gliding on if the user has chosen so."""
+        if self._is_taken(Kind.RELEASE, event):
+            return
         self._hand.let_go()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Zoom in one octave at the cursor (with Shift: out)."""
+        if self._is_taken(Kind.DOUBLE, event):
+            return
         if self.view is None or event.button() != Qt.MouseButton.LeftButton:
             return
         at = self._screen(event.position())
@@ -365,4 +395,8 @@ class Viewport(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         """Clear the read-outs of the cursor."""
+        tool = self.tools.active
+        if tool is not None and self.document is not None:
+            nowhere, none = (math.nan, math.nan), Qt.KeyboardModifier.NoModifier
+            tool.handle(PointerEvent(Kind.LEAVE, nowhere, Qt.MouseButton.NoButton, none, self.document))
         self.pointed.emit(math.nan, math.nan)

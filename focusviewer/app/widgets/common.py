@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -14,15 +14,11 @@ from PySide6.QtWidgets import (
     QLayout,
     QPushButton,
     QSizePolicy,
-    QSlider,
-    QStyle,
-    QStyleOptionSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from focusviewer.app.heatmap.reading import Histogram
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.focus.base import ModelEntry
 
@@ -117,153 +113,6 @@ def panel_layout(widget: QWidget) -> QVBoxLayout:
     layout.setSpacing(8)
     layout.setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
     return layout
-
-
-class FocusSlider(QSlider):
-    """A slider in um with a mark at every acquired plane."""
-
-    STEP_UM = 0.05
-    moved_um = Signal(float)  # by the user
-
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self._marks: tuple[float, ...] = (0.0,)
-        self.set_range_um(-4.0, 4.0)
-        self.setSingleStep(2)
-        self.setPageStep(10)
-        self.setMinimumHeight(34)
-        self.valueChanged.connect(self._tell)
-
-    def set_range_um(self, low: float, high: float) -> None:
-        """Set the ends, in um."""
-        self.setRange(round(low / self.STEP_UM), round(high / self.STEP_UM))
-
-    def set_marks(self, planes_um: tuple[float, ...]) -> None:
-        """Mark the acquired planes."""
-        self._marks = planes_um
-        self.update()
-
-    def value_um(self) -> float:
-        """Position in um, snapped to an acquired plane that is closer than half a step."""
-        value = round(self.value() * self.STEP_UM, 6)  # 0.3, not 0.30000000000000004: files tell it
-        near = min(self._marks, key=lambda mark: abs(mark - value))
-        return near if abs(near - value) <= self.STEP_UM / 2 else value
-
-    def set_value_um(self, value: float) -> None:
-        """Move without telling."""
-        self.blockSignals(True)
-        self.setValue(round(value / self.STEP_UM))
-        self.blockSignals(False)
-        self.update()
-
-    @Slot()
-    def _tell(self) -> None:
-        self.moved_um.emit(self.value_um())
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Jump to where the groove is clicked, then drag from there."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            handle, left, width = self._handle()
-            if not handle.contains(event.position()):
-                part = (event.position().x() - left) / max(width, 1)
-                self.setValue(round(self.minimum() + part * (self.maximum() - self.minimum())))
-        super().mousePressEvent(event)
-
-    def _handle(self) -> tuple[QRectF, float, float]:
-        option = QStyleOptionSlider()
-        self.initStyleOption(option)
-        style = QStyle.ComplexControl.CC_Slider
-        handle = self.style().subControlRect(style, option, QStyle.SubControl.SC_SliderHandle, self)
-        groove = self.style().subControlRect(style, option, QStyle.SubControl.SC_SliderGroove, self)
-        left = groove.left() + handle.width() / 2
-        return QRectF(handle), left, groove.width() - handle.width()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the marks below the slider."""
-        _, left, width = self._handle()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = self.palette().color(QPalette.ColorRole.Highlight if self.isEnabled() else QPalette.ColorRole.Mid)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        span = max(self.maximum() - self.minimum(), 1) * self.STEP_UM
-        for mark in self._marks:
-            x = left + (mark - self.minimum() * self.STEP_UM) / span * width
-            bottom = float(self.height())
-            painter.drawPolygon(
-                QPolygonF([QPointF(x, bottom - 7), QPointF(x - 4, bottom - 1), QPointF(x + 4, bottom - 1)])
-            )
-        painter.end()
-        super().paintEvent(event)
-
-
-class HistogramView(QWidget):
-    """Tissue windows by blur, in the colours of the map, with the threshold to drag."""
-
-    threshold_moved = Signal(float)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._data: Histogram | None = None
-        self._threshold = 3.0
-        self.setFixedHeight(92)
-        self.setToolTip("Tissue windows by blur. Drag the line to set the threshold.")
-
-    def show_data(self, data: Histogram | None, threshold: float) -> None:
-        """Show other counts."""
-        self._data, self._threshold = data, threshold
-        self.update()
-
-    def set_threshold(self, threshold: float) -> None:
-        """Move the line."""
-        self._threshold = threshold
-        self.update()
-
-    def _plot(self) -> QRectF:
-        return QRectF(2, 4, self.width() - 4, self.height() - 22)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint bars, axis and threshold."""
-        painter = QPainter(self)
-        plot = self._plot()
-        faint = self.palette().color(QPalette.ColorRole.PlaceholderText)
-        painter.fillRect(plot, self.palette().color(QPalette.ColorRole.Base))
-        data = self._data
-        if data is None or not data.counts.sum():
-            painter.setPen(faint)
-            painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "no map yet")
-            return
-        # square root: a few blurred windows among thousands must still be seen
-        heights = (data.counts / data.counts.max()) ** 0.5 * (plot.height() - 3)
-        step = plot.width() / data.counts.size
-        for index, height in enumerate(heights):
-            if height > 0:
-                red, green, blue, _ = (int(v) for v in data.colours[index])
-                bar = QRectF(plot.x() + index * step, plot.bottom() - height, max(step - 0.6, 1), height)
-                painter.fillRect(bar, QColor(red, green, blue))
-        painter.setPen(faint)
-        low, high = data.edges[0], data.edges[-1]
-        axis = QRectF(plot.x(), plot.bottom() + 2, plot.width(), 16)
-        painter.drawText(axis, Qt.AlignmentFlag.AlignLeft, f"{low:.3g}")
-        painter.drawText(axis, Qt.AlignmentFlag.AlignHCenter, "blur")
-        painter.drawText(axis, Qt.AlignmentFlag.AlignRight, f"{high:.3g}")
-        x = plot.x() + (self._threshold - low) / (high - low) * plot.width()
-        if plot.left() <= x <= plot.right():
-            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Text), 1.5))
-            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Set the threshold."""
-        self.mouseMoveEvent(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the threshold."""
-        if self._data is None:
-            return
-        plot = self._plot()
-        part = min(max((event.position().x() - plot.x()) / plot.width(), 0.0), 1.0)
-        low, high = float(self._data.edges[0]), float(self._data.edges[-1])
-        self.threshold_moved.emit(low + part * (high - low))
 
 
 def disable_choice(box: QComboBox, index: int) -> None:

@@ -1,46 +1,50 @@
-"""Menus, toolbar and keys, made from the registry of commands."""
+"""Menus, toolbar and keys, made from the registry of commands and lists of their keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QToolBar, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 
-from focusviewer.app.services.actions import ActionRecord, ActionRegistry
-from focusviewer.app.viewer import scales
+from focusviewer.app.services.actions import ActionRecord, ActionRegistry, Needs, Switch
+from focusviewer.app.services.binding import follow, quietly
 from focusviewer.app.widgets.dialogs import native_keys
 from focusviewer.app.widgets.theme import bind_icon
 
-NEED_A_SLIDE = ("focus.", "compare.", "view.fit", "view.zoom", "view.actual", "view.preset", "view.plane")
-NEED_A_SLIDE_TOO = frozenset({"file.close", "file.snapshot", "file.scale"})
+RECENT = "file.recent"
+"""Stands in a menu for the menu of recent files."""
 
 
 class Menus:
-    """The QActions of a window, by id, and where they appear."""
+    """The QActions of a window, by key, and where they appear.
+
+    Parameters
+    ----------
+    window : QMainWindow
+        Whose menu bar is filled, and in which the keys work.
+    picture : QWidget
+        Where the keys of scope ``viewport`` work.
+    """
 
     def __init__(self, window: QMainWindow, picture: QWidget, registry: ActionRegistry) -> None:
-        self._window, self._picture = window, picture
-        self.actions = {record.id: self._make(record) for record in registry}
-        for group, records in registry.groups().items():
-            shown = [record for record in records if record.menu]
-            if shown:
-                self._add_menu(group, shown)
+        self._window, self._picture, self._registry = window, picture, registry
+        self.actions = {record.key: self._make(record) for record in registry}
+        self.recent = QMenu("Open &recent", window)
+        self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
 
     def _make(self, record: ActionRecord) -> QAction:
         action = QAction(record.text, self._window)
-        action.setObjectName(record.id)
+        action.setObjectName(record.key)
         if record.icon:
             bind_icon(action, record.icon)
         action.setShortcuts([QKeySequence(key) for key in record.shortcuts])
-        action.setCheckable(record.checkable)
-        action.setChecked(record.checked)
         action.setToolTip(tip_of(record))
-        if record.checkable:
-            action.toggled.connect(record.callback)
-        else:
+        if record.switch is not None:
+            _bind_switch(action, record.switch)
+        if record.callback is not None:
             action.triggered.connect(lambda _checked=False, call=record.callback: call())
         if record.scope == "viewport":
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -49,34 +53,35 @@ class Menus:
             self._window.addAction(action)
         return action
 
-    def _add_menu(self, group: str, records: Sequence[ActionRecord]) -> None:
-        menu = self._window.menuBar().addMenu(f"&{group.capitalize()}")
-        for record in records:
-            if record.separator:
-                menu.addSeparator()
-            menu.addAction(self.actions[record.id])
-        if group == "file":
-            self.recent = menu.addMenu("Open &recent")
-            self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
-            menu.insertMenu(self.actions["file.close"], self.recent)
+    def add_menus(self, menus: Mapping[str, Sequence[str]]) -> None:
+        """Add menus to the menu bar: their names with the keys of their commands; an empty key is a separator."""
+        for name, keys in menus.items():
+            menu = self._window.menuBar().addMenu(f"&{name}")
+            for key in keys:
+                if key == RECENT:
+                    menu.addMenu(self.recent)
+                elif key:
+                    menu.addAction(self.actions[key])
+                else:
+                    menu.addSeparator()
 
-    def enable_group(self, group: str, on: bool) -> None:
-        """Enable or disable all commands of a menu."""
-        for name, action in self.actions.items():
-            if name.startswith(f"{group}."):
-                action.setEnabled(on)
-
-    def add_toolbar(self, names: Sequence[str]) -> None:
-        """Add the toolbar; an empty name is a separator."""
+    def add_toolbar(self, keys: Iterable[str]) -> None:
+        """Add the toolbar; an empty key is a separator."""
         bar = QToolBar("Toolbar")
         bar.setObjectName("toolbar")
         bar.setMovable(False)
-        for name in names:
-            if name:
-                bar.addAction(self.actions[name])
+        for key in keys:
+            if key:
+                bar.addAction(self.actions[key])
             else:
                 bar.addSeparator()
         self._window.addToolBar(bar)
+
+    def enable(self, needs: Needs, on: bool) -> None:
+        """Enable or disable the commands that need something to be open."""
+        for record in self._registry:
+            if record.needs == needs:
+                self.actions[record.key].setEnabled(on)
 
     def show_recent(self, paths: Sequence[str], open_: Callable[[Path], None]) -> None:
         """Fill the menu of recent files."""
@@ -87,13 +92,22 @@ class Menus:
             action.triggered.connect(lambda _checked=False, path=Path(text): open_(path))
         self.recent.setEnabled(bool(paths))
 
-    def show_state(self, has_slide: bool, mpp: float | None) -> None:
-        """Enable what makes sense now, and name the zoom presets."""
-        for name, action in self.actions.items():
-            if name.startswith((*NEED_A_SLIDE, "file.save_", "file.export_")) or name in NEED_A_SLIDE_TOO:
-                action.setEnabled(has_slide)
-        for index in range(len(scales.PRESETS)):
-            self.actions[f"view.preset_{index + 1}"].setText(scales.preset_text(index, mpp if has_slide else 1.0))
+
+def _bind_switch(action: QAction, switch: Switch) -> None:
+    """Keep a command that can be checked and what it switches alike."""
+    action.setCheckable(True)
+
+    def show(value: object) -> None:
+        with quietly(action):
+            action.setChecked(value == switch.on)
+        action.changed.emit()  # menus and buttons paint it anew
+
+    def toggled(on: bool) -> None:
+        if on or getattr(switch.state, switch.name) == switch.on:
+            setattr(switch.state, switch.name, switch.on if on else switch.off)
+
+    follow(switch.state, switch.name, show)
+    action.toggled.connect(toggled)
 
 
 def tip_of(record: ActionRecord) -> str:

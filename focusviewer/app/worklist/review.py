@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QPixmap
@@ -33,22 +32,6 @@ VEIL = "Blinded: give your verdict first, then the focus map can be seen."
 NOTHING_OPEN = "No worklist is open. Open one with File > Open worklist."
 
 
-class Window(Protocol):
-    """What reviewing needs of the window."""
-
-    jobs: Jobs
-    slides: SlideController
-    heatmap: HeatmapController
-    viewport: Viewport
-    messages: MessageBar
-    settings: Settings
-    worklist_panel: WorklistPanel
-    verdict_panel: VerdictPanel
-
-    def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open files."""
-
-
 class ReviewController(QObject):
     """Ties the worklist's file, its two panels, the slides and the picture together."""
 
@@ -56,23 +39,34 @@ class ReviewController(QObject):
     reader_wanted = Signal()  # nobody has said who reads
     failed = Signal(str)
 
-    def __init__(self, window: Window) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        slides: SlideController,
+        heatmap: HeatmapController,
+        viewport: Viewport,
+        messages: MessageBar,
+        settings: Settings,
+        panel: WorklistPanel,
+        verdicts: VerdictPanel,
+        open_paths: Callable[[Sequence[Path]], None],
+    ) -> None:
         super().__init__()
-        self._slides, self._heatmap = window.slides, window.heatmap
-        self._messages, self._settings = window.messages, window.settings
-        self.panel, self.verdicts = window.worklist_panel, window.verdict_panel
-        self.store = WorklistController(window.jobs)
-        self.pictures = WorklistPictures(window.jobs)
-        self.preview = PreviewController(window.jobs, self.panel.preview)
-        self.maps = StoredMaps(window.jobs, window.heatmap)
-        self.reader = Reader(window.settings.reader or os_user())
+        self._slides, self._heatmap = slides, heatmap
+        self._messages, self._settings = messages, settings
+        self.panel, self.verdicts = panel, verdicts
+        self.store = WorklistController(jobs)
+        self.pictures = WorklistPictures(jobs)
+        self.preview = PreviewController(jobs, panel.preview)
+        self.maps = StoredMaps(jobs, heatmap)
+        self.reader = Reader(settings.reader or os_user())
         self.current = ""
         """Fingerprint of the slide that verdicts are about."""
         self.shown: list[Line] = []
         """The listed slides, in order."""
         self._lines: dict[str, Line] = {}
         self._drafts: dict[str, str] = {}  # notes that wait for a verdict
-        self.walk = Walk(self, window.slides, window.viewport, window.verdict_panel, window.messages, window.open_paths)
+        self.walk = Walk(self, slides, viewport, verdicts, messages, open_paths)
         self._connect()
         self._show_reader()
         self.verdicts.advance.setChecked(self._settings.next_after_verdict)

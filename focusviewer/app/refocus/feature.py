@@ -1,0 +1,93 @@
+"""Refocusing in the window: the panel with its knob, sweep and confidence, and their commands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from focusviewer.app.refocus.confidence import TrustController
+from focusviewer.app.refocus.controller import RefocusController
+from focusviewer.app.refocus.panel import RefocusPanel
+from focusviewer.app.refocus.sweep import SweepController
+from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.app.services.settings import Settings
+from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.app.widgets.common import Section
+from focusviewer.focus.base import ModelEntry
+
+
+class RefocusFeature(QObject):
+    """Opens its section and does what a command asks."""
+
+    failed = Signal(str)
+
+    def __init__(self, jobs: Jobs, tiles: TileSource, viewport: Viewport, settings: Settings) -> None:
+        super().__init__()
+        self._jobs, self._settings = jobs, settings
+        self.panel = RefocusPanel()
+        self.section = Section("Refocus", self.panel)
+        self.controller = RefocusController(jobs, tiles, viewport, self.panel)
+        self.sweep = SweepController(self.controller, self.panel.sweep)
+        self.confidence = TrustController(jobs, viewport, self.controller, self.panel.trust)
+        for source in (self.controller, self.sweep):
+            source.failed.connect(self.failed)
+
+    def load_engines(self) -> None:
+        """Fill the panel's list (the registry is imported in a worker)."""
+        wanted = self._settings.engine
+
+        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
+            from focusviewer import refocus
+
+            return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
+
+        def done(found: tuple[list[ModelEntry], str, str]) -> None:
+            self.panel.set_engines(*found)
+            self.controller.view_rested()
+
+        self._jobs.start("engines", work, lane=Lane.INFERENCE, done=done, failed=self.failed.emit)
+
+    def keep_settings(self) -> None:
+        """Remember the engine that is chosen."""
+        self._settings.engine = self.panel.engine_name or self._settings.engine  # the list may not be filled yet
+
+    # --- commands ------------------------------------------------------------------------------------------
+
+    def toggle(self) -> None:
+        """Switch refocusing on or off."""
+        self.section.unfold()
+        self.controller.toggle()
+
+    def auto_focus(self) -> None:
+        """Sharpest focus of the view."""
+        self.section.unfold()
+        self.controller.auto()
+
+    def all_in_focus(self) -> None:
+        """Every part at its best focus."""
+        self.section.unfold()
+        self.controller.all_in_focus()
+
+    def enter(self, mode: str) -> None:
+        """Refocus in one of the panel's modes."""
+        self.section.unfold()
+        self.controller.enter(mode)
+
+    def toggle_sweep(self) -> None:
+        """Play the focus, or stop."""
+        self.section.unfold()
+        self.sweep.toggle()
+
+    def toggle_confidence(self) -> None:
+        """Show or hide where the scan does not bear out the picture."""
+        self.section.unfold()
+        self.panel.trust.switch.toggle()
+
+    def turn_knob(self, step_um: float) -> None:
+        """Turn the focus knob a little."""
+        if self.controller.is_on:
+            self.panel.spin.setValue(self.panel.spin.value() + step_um)
+
+    def show_scan(self) -> None:
+        """Back to the scanned pixels."""
+        self.panel.reset.click()

@@ -1,0 +1,85 @@
+"""A slider in um with a mark at every acquired plane."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPolygonF
+from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
+
+
+class FocusSlider(QSlider):
+    """A slider in um with a mark at every acquired plane."""
+
+    STEP_UM = 0.05
+    moved_um = Signal(float)  # by the user
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._marks: tuple[float, ...] = (0.0,)
+        self.set_range_um(-4.0, 4.0)
+        self.setSingleStep(2)
+        self.setPageStep(10)
+        self.setMinimumHeight(34)
+        self.valueChanged.connect(self._tell)
+
+    def set_range_um(self, low: float, high: float) -> None:
+        """Set the ends, in um."""
+        self.setRange(round(low / self.STEP_UM), round(high / self.STEP_UM))
+
+    def set_marks(self, planes_um: tuple[float, ...]) -> None:
+        """Mark the acquired planes."""
+        self._marks = planes_um
+        self.update()
+
+    def value_um(self) -> float:
+        """Position in um, snapped to an acquired plane that is closer than half a step."""
+        value = round(self.value() * self.STEP_UM, 6)  # 0.3, not 0.30000000000000004: files tell it
+        near = min(self._marks, key=lambda mark: abs(mark - value))
+        return near if abs(near - value) <= self.STEP_UM / 2 else value
+
+    def set_value_um(self, value: float) -> None:
+        """Move without telling."""
+        self.blockSignals(True)
+        self.setValue(round(value / self.STEP_UM))
+        self.blockSignals(False)
+        self.update()
+
+    @Slot()
+    def _tell(self) -> None:
+        self.moved_um.emit(self.value_um())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Jump to where the groove is clicked, then drag from there."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            handle, left, width = self._handle()
+            if not handle.contains(event.position()):
+                part = (event.position().x() - left) / max(width, 1)
+                self.setValue(round(self.minimum() + part * (self.maximum() - self.minimum())))
+        super().mousePressEvent(event)
+
+    def _handle(self) -> tuple[QRectF, float, float]:
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        style = QStyle.ComplexControl.CC_Slider
+        handle = self.style().subControlRect(style, option, QStyle.SubControl.SC_SliderHandle, self)
+        groove = self.style().subControlRect(style, option, QStyle.SubControl.SC_SliderGroove, self)
+        left = groove.left() + handle.width() / 2
+        return QRectF(handle), left, groove.width() - handle.width()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the marks below the slider."""
+        _, left, width = self._handle()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour = self.palette().color(QPalette.ColorRole.Highlight if self.isEnabled() else QPalette.ColorRole.Mid)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        span = max(self.maximum() - self.minimum(), 1) * self.STEP_UM
+        for mark in self._marks:
+            x = left + (mark - self.minimum() * self.STEP_UM) / span * width
+            bottom = float(self.height())
+            painter.drawPolygon(
+                QPolygonF([QPointF(x, bottom - 7), QPointF(x - 4, bottom - 1), QPointF(x + 4, bottom - 1)])
+            )
+        painter.end()
+        super().paintEvent(event)

@@ -1,0 +1,55 @@
+"""One undo stack for every open slide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
+
+
+class UndoStacks(QUndoGroup):
+    """The stacks of the slides, by fingerprint; the active one is that of the slide on screen."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._by_slide: dict[str, QUndoStack] = {}
+
+    def of(self, fingerprint: str) -> QUndoStack:
+        """The stack of a slide."""
+        stack = self._by_slide.get(fingerprint)
+        if stack is None:
+            stack = self._by_slide[fingerprint] = QUndoStack(self)
+            self.addStack(stack)
+        return stack
+
+    def turn_to(self, fingerprint: str | None) -> None:
+        """Make the stack of the slide on screen the active one."""
+        self.setActiveStack(None if fingerprint is None else self.of(fingerprint))  # type: ignore[arg-type]
+
+    def drop(self, fingerprint: str) -> None:
+        """Forget the stack of a slide."""
+        stack = self._by_slide.pop(fingerprint, None)
+        if stack is not None:
+            self.removeStack(stack)
+            stack.deleteLater()
+
+
+class Edit(QUndoCommand):
+    """Something that was done, with what does it and what takes it back."""
+
+    def __init__(self, text: str, do: Callable[[], None], undo: Callable[[], None], *, done: bool = False) -> None:
+        super().__init__(text)
+        self._do, self._undo = do, undo
+        self._skip = done  # pushing a command does it: not again what has been done already
+
+    def redo(self) -> None:
+        """Do it (again)."""
+        if self._skip:
+            self._skip = False
+        else:
+            self._do()
+
+    def undo(self) -> None:
+        """Take it back."""
+        self._undo()
