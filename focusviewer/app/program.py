@@ -19,7 +19,7 @@ from focusviewer.app.services.settings import load_settings
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import theme
 from focusviewer.app.window import MainWindow
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 log = logging.getLogger(__name__)
 

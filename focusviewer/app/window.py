@@ -37,7 +37,7 @@ from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.app.widgets.menus import Menus
 from focusviewer.app.worklist.feature import WorklistFeature
 from focusviewer.app.worklist.panel import WIDTH as WORKLIST_WIDTH
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 TITLE = "FocusViewer"
 

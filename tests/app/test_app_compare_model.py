@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from app_fakes import FakeSlide
 
 from focusviewer.app.compare.views import Link, beside, contents, unit_of
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.view import View
+from tests.app.app_fakes import FakeSlide
 
 
 def document(name: str, size=(3000, 2000), **options) -> Document:

@@ -6,13 +6,13 @@ import threading
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, FakeSlide
 
 from focusviewer.app.refocus.area import RefocusArea
 from focusviewer.app.refocus.inference import study_cache as shelf
 from focusviewer.app.refocus.inference.engines import Study
 from focusviewer.app.refocus.inference.study_cache import Shelf
 from focusviewer.refocus.base import Encoded
+from tests.app.app_fakes import FakeEngine, FakeSlide
 
 
 class GatedEngine(FakeEngine):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import picture
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
@@ -17,6 +16,7 @@ from focusviewer.app.viewer.view import View
 from focusviewer.app.widgets.dialogs import shortcut_sheet
 from focusviewer.app.window import MainWindow
 from focusviewer.slides import Region
+from tests.app.app_fakes import picture
 
 
 def wheel(window: MainWindow, at: QPoint, notches: float, modifiers=Qt.KeyboardModifier.NoModifier) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from focusviewer.app.refocus.boxes import SweepBox
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.sweep_targets import live_targets
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 FRAME_MS = 60
 

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from focusviewer import __version__
 from focusviewer.app.services.actions import ActionRegistry
 from focusviewer.app.widgets.theme import draw_svg
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 
 RESEARCH_USE = (
     "For research use only. FocusViewer is not a medical device and must not be used for diagnosis. "

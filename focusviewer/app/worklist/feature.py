@@ -21,7 +21,7 @@ from focusviewer.app.widgets.common import Section
 from focusviewer.app.worklist.panel import WorklistPanel
 from focusviewer.app.worklist.review import ReviewController
 from focusviewer.app.worklist.verdict_panel import KEYS, VerdictPanel
-from focusviewer.qc.judge import Verdict
+from focusviewer.qc.verdicts.judgement import Verdict
 
 
 class WorklistFeature(QObject):

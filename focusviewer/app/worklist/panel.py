@@ -20,7 +20,7 @@ from focusviewer.app.widgets.common import Section, button, hint, row
 from focusviewer.app.worklist.lines import Choice, Column, Line, Sieve, Snapshot, plain
 from focusviewer.app.worklist.preview_panel import WorklistPreviewPanel
 from focusviewer.app.worklist.table import WorklistTable
-from focusviewer.qc.agreement import Agreement
+from focusviewer.qc.verdicts.agreement import Agreement
 
 WIDTH = 540
 MOST_PAIRS = 8

@@ -11,8 +11,8 @@ from focusviewer.app.widgets.choosers import choose_rules
 from focusviewer.app.worklist.lines import Snapshot
 from focusviewer.app.worklist.preview_panel import WorklistPreviewPanel
 from focusviewer.app.worklist.trial import Preview, Previewer
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.rules import Rules, load_rules
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.rules import Rules, load_rules
 
 REST_MS = 120
 """How long a slider rests before the list is judged again."""
