@@ -2,70 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from focusviewer.core.errors import UserError
-from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
+from focusviewer.training.lab.evaluator import Evaluator
 from focusviewer.training.lab.task import Task
-
-_TEN_MINUTES = LabConfig(minutes=10)
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """The settings of a task that has none of its own."""
-
-
-@dataclass(frozen=True)
-class TaskEntry:
-    """One thing that can be trained.
-
-    Attributes
-    ----------
-    task, model : str
-        ``focusviewer train TASK --model MODEL``; the first entry of a task is what it trains without ``--model``.
-    summary : str
-        One line for people.
-    build : (data folder or None, settings) -> Task
-        Cheap: data are read in :meth:`Task.prepare`.
-    settings : dataclass
-        Defaults of the task's own settings, table ``[task]`` of a configuration file.
-    defaults : LabConfig
-        Defaults of everything else; has ``steps`` or ``minutes``.
-    """
-
-    task: str
-    model: str
-    summary: str
-    build: Callable[[Path | None, Any], Task]
-    settings: Any = NoSettings()
-    defaults: LabConfig = _TEN_MINUTES
+from focusviewer.training.tasks.focus import classifiers, dictionary, focuslitenn, networks
+from focusviewer.training.tasks.fusion import task as fusion
+from focusviewer.training.tasks.radiance import task as radiance
+from focusviewer.training.tasks.refocus import baselines, selector
+from focusviewer.training.tasks.wsi_dists import distance, features
 
 
 def entries() -> list[TaskEntry]:
     """Every task; one line for each module that has some."""
-    from focusviewer.training.tasks.focus import dictionary
-    from focusviewer.training.tasks.focus import focuslitenn as focus
-    from focusviewer.training.tasks.focus import networks as focus_nets
-    from focusviewer.training.tasks.fusion import task as fusion
-    from focusviewer.training.tasks.radiance import task as radiance
-    from focusviewer.training.tasks.refocus import baselines as refocus_baselines
-    from focusviewer.training.tasks.refocus import selector as refocus
-    from focusviewer.training.tasks.wsi_dists import distance as wsi_dists
-    from focusviewer.training.tasks.wsi_dists import features as wsi_features
-
     return [
-        *focus.entries(),
-        *focus_nets.entries(),
+        *focuslitenn.entries(),
+        *networks.entries(),
+        *classifiers.entries(),
         *fusion.entries(),
-        *refocus.entries(),
+        *selector.entries(),
         *radiance.entries(),
-        *refocus_baselines.entries(),
-        *wsi_features.entries(),
-        *wsi_dists.entries(),
+        *baselines.entries(),
+        *features.entries(),
+        *distance.entries(),
         *dictionary.entries(),
     ]
 
@@ -93,9 +55,16 @@ def find_entry(task: str, model: str | None = None) -> TaskEntry:
     raise UserError(f"Cannot train {task} model {model!r}", "there is no such model", f"Models: {names}.")
 
 
-def build(entry: TaskEntry, data: Path | None, settings: Any) -> Task:
-    """Make the task of an entry; its settings and command line become known to the run."""
+def build(entry: TaskEntry, data: Path | None, settings: Any, evaluator: Evaluator | None = None) -> Task:
+    """Make the task of an entry; its settings and command line become known to the run.
+
+    Parameters
+    ----------
+    evaluator : Evaluator, optional
+        Gives the figures of its model cards that are taken on whole slides and fields; without it cards lack them.
+    """
     task = entry.build(data, settings)
+    task.evaluator = evaluator
     task.settings = settings
     task.defaults = (entry.defaults, entry.settings)
     first = find_entry(entry.task)

@@ -16,8 +16,8 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.files import check_output_folder
 
 if TYPE_CHECKING:
-    from focusviewer.training.catalogue import TaskEntry
     from focusviewer.training.lab import LabConfig
+    from focusviewer.training.lab.entry import TaskEntry
 
 TaskName = Annotated[
     str | None, typer.Argument(metavar="TASK", help="What to train, e.g. focus or refocus; without it: a list.")
@@ -87,6 +87,7 @@ def train(
         unused = {"--model": model, "--config": config, "--steps": steps, "--minutes": minutes, "--loss": loss}
         unused |= {"--device": device, "--precision": precision, "--resume": resume or None}
         return _fit_detector(out, data, seed, [name for name, value in unused.items() if value is not None])
+    from focusviewer.evaluation.cards import CardEvaluator
     from focusviewer.training.catalogue import build, find_entry
     from focusviewer.training.lab import train as run
 
@@ -95,7 +96,8 @@ def train(
     if loss is not None:
         own = _with_loss(entry, own, loss)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "precision": precision}
-    for path in run(build(entry, data, own), base.overridden(**given), out, resume=resume):
+    made = build(entry, data, own, CardEvaluator())
+    for path in run(made, base.overridden(**given), out, resume=resume):
         typer.echo(path)
 
 

@@ -131,9 +131,10 @@ def _protocol(
 ) -> None:
     """Judge on a published data set by its published protocol."""
     from focusviewer.evaluation.study import Part, rows_of
-    from focusviewer.evaluation.suites.refocus.protocol import evaluate_protocol, focuspath
+    from focusviewer.evaluation.suites.refocus.protocol import evaluate_protocol
     from focusviewer.evaluation.tables.refocus import COLUMNS, NOTES, TITLES
     from focusviewer.evaluation.tables.table import Table, write_tables
+    from focusviewer.training.data.focuspath_strips import focuspath
 
     if name != FOCUSPATH:
         raise UserError(f"There is no protocol {name!r}", "", f"The one there is: {FOCUSPATH}.")

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from focusviewer.focus.base import ReadPart, ScoreGrid
 from focusviewer.focus.networks.base import MIDDLE_GRAY, PIXEL_GAIN, FocusNetwork
-from focusviewer.focus.networks.catalogue import NetworkSpec
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, Eonss
 from focusviewer.focus.networks.model import NetworkModel
+from focusviewer.focus.networks.spec import NetworkSpec
 from focusviewer.focus.networks.strips import Run, Wanted, strips
 from focusviewer.focus.networks.weights import load_networks
 from focusviewer.slides import RGB

@@ -9,12 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.spans import TILE_PX, Span
 from focusviewer.slides.base import RGB, Region, Slide
-
-Span = tuple[int, int]
-
-TILE_PX = 1024
-OVERLAP_PX = 64
 
 
 @dataclass(frozen=True)
@@ -45,26 +41,6 @@ class Tile:
 def tile_px(planes: int) -> int:
     """Side of a tile: what an engine keeps of it grows with the number of planes, and memory is bounded."""
     return TILE_PX if planes <= 2 else TILE_PX * 5 // 8 if planes <= 6 else TILE_PX * 3 // 8
-
-
-def spans(length: int, tile: int = TILE_PX, overlap: int = OVERLAP_PX) -> list[Span]:
-    """Cut a length into overlapping spans of about equal size, each at most ``tile`` long."""
-    count = max(1, -(-(length - overlap) // (tile - overlap)))
-    if count == 1:
-        return [(0, length)]
-    core = (length - overlap) / count
-    return [(round(i * core), length if i == count - 1 else round((i + 1) * core) + overlap) for i in range(count)]
-
-
-def fade(span: Span, length: int, overlap: int = OVERLAP_PX) -> FloatMap:
-    """Weights of a span: linear ramps where it overlaps a neighbour; those of all spans sum to 1 everywhere."""
-    weights = np.ones(span[1] - span[0], np.float32)
-    ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
-    if span[0] > 0:
-        weights[:overlap] = ramp
-    if span[1] < length:
-        weights[-overlap:] = 1 - ramp
-    return weights
 
 
 def tile_at(view: View, engine: Refocuser, x: Span, y: Span) -> Tile:

@@ -11,7 +11,8 @@ import numpy as np
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, acquired_plane
 from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
-from focusviewer.refocus.regions.layout import Span, Tile, View, read_tile, spans, tile_at, tile_px
+from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
+from focusviewer.refocus.spans import Span, spans
 
 OnTile = Callable[[], None]
 

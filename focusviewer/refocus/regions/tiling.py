@@ -10,20 +10,9 @@ import numpy as np
 
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, FloatMap, Refocuser
 from focusviewer.refocus.modes import Wish, check_wish, target_of
-from focusviewer.refocus.regions.layout import (
-    OVERLAP_PX,
-    TILE_PX,
-    Span,
-    Tile,
-    View,
-    fade,
-    map_part,
-    read_tile,
-    spans,
-    tile_at,
-    tile_px,
-)
+from focusviewer.refocus.regions.layout import Tile, View, map_part, read_tile, tile_at, tile_px
 from focusviewer.refocus.regions.planning import OnTile, Plan, count_tiles, make_plan, stop_if
+from focusviewer.refocus.spans import OVERLAP_PX, TILE_PX, Span, fade, spans
 from focusviewer.slides.base import RGB
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, output_folder
-from focusviewer.evaluation.suites.refocus.protocol import TRAINED_ON, stack_names
+from focusviewer.training.data.focuspath_strips import TRAINED_ON, stack_names
 from focusviewer.training.data.stack_bank import StackBank
 from focusviewer.training.datasets import Dataset
 

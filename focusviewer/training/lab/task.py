@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from focusviewer.training.common import file_digest, hardware
 from focusviewer.training.lab.config import FREE_TO_CHANGE, LabConfig
+from focusviewer.training.lab.evaluator import Evaluator
 from focusviewer.training.lab.typed_toml import toml_lines
 
 
@@ -118,6 +119,8 @@ class Task(ABC):
         What that command line does by itself; what differs from it needs the file of settings.
     settings : dataclass or None
         Settings of the task itself, kept beside the weights and compared when a run is resumed.
+    evaluator : Evaluator or None
+        Figures for model cards that training itself cannot take; cards lack them when it is None.
     device : torch.device
         Where the networks are; set by the trainer before :meth:`prepare`. Batches must be moved there.
     steps : int
@@ -131,6 +134,7 @@ class Task(ABC):
     command: str = ""
     defaults: tuple[LabConfig, Any] | None = None
     settings: Any = None
+    evaluator: Evaluator | None = None
     device: torch.device = torch.device("cpu")
     steps: int = 1
 

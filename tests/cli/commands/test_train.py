@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import save_weights
 from focusviewer.training.lab import LabConfig, RunFacts, Task
+from focusviewer.training.lab.entry import TaskEntry
 from tests.cli.tools import Outcome
 
 Command = Callable[..., Outcome]

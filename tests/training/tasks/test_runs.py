@@ -9,6 +9,7 @@ import torch
 from safetensors.numpy import load_file
 
 from focusviewer.core.errors import UserError
+from focusviewer.evaluation.cards import CardEvaluator
 from focusviewer.refocus.fast.engine import FastRefocuser
 from focusviewer.training.catalogue import build, entries, find_entry
 from focusviewer.training.data import bank
@@ -117,7 +118,9 @@ def test_training_refocus_writes_weights_the_engine_can_use(
     settings = RefocusSettings(pool=5, width=8, validation=5, judged_fields=1)
     monkeypatch.setattr(refocus_pool, "SHARES", {"plain": 0.6, "lifted": 0.4})  # drawing phantoms takes long
     config = find_entry("refocus").defaults.overridden(steps=4, device="cpu")
-    train(SelectorTask(tiny_data, settings), replace(config, batch=2, validations=2), tmp_path / "out")
+    task = SelectorTask(tiny_data, settings)
+    task.evaluator = CardEvaluator()
+    train(task, replace(config, batch=2, validations=2), tmp_path / "out")
     path = tmp_path / "out" / "fast.safetensors"
     image = np.full((64, 64, 3), 200, np.uint8)
     assert FastRefocuser(path).encode([image], 0.25).blur_um.shape == (64, 64)

@@ -95,7 +95,7 @@ class EngineRoom:
             if name not in self._engines:
                 made = self.maker(name)
                 if name in SLOW:
-                    from focusviewer.refocus.regions.piecewise import Patchwork
+                    from focusviewer.refocus.piecewise import Patchwork
 
                     made = Patchwork(made)
                 self._engines[name] = made

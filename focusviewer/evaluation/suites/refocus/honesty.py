@@ -219,8 +219,9 @@ class PictureSlide(Slide):
 def _seam_row(engine: Refocuser, wide: RGB) -> dict[str, Any]:
     """A region in tiles against the same in one piece: gray levels it steps by across the borders of tiles."""
     from focusviewer.refocus.modes import Wish
-    from focusviewer.refocus.regions.layout import View, spans
+    from focusviewer.refocus.regions.layout import View
     from focusviewer.refocus.regions.tiling import refocus_view
+    from focusviewer.refocus.spans import spans
 
     height, width = wide.shape[:2]
     slide = PictureSlide(wide, MPP)

@@ -8,7 +8,6 @@ Three tasks, after section 5.3 of the virtual-refocusing work: *refocus* to any 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,9 @@ from focusviewer.evaluation.suites.refocus.planes import APART, Planes, refocuse
 from focusviewer.evaluation.suites.refocus.simulated import LIKENESS, likeness
 from focusviewer.evaluation.tables.published import published_rows
 from focusviewer.refocus.base import Refocuser
-from focusviewer.training.datasets import Dataset, FocusStack, datasets_root, find_datasets, open_dataset
+from focusviewer.training.data.focuspath_strips import TESTED_ON, stack_names
+from focusviewer.training.datasets import Dataset, FocusStack
 
-TRAINED_ON, TESTED_ON = "strips/train", "strips/test"
 COUNTS = (1, 2, 3, 4, 5)
 DEBLUR_INPUTS = (1, 3)
 MPP = 0.25
@@ -38,38 +37,6 @@ PUBLISHED_NAMES = {
 """Ours, and the published model that each is to be read beside; every other engine is set beside the network itself."""
 
 Task = tuple[str, int]
-
-
-def focuspath(root: Path | None) -> Dataset:
-    """FocusPath below a folder of data sets.
-
-    Raises
-    ------
-    UserError
-        If it is not there, or incomplete.
-    """
-    folder = datasets_root(root)
-    where = (
-        [path for path, entry in find_datasets(folder) if entry and entry.about.name == "focuspath"] if folder else []
-    )
-    if not where:
-        raise UserError(
-            f"No FocusPath in {folder}" if folder else "No folder of data sets was given",
-            "the protocol is judged on it",
-            "Download zenodo.org/record/3926181 and name its folder with --datasets.",
-        )
-    dataset = open_dataset(where[0], "focuspath")
-    if not dataset.select(TESTED_ON):
-        raise UserError(f"{where[0]} holds no stack of strip 1", "the protocol tests on that strip", "Download it all.")
-    return dataset
-
-
-def stack_names(dataset: Dataset, split: str = TESTED_ON, limit: int | None = None) -> list[str]:
-    """Names of the stacks of a side, all of them or some spread evenly."""
-    names = list(dict.fromkeys(record.stack for record in dataset.select(split) if record.stack is not None))
-    if limit is not None and limit < len(names):
-        names = [names[index] for index in np.linspace(0, len(names) - 1, limit).astype(int)]
-    return names
 
 
 def evaluate_protocol(

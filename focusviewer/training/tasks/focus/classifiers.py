@@ -14,11 +14,11 @@ from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.networks import network_spec
 from focusviewer.focus.networks.mobile import CLASSES, level_classes
 from focusviewer.metrics import detection, roc_auc
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder
 from focusviewer.training.data.dirt import soiled
 from focusviewer.training.data.labelled import LabelledWindows, blurred_copies, labelled_windows
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import Task
 from focusviewer.training.tasks.focus.losses import balanced_bce, rps_loss
 from focusviewer.training.tasks.focus.networks import NetSettings, NetworkTask, jittered

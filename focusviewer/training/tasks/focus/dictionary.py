@@ -16,11 +16,11 @@ from focusviewer.focus.knowledge.sparish import ATOMS, BLOCK, Sparish, cut_block
 from focusviewer.focus.knowledge.sparse import Floats, omp
 from focusviewer.focus.measures.base import to_gray
 from focusviewer.metrics import srcc
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, save_weights, write_card
 from focusviewer.training.data.sources import load_sources, sharp_crops
 from focusviewer.training.data.stacks import simulate_focus_crops
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 
 _CROP_PX = 256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from focusviewer.core.files import cache_dir
-from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_simulated
-from focusviewer.focus.base import LEVEL_UM
+from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
 from focusviewer.metrics import srcc
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.data.bank import FocusBank, banks_for
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
+from focusviewer.training.lab.evaluator import Evaluator
 from focusviewer.training.lab.task import RunFacts, Task
 
 CROP_PX = 237
@@ -156,7 +156,7 @@ class FocusLiteNNTask(Task):
         return written
 
     def _write_card(self, path: Path, kernels: int, run: RunFacts) -> None:
-        """Judge a trained model on simulated slides and write its model card beside the weights."""
+        """Write the model card of a trained model beside its weights."""
         counts = {mpp: len(bank) for mpp, bank in self._banks.items()}
         facts = {
             "Model": f"FocusLiteNN, {kernels} kernel(s) of 7x7x3, stride 5, one set of weights for each scale",
@@ -176,8 +176,8 @@ class FocusLiteNNTask(Task):
             "Simulated crops of held-out images and phantoms, by which the weights were chosen:\n\n"
             "| scale | SRCC | mean error | weights of step |\n|---|---|---|---|\n"
         )
-        judged = evaluate_focus_simulated(FocusLiteNN(path.stem, path), cache_dir(), self.settings.judged_seeds)
-        figures += "\n".join(rows) + slide_table(judged)
+        slides = slide_table(self.evaluator, FocusLiteNN(path.stem, path), self.settings.judged_seeds)
+        figures += "\n".join(rows) + slides
         write_card(path.with_suffix(".md"), path.stem, facts, figures, LIMITS)
 
 
@@ -188,14 +188,15 @@ LIMITS = (
 )
 
 
-def slide_table(judged: list[dict[str, Any]]) -> str:
-    """Whole simulated slides as a section of a model card; nothing when none were judged."""
-    if not judged:
+def slide_table(evaluator: Evaluator | None, model: FocusModel, seeds: Sequence[int]) -> str:
+    """Figures on whole simulated slides as a section of a model card; nothing when there are none."""
+    rows = evaluator.simulated_slides(model, seeds) if evaluator is not None else []
+    if not rows:
         return ""
     head = (
         "\n\nWhole simulated slides of phantoms not trained on:\n\n| slide | tissue windows | SRCC |\n|---|---|---|\n"
     )
-    return head + "\n".join(f"| {row['slide']} | {row['tissue_windows']} | {row['srcc']:.3f} |" for row in judged)
+    return head + "\n".join(f"| {row['slide']} | {row['tissue_windows']} | {row['srcc']:.3f} |" for row in rows)
 
 
 def entries() -> list[TaskEntry]:

@@ -10,19 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from focusviewer.core.files import cache_dir
-from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_simulated
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.networks import network_spec
 from focusviewer.focus.networks.base import MIDDLE, FocusNetwork, channels_last
 from focusviewer.focus.networks.model import NetworkModel, for_inference
 from focusviewer.focus.networks.weights import parameter_count, save_networks
 from focusviewer.metrics import mae, plcc, srcc
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.data.bank import FocusBank, banks_for
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.tasks.focus.focuslitenn import LIMITS, bank_identity, slide_table
 from focusviewer.training.tasks.focus.losses import regression_loss
@@ -158,8 +156,8 @@ class NetworkTask(Task):
             "and of tissue phantoms, at simulated defocus of 0-5 um through random optics, tone, noise and JPEG",
             "Split": f"by image and by phantom; {sum(map(len, self.held_out.values()))} held-out crops",
         } | run.rows(path)
-        judged = evaluate_focus_simulated(NetworkModel(self.spec, path), cache_dir(), self.settings.judged_seeds)
-        write_card(path.with_suffix(".md"), self.name, facts, self._table(run.figures) + slide_table(judged), LIMITS)
+        slides = slide_table(self.evaluator, NetworkModel(self.spec, path), self.settings.judged_seeds)
+        write_card(path.with_suffix(".md"), self.name, facts, self._table(run.figures) + slides, LIMITS)
         return [path, path.with_suffix(".md")]
 
     def _table(self, figures: dict[str, float] | Any) -> str:
@@ -239,9 +237,7 @@ def _level_entry(name: str, settings: NetSettings, config: LabConfig) -> TaskEnt
 
 
 def entries() -> list[TaskEntry]:
-    """Every focus network that can be trained, besides FocusLiteNN."""
-    from focusviewer.training.tasks.focus import classifiers as focus_classifiers
-
+    """Every network that gives the focus level, besides FocusLiteNN."""
     usual, small = NetSettings(), NetSettings(small_px=128)
     levels: list[tuple[str, NetSettings, LabConfig]] = [
         ("eonss", usual, LabConfig(minutes=20, precision="bf16")),
@@ -250,4 +246,4 @@ def entries() -> list[TaskEntry]:
         ("resnet-50", small, LabConfig(minutes=240, batch=16, precision="bf16")),
         ("resnet-101", small, LabConfig(minutes=480, batch=16, precision="bf16")),
     ]
-    return [_level_entry(*line) for line in levels] + focus_classifiers.entries()
+    return [_level_entry(*line) for line in levels]

@@ -16,11 +16,11 @@ from focusviewer.core.files import write_safetensors
 from focusviewer.focus.fusion import FUSED, VARIANTS, fusion_variant
 from focusviewer.focus.fusion.fuser import Floats, Fuser, normalised, reference_quantiles
 from focusviewer.metrics import srcc
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.data.bank import banks_for
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.tasks.focus.networks import NetSettings
 from focusviewer.training.tasks.fusion.network import FLOOR, FusionNetwork

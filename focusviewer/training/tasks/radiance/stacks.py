@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from focusviewer.core.files import cache_dir
-from focusviewer.evaluation.suites.refocus.protocol import TESTED_ON, TRAINED_ON, focuspath, stack_names
 from focusviewer.training.data.focuspath_bank import focuspath_bank
+from focusviewer.training.data.focuspath_strips import TESTED_ON, TRAINED_ON, focuspath, stack_names
 from focusviewer.training.data.stack_bank import VALIDATION_SHARE, StackBank, StackBankConfig, stack_bank
 from focusviewer.training.datasets import Dataset
 

@@ -26,10 +26,10 @@ from torch import Tensor, nn
 
 from focusviewer.core.errors import UserError
 from focusviewer.refocus.radiance.network import SIZES, Discriminator, RadianceConfig, RadianceNet, load_radiance
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, file_digest, save_weights, write_card
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.tasks.radiance.cases import Cases, draw_cases
 from focusviewer.training.tasks.radiance.checks import CHECKS, judge, nearest_plane

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from focusviewer.refocus.baselines.blocks import parameter_count
 from focusviewer.refocus.baselines.learned import DEBLURRERS, INTERPOLATORS, network
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import augment, data_folder, save_weights, write_card
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, draw_case, stack_bank
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 
 FAR_UM = 0.5

@@ -19,16 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.suites.refocus.simulated import refocus_simulated_table
 from focusviewer.refocus.fast.engine import FastRefocuser
 from focusviewer.refocus.fast.operators import HYPOTHESES, operator_bank
 from focusviewer.refocus.fast.selector import Selector
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, save_weights, write_card
 from focusviewer.training.data.refracting import refracting_sources
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.tasks.refocus.pool import (
     BLOCK,
@@ -253,7 +252,7 @@ class SelectorTask(Task):
         )
 
     def _write_card(self, path: Path, run: RunFacts) -> None:
-        """Judge the whole engine (selector, operators, guards) on held-out images and write its model card."""
+        """Write the model card beside the weights."""
         settings = self.settings
         facts = {
             "Model": f"selector over {len(HYPOTHESES)} physical operators (0.5 to 4.75 um by 0.25 um, three noise "
@@ -264,8 +263,17 @@ class SelectorTask(Task):
             + self._left_alone(),
             "Split": f"by image; the figures are of {settings.judged_fields} fields of held-out images",
         } | run.rows(path)
-        rows = refocus_simulated_table(FastRefocuser(path), data_folder(self._data), settings.judged_fields)
-        text = (
+        write_card(
+            path.with_suffix(".md"), "fast refocusing engine: operator selector", facts, self._figures(path), LIMITS
+        )
+
+    def _figures(self, path: Path) -> str:
+        """The whole engine (selector, operators, guards) on held-out images, as a section of the card."""
+        if self.evaluator is None:
+            return "None were taken."
+        engine, folder = FastRefocuser(path), data_folder(self._data)
+        rows = self.evaluator.held_out_fields(engine, folder, self.settings.judged_fields)
+        return (
             "Held-out images, simulated defocus at 0.25 um/px, one plane, refocused blind to all in focus; PSNR in "
             "dB:\n\n| defocus | noise | before | after | worst field | SSIM before | SSIM after |\n"
             "|---|---|---|---|---|---|---|\n"
@@ -274,7 +282,6 @@ class SelectorTask(Task):
             f"| {row['worst_gain_auto']:+.2f} | {row['ssim_before']:.3f} | {row['ssim_auto']:.3f} |"
             for row in rows
         )
-        write_card(path.with_suffix(".md"), "fast refocusing engine: operator selector", facts, text, LIMITS)
 
 
 def _shares() -> str:

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from focusviewer.core.files import resource_path
 from focusviewer.metrics.agreement import srcc
 from focusviewer.metrics.dists import C1, C2
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import data_folder, save_weights, write_card
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, stack_bank
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.tasks.wsi_dists.features import WIDTHS, WsiFeatures, load_features
 

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from focusviewer.core.files import resource_path
-from focusviewer.training.catalogue import TaskEntry
 from focusviewer.training.common import augment, data_folder, save_weights, write_card
 from focusviewer.training.data.sources import RGB, Source, load_sources
 from focusviewer.training.lab.config import LabConfig
+from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
 
 WIDTHS = (16, 24, 32, 48, 64)

@@ -9,8 +9,9 @@ import pytest
 
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.suites.refocus import protocol
-from focusviewer.evaluation.suites.refocus.protocol import evaluate_protocol, focuspath, published, stack_names
+from focusviewer.evaluation.suites.refocus.protocol import evaluate_protocol, published
 from focusviewer.training.data.focuspath_bank import focuspath_bank
+from focusviewer.training.data.focuspath_strips import TRAINED_ON, focuspath, stack_names
 from focusviewer.training.datasets import Dataset
 from tests.evaluation.doubles import CopyingEngine
 from tests.training.datasets.miniatures import make_focuspath, make_tcga_focus
@@ -35,7 +36,7 @@ def test_the_protocol_tests_on_strip_one_alone(miniature: Dataset) -> None:
     names = stack_names(miniature)
     assert len(names) == 2
     assert all("Strip01" in name for name in names)
-    assert all("Strip00" in name for name in stack_names(miniature, protocol.TRAINED_ON))
+    assert all("Strip00" in name for name in stack_names(miniature, TRAINED_ON))
     assert stack_names(miniature, limit=1) == names[:1]
 
 
@@ -91,7 +92,7 @@ def test_the_training_strip_becomes_a_bank(miniature: Dataset, tmp_path: Path, m
     assert bank.source.tolist() == [0, 0, 0, 1, 1, 1]
     assert (np.diff(bank.z_um, axis=1) > 0).all()
     assert (bank.z_um == 0).sum(axis=1).tolist() == [1] * 6
-    planes = miniature.stack(stack_names(miniature, protocol.TRAINED_ON)[0]).planes
+    planes = miniature.stack(stack_names(miniature, TRAINED_ON)[0]).planes
     windows = np.lib.stride_tricks.sliding_window_view(planes[8], (64, 64), axis=(0, 1))
     crop = np.moveaxis(bank.recorded[0, 8], -1, 0)
     assert (windows == crop).all(axis=(2, 3, 4)).any()

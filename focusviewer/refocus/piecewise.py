@@ -12,7 +12,7 @@ import numpy as np
 
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.refocus.regions.layout import Span, fade, spans
+from focusviewer.refocus.spans import Span, fade, spans
 from focusviewer.slides.base import RGB
 
 PIECE_PX = 384

@@ -7,7 +7,7 @@ import pytest
 
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.refocus.regions.piecewise import Patchwork
+from focusviewer.refocus.piecewise import Patchwork
 
 
 class Shifting(Refocuser):

@@ -1,0 +1,25 @@
+"""The figures that ``focusviewer train`` puts on model cards: finished models on what they never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from focusviewer.core.files import cache_dir
+from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_simulated
+from focusviewer.evaluation.suites.refocus.simulated import refocus_simulated_table
+from focusviewer.focus.base import FocusModel
+from focusviewer.refocus.base import Refocuser
+
+
+class CardEvaluator:
+    """The :class:`focusviewer.training.lab.evaluator.Evaluator` of the command line."""
+
+    def simulated_slides(self, model: FocusModel, seeds: Sequence[int]) -> list[dict[str, Any]]:
+        """Map whole simulated slides; see :func:`evaluate_focus_simulated`."""
+        return evaluate_focus_simulated(model, cache_dir(), tuple(seeds))
+
+    def held_out_fields(self, engine: Refocuser, data: Path, fields: int) -> list[dict[str, Any]]:
+        """Refocus held-out fields; see :func:`refocus_simulated_table`."""
+        return refocus_simulated_table(engine, data, fields)

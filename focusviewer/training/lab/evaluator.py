@@ -1,0 +1,27 @@
+"""What model cards say of a finished model beyond its training: measured by whoever runs the training, from above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from focusviewer.focus.base import FocusModel
+    from focusviewer.refocus.base import Refocuser
+
+
+class Evaluator(Protocol):
+    """Takes figures of finished models on data that no task learns from; each row is for people and for tables."""
+
+    def simulated_slides(self, model: FocusModel, seeds: Sequence[int]) -> list[dict[str, Any]]:
+        """Map whole simulated slides, one for each seed: ``slide``, ``tissue_windows`` and ``srcc`` of each."""
+        ...
+
+    def held_out_fields(self, engine: Refocuser, data: Path, fields: int) -> list[dict[str, Any]]:
+        """Refocus held-out fields of the data folder, blurred at several distances and with two levels of noise.
+
+        Each row has ``z_um``, ``noise``, ``psnr_before``, ``psnr_auto``, ``worst_gain_auto``, ``ssim_before`` and
+        ``ssim_auto``.
+        """
+        ...
