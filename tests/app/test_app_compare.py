@@ -142,7 +142,7 @@ def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare,
     assert "Nothing to compare" in compare.bar.text.text()
     assert compare.bar.isVisible()
     assert window.menus.actions["compare.wipe"].isChecked()
-    compare.bar.closed.emit()
+    compare.stop()
     assert not compare.bar.isVisible()
     assert not window.menus.actions["compare.wipe"].isChecked()
 

@@ -76,13 +76,13 @@ def test_two_windows_on_one_worklist_lose_nothing_and_show_both_histories(
     names = {window: "Anna", second: "Ben"}
     for _ in range(5):  # both lanes write at the same time
         for each in names:
-            each.review.select(FAKE)
+            each.worklist.review.select(FAKE)
             each.worklist.review.give(Verdict.RESCAN if each is window else Verdict.PASS)
     quiet(qtbot, window, second)
     written = verdicts_in(listed, FAKE)
     assert sorted(written) == sorted([("Anna", "RESCAN", False, False), ("Ben", "PASS", False, False)] * 5)
     for each in names:
-        each.review.store.poll()
+        each.worklist.review.store.poll()
         quiet(qtbot, each)
         text = each.verdict_panel.history.text()
         assert text.count("Anna: RESCAN") == text.count("Ben: PASS") == 5
