@@ -84,9 +84,9 @@ def test_two_windows_on_one_worklist_lose_nothing_and_show_both_histories(
     for each in names:
         each.worklist.review.store.poll()
         quiet(qtbot, each)
-        text = each.verdict_panel.history.text()
+        text = each.worklist.verdicts.history.text()
         assert text.count("Anna: RESCAN") == text.count("Ben: PASS") == 5
-        assert each.verdict_panel.buttons[Verdict.RESCAN].isChecked() == (each is window)  # each their own
+        assert each.worklist.verdicts.buttons[Verdict.RESCAN].isChecked() == (each is window)  # each their own
     with Worklist(listed) as worklist:
         assert worklist.check() == "ok"
 
