@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from psygnal import EmitLoopError
 from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
@@ -124,6 +125,8 @@ def _show_unexpected_errors(window: MainWindow) -> None:
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, EmitLoopError) and error.__cause__ is not None:  # raised by what follows a state
+            error = error.__cause__
         usual(kind, error, trace)
         if isinstance(error, Exception):
             window.show_error(str(error) if isinstance(error, UserError) else f"Something went wrong: {error!r}")

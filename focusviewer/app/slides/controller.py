@@ -12,16 +12,13 @@ from PySide6.QtGui import QImage
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import to_qimage
 from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.slides.files import slides_in, worklist_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.worklist.lines import worklist_in
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
-SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
-)
 MAX_FROM_FOLDER = 50
 
 
@@ -197,11 +194,3 @@ class SlideController(QObject):
             self.records_ready.emit(document, records)
 
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
-
-
-def slides_in(folder: Path) -> list[Path]:
-    """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
-    except OSError:
-        return []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
-
-from focusviewer.app.slides.controller import SLIDE_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -24,9 +22,9 @@ def open_dialog(dialog: QDialog) -> None:
     dialog.open()
 
 
-def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
-    """Let the user choose files."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(SLIDE_SUFFIXES))
+def choose_slides(parent: QWidget, folder: str, suffixes: Iterable[str], chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose files; those with one of the suffixes are offered first."""
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(suffixes))
     filters = f"Slides and images ({patterns});;All files (*)"
     dialog = QFileDialog(parent, "Open slides", folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
