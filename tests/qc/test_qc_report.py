@@ -16,7 +16,7 @@ from qc_worklists import HOSTILE, fill, focus_map, open_worklist, thumbnail
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.links import parse_link
 from focusviewer.qc.pictures import overlay, slide_picture
-from focusviewer.qc.records import FileRow
+from focusviewer.qc.records import FileRow, SlideFacts
 from focusviewer.qc.report import write_report
 from focusviewer.qc.report_print import broken, printed_report
 from focusviewer.qc.roc import calls, roc, roc_section
@@ -232,6 +232,16 @@ def test_the_printed_report_escapes_and_breaks_long_names(tmp_path: Path) -> Non
     named = {value for tag, name, value in page.values if (tag, name) == ("img", "src")}
     assert named == set(printed.images) and len(named) == 2
     assert max(len(word) for word in re.split(r"[\s\u200b]", broken("n" * 200))) <= 24
+
+
+def test_a_slide_that_waits_is_printed_with_the_verdict_of_a_person(tmp_path: Path) -> None:
+    with open_worklist(tmp_path) as worklist:
+        worklist.add_slide(SlideFacts("ab" * 16, Path("/data/waits.svs"), "waits.svs"))
+        worklist.give_verdict("ab" * 16, Verdict.RESCAN, "MK", "a hair")
+        printed = printed_report(worklist)
+    page = Page(printed.html)
+    assert page.open == [] and printed.images == {}
+    assert "“a hair”" in "".join(page.texts) and "Program:" not in "".join(page.texts)
 
 
 def test_a_report_shows_how_the_slides_spread_and_where_the_rules_cut(tmp_path: Path) -> None:
