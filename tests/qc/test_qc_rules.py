@@ -163,6 +163,32 @@ def test_a_wrong_rules_file_is_refused_with_the_reason(tmp_path: Path, text: str
         load_rules(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[override]]\nstain = 'x'\nblured_um = 1\n", "unknown threshold 'blured_um'. Did you mean blurred_um"),
+        ("[[override]]\nstain = 'x'\nblurred_um = true\n", "blurred_um = True is not usable: it must be a number"),
+        ("override = [3]\n", "not laid out as rules"),
+        ("[[override]]\nstain = ['x']\n", "stain = .* is not usable: it must be a text"),
+        ("[identity]\nname = 'x'\n", "it holds name, and may hold file_name"),
+        ("identity = 3\n", "identity. is not usable: it may hold file_name"),
+        ("[identity]\nfile_name = 3\n", "file_name = 3 is not usable: it must be a regular expression"),
+    ],
+)
+def test_what_is_wrong_inside_a_table_is_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_rules(path)
+
+
+def test_names_and_versions_may_be_written_without_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text("name = 7\nversion = 2026-11-20\n[[override]]\nscanner = 1302\nblurred_um = 2\n")
+    rules = load_rules(path)
+    assert rules.label.startswith("7 2026-11-20 (") and rules.for_slide("SS1302").blurred_um == 2.0
+
+
 def test_a_missing_rules_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.toml"):
         load_rules(tmp_path / "none.toml")
