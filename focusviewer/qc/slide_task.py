@@ -23,7 +23,7 @@ from focusviewer.focus.calibration import Calibration
 from focusviewer.focus.regions import summary, to_geojson
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.identity import Identity, NamePattern, identify
-from focusviewer.qc.judge import judge
+from focusviewer.qc.judge import judgement_of
 from focusviewer.qc.records import Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
 from focusviewer.qc.rules import Rules
@@ -112,7 +112,7 @@ class JudgeTask:
             result = Result(
                 facts,
                 features,
-                judge(features, self.rules, scanner=facts.scanner, stain=facts.stain),
+                judgement_of(features, self.rules, scanner=facts.scanner, stain=facts.stain),
                 blurred_regions(focus_map, limits.blurred_um),
                 model.name,
                 focus_map.model_version,

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.focus.base import FocusMap
 from focusviewer.qc.features import slide_features
-from focusviewer.qc.judge import judge
+from focusviewer.qc.judge import judgement_of
 from focusviewer.qc.records import Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
 from focusviewer.qc.rules import Rules
@@ -40,7 +40,9 @@ def enter(worklist: Worklist, slide: FakeSlide, blurred_levels: float, cols: sli
     features = slide_features(focus_map, limits.blurred_um)
     regions = blurred_regions(focus_map, limits.blurred_um)
     folder = f"slides/{folder_name(facts)}"
-    result = Result(facts, features, judge(features, RULES), regions, focus_map.model, focus_map.model_version, folder)
+    result = Result(
+        facts, features, judgement_of(features, RULES), regions, focus_map.model, focus_map.model_version, folder
+    )
     width, height = slide.dimensions
     thumbnail = np.full((round(256 * height / width), 256, 3), 220, np.uint8)
     write_folder(worklist.folder / folder, focus_map, thumbnail, result, limits.blurred_um)

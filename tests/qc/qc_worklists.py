@@ -9,7 +9,7 @@ import numpy as np
 
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.qc.features import slide_features
-from focusviewer.qc.judge import judge
+from focusviewer.qc.judge import judgement_of
 from focusviewer.qc.records import FileRow, Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
 from focusviewer.qc.rules import Rules
@@ -64,7 +64,7 @@ def result_of(
     facts = SlideFacts(f"{number:032x}", path, path.name, f"S-{number}", "aperio SS1302", "H&E")
     features = slide_features(found, rules.thresholds.blurred_um)
     regions = blurred_regions(found, rules.thresholds.blurred_um)
-    return Result(facts, features, judge(features, rules), regions, "test", "1", f"slides/{folder_name(facts)}")
+    return Result(facts, features, judgement_of(features, rules), regions, "test", "1", f"slides/{folder_name(facts)}")
 
 
 def fill(

@@ -11,7 +11,7 @@ import pytest
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.qc.features import SlideFeatures, slide_features
-from focusviewer.qc.judge import Verdict, judge
+from focusviewer.qc.judge import Verdict, judgement_of
 from focusviewer.qc.regions import blurred_regions
 from focusviewer.qc.rules import Rules, Thresholds, load_rules
 
@@ -81,7 +81,7 @@ def test_regions_are_boxes_in_slide_pixels_the_weightiest_first() -> None:
 
 
 def test_a_good_slide_passes_and_nothing_is_said() -> None:
-    judgement = judge(GOOD, RULES)
+    judgement = judgement_of(GOOD, RULES)
     assert (judgement.verdict, judgement.reasons, judgement.rules) == (Verdict.PASS, (), RULES.label)
     assert judgement.score < 10
 
@@ -104,19 +104,21 @@ def test_a_good_slide_passes_and_nothing_is_said() -> None:
     ],
 )
 def test_every_rule_gives_its_verdict_and_says_why(change: dict[str, object], verdict: Verdict, words: str) -> None:
-    judgement = judge(replace(GOOD, **change), RULES)
+    judgement = judgement_of(replace(GOOD, **change), RULES)
     assert judgement.verdict == verdict
     assert any(words in reason for reason in judgement.reasons)
 
 
 def test_rescan_wins_and_its_reason_comes_first() -> None:
-    judgement = judge(replace(GOOD, blurred_fraction=0.05, worst_decile_um=3.0), RULES)
+    judgement = judgement_of(replace(GOOD, blurred_fraction=0.05, worst_decile_um=3.0), RULES)
     assert judgement.verdict == Verdict.RESCAN
     assert "worst tenth" in judgement.reasons[0] and len(judgement.reasons) == 2
 
 
 def test_a_worse_slide_scores_higher() -> None:
-    fractions = [judge(replace(GOOD, blurred_fraction=f, worst_decile_um=0.6 + f), RULES).score for f in (0, 0.1, 1)]
+    fractions = [
+        judgement_of(replace(GOOD, blurred_fraction=f, worst_decile_um=0.6 + f), RULES).score for f in (0, 0.1, 1)
+    ]
     assert fractions == sorted(set(fractions)) and fractions[0] >= 0 and fractions[-1] <= 100
 
 
