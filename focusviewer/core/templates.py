@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 
 if TYPE_CHECKING:
     from jinja2 import Environment

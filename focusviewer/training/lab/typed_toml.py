@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from focusviewer.core.errors import UserError
 from focusviewer.core.validation import MisfitError, convert, strict, suggestion
-from focusviewer.errors import UserError
 
 Settings = TypeVar("Settings")
 
