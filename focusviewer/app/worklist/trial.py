@@ -12,7 +12,7 @@ from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import Judgement, Verdict, judge
+from focusviewer.qc.verdicts.judgement import Judgement, Verdict, judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideRow
 
@@ -108,7 +108,7 @@ class Previewer:
                 features = slide_features(self._map(result, folder), limits.blurred_um)
             except UserError:
                 return None
-        return judge(features, tried, scanner=facts.scanner, stain=facts.stain)
+        return judgement_of(features, tried, scanner=facts.scanner, stain=facts.stain)
 
     def _map(self, result: Result, folder: Path) -> FocusMap:
         key = (result.folder, result.model, result.model_version)

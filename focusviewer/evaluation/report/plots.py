@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from focusviewer.evaluation.report.svg import SERIES, Axes, Drawing
 from focusviewer.evaluation.tables.table import Row, is_number
 
@@ -12,7 +14,7 @@ BAR = 20
 MOST_CURVES = SERIES
 
 
-def correlation_bars(rows: Sequence[Row], key: str, title: str, published: Mapping[str, float]) -> str:
+def correlation_bars(rows: Sequence[Row], key: str, title: str, published: Mapping[str, float]) -> Markup:
     """One bar a model with its interval, best first; published figures as hollow diamonds.
 
     Parameters
@@ -56,7 +58,7 @@ def normalised(scores: Sequence[float]) -> list[float]:
     return [(score - low) / (high - low) if high > low else 0.5 for score in scores]
 
 
-def stack_curves(rows: Sequence[Row], order: Sequence[str]) -> str:
+def stack_curves(rows: Sequence[Row], order: Sequence[str]) -> Markup:
     """Score curves of one real stack, the models of ``order`` that fit a plot, each from 0 to 1.
 
     Parameters
@@ -83,7 +85,7 @@ def _best_band(axes: Axes, reference: Sequence[int] | None) -> None:
         axes.drawing.box((left, axes.top), (right - left, axes.height), "best", "stated best plane")
 
 
-def sparkline(row: Row) -> str:
+def sparkline(row: Row) -> Markup:
     """A score curve in a table's cell, the stated best planes shaded."""
     scores = row["scores"]
     drawing = Drawing(120, 34, f"Scores of {row['model']} over the planes of {row['stack']}")
@@ -95,7 +97,7 @@ def sparkline(row: Row) -> str:
     return drawing.svg()
 
 
-def psnr_lines(rows: Sequence[Row], noise: float) -> str:
+def psnr_lines(rows: Sequence[Row], noise: float) -> Markup:
     """PSNR over defocus at one noise level: as scanned, the oracle, and every engine blind and at the true distance."""
     rows = [row for row in rows if row.get("noise") == noise]
     engines = list(dict.fromkeys(str(row["model"]) for row in rows))

@@ -1,11 +1,12 @@
-"""The few shapes and axes that the plots are made of, as SVG text that follows the page's colours."""
+"""The few shapes and axes that the plots are made of, as SVG that follows the page's colours; every text is escaped."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
+
+from markupsafe import Markup
 
 Point = tuple[float, float]
 
@@ -31,55 +32,56 @@ class Drawing:
     width: float
     height: float
     label: str
-    parts: list[str] = field(default_factory=list)
+    parts: list[Markup] = field(default_factory=list)
 
     def line(self, start: Point, end: Point, style: str) -> None:
         """A straight line."""
-        (x1, y1), (x2, y2) = start, end
-        self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>')
+        self._add('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>', *start, *end, style)
 
     def path(self, points: Sequence[Point], style: str) -> None:
         """A line through points."""
         if len(points) > 1:
             text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-            self.parts.append(f'<polyline points="{text}" class="{style}"/>')
+            self._add('<polyline points="{}" class="{}"/>', text, style)
 
     def box(self, corner: Point, size: Point, style: str, title: str = "") -> None:
         """A rectangle, with a title that shows under the pointer."""
-        (x, y), (width, height) = corner, size
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" '
-            f'class="{style}">{inner}</rect>'
-        )
+        width, height = (max(side, 0) for side in size)
+        shape = '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="{}">{}</rect>'
+        self._add(shape, *corner, width, height, style, _title(title))
 
     def dot(self, centre: Point, style: str, title: str = "", radius: float = 2.5) -> None:
         """A small disk."""
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(
-            f'<circle cx="{centre[0]:.1f}" cy="{centre[1]:.1f}" r="{radius:g}" class="{style}">{inner}</circle>'
-        )
+        shape = '<circle cx="{:.1f}" cy="{:.1f}" r="{:g}" class="{}">{}</circle>'
+        self._add(shape, *centre, radius, style, _title(title))
 
     def diamond(self, centre: Point, style: str, title: str = "", radius: float = 4.5) -> None:
         """A hollow diamond: what others have published."""
         x, y = centre
         corners = f"{x - radius:.1f},{y:.1f} {x:.1f},{y - radius:.1f} {x + radius:.1f},{y:.1f} {x:.1f},{y + radius:.1f}"
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(f'<polygon points="{corners}" class="{style}">{inner}</polygon>')
+        self._add('<polygon points="{}" class="{}">{}</polygon>', corners, style, _title(title))
 
     def text(self, place: Point, text: str, anchor: str = "start", style: str = "label") -> None:
         """A word; ``anchor`` is start, middle or end."""
-        self.parts.append(
-            f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" text-anchor="{anchor}" class="{style}">{escape(text)}</text>'
-        )
+        self._add('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}">{}</text>', *place, anchor, style, text)
 
-    def svg(self) -> str:
+    def svg(self) -> Markup:
         """The finished picture."""
-        head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
-            f'width="{self.width:g}" height="{self.height:g}" role="img" aria-label="{escape(self.label, quote=True)}">'
+        shape = (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+            'width="{width:g}" height="{height:g}" role="img" aria-label="{label}">{shapes}</svg>'
         )
-        return head + "".join(self.parts) + "</svg>"
+        shapes = Markup().join(self.parts)
+        return Markup(shape).format(width=self.width, height=self.height, label=self.label, shapes=shapes)
+
+    def _add(self, shape: str, *values: object) -> None:
+        """Add a shape; markupsafe escapes the values as it fills them in."""
+        self.parts.append(Markup(shape).format(*values))
+
+
+def _title(text: str) -> Markup:
+    """Words that show under the pointer."""
+    return Markup("<title>{}</title>").format(text) if text else Markup()
 
 
 @dataclass(frozen=True)

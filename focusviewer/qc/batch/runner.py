@@ -83,7 +83,7 @@ class Batch:
         given_up = {failure.path for failure in self.worklist.failures() if failure.attempt >= TRIES}
         waiting = [path for path, of in first.items() if not self._is_done(rows[of]) and path not in given_up]
         earlier = sum(self._is_done(rows[of]) for of in first.values())
-        self._judge(waiting)
+        self._run_slides(waiting)
         return self._summary(found, known, first, earlier, time.monotonic() - started)
 
     # -- who is who
@@ -145,7 +145,8 @@ class Batch:
 
     # -- the work
 
-    def _judge(self, paths: list[Path]) -> None:
+    def _run_slides(self, paths: list[Path]) -> None:
+        """Have slides judged, enter what was found, and tell how far the batch is."""
         began, failed = time.monotonic(), 0
         self._tell(BatchProgress(0, len(paths), 0, None))
         known = self._calibrations

@@ -23,7 +23,7 @@ from focusviewer.focus.calibration.curve import Calibration
 from focusviewer.focus.mapping.regions import summary, to_geojson
 from focusviewer.qc.batch.tasks import output_error
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import judge
+from focusviewer.qc.verdicts.judgement import judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
@@ -112,7 +112,7 @@ class JudgeTask:
             result = Result(
                 facts,
                 features,
-                judge(features, self.rules, scanner=facts.scanner, stain=facts.stain),
+                judgement_of(features, self.rules, scanner=facts.scanner, stain=facts.stain),
                 blurred_regions(focus_map, limits.blurred_um),
                 model.name,
                 focus_map.model_version,
