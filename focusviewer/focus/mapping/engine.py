@@ -25,7 +25,7 @@ Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
 MIN_TISSUE = 0.2
 """Part of a window that must be tissue for it to be scored."""
 
-SPOILT_SHARE = 0.01
+ARTEFACT_SHARE = 0.01
 """Part of a window from which pen, dust, a rim or a fold spoil it: models look for the extremes of a window."""
 
 LEAST_STAIN = 0.018
@@ -109,9 +109,9 @@ def windows_that_cannot_tell(grid: WindowGrid, tissue: TissueMask) -> npt.NDArra
     boxes = _boxes(grid)
     share = tissue.fraction(*boxes)
     result = np.zeros(share.shape, bool)
-    if tissue.spoilt_areas is not None:
-        spoilt = tissue.spoilt_areas.mean(*boxes)
-        result |= (spoilt >= SPOILT_SHARE) & (share + spoilt >= MIN_TISSUE)
+    if tissue.artefact_areas is not None:
+        artefacts = tissue.artefact_areas.mean(*boxes)
+        result |= (artefacts >= ARTEFACT_SHARE) & (share + artefacts >= MIN_TISSUE)
     if tissue.stain_areas is not None:
         result |= (tissue.stain_areas.mean(*boxes) < LEAST_STAIN) & (share >= MIN_TISSUE)
     return result

@@ -220,7 +220,7 @@ class _LaterStages:
         return self._scores
 
     def _run(self) -> None:
-        found, _ = self.network.judge(self.network.after_first(self._batch.permute(0, 3, 1, 2)))
+        found, _ = self.network.scores_and_uncertainty(self.network.after_first(self._batch.permute(0, 3, 1, 2)))
         for place, score in zip(self._places, found.tolist(), strict=False):
             self._scores[place] = score
         self._places.clear()

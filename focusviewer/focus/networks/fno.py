@@ -137,7 +137,7 @@ class FourierClassifier(FocusNetwork):
         hidden = self.layers(self.lift(normalised(images)))
         return self.through_head(self.project(hidden))[:, 0]
 
-    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def scores_and_uncertainty(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Probability p of being blurred, and the standard deviation sqrt(p (1 - p)) of that answer."""
         p = torch.sigmoid(outputs.float())
         return p, (p * (1 - p)).sqrt()

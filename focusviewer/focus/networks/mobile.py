@@ -45,7 +45,7 @@ class MobileClassifier(FocusNetwork):
         """Logits (B, 10) of 84 px crops."""
         return self.through_head(self.features(normalised(images)))
 
-    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def scores_and_uncertainty(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Expected level of 0.25 um, and its uncertainty.
 
         The uncertainty is the entropy of the answer, told as the standard deviation of the normal distribution that

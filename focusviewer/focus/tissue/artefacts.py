@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.focus.tissue.look import Floats, Mask, wide_means
+from focusviewer.focus.tissue.appearance import Floats, Mask, wide_means
 
 KINDS = ("pen", "dust", "rim", "fold")
 
