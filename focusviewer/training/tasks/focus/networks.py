@@ -119,7 +119,7 @@ class NetworkTask(Task):
         found: dict[str, float] = {}
         for mpp, bank in self.held_out.items():
             outputs = self.raw_outputs(mpp, bank)
-            scores = self.networks[mpp].judge(outputs)[0].numpy()
+            scores = self.networks[mpp].scores_and_uncertainty(outputs)[0].numpy()
             figures = self.figures(outputs, scores, bank.z_um / LEVEL_UM)
             found |= {f"{name}_{mpp:g}": value for name, value in figures.items()}
         return found

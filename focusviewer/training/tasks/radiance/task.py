@@ -8,7 +8,7 @@ Hence the weights below. w is 0 unless the settings say otherwise, as detail tha
 what this program must never show.
 
 Every step draws two disjoint subsets of each stack. Both are encoded, their features are drawn to each other (eq 5.4),
-and both must answer the same question, so that no encoding is made for the consistency alone.
+and both must answer the same plan, so that no encoding is made for the consistency alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.tasks.radiance.cases import Cases, draw_cases
-from focusviewer.training.tasks.radiance.checks import CHECKS, judge, nearest_plane
+from focusviewer.training.tasks.radiance.checks import CHECKS, check_figures, nearest_plane
 from focusviewer.training.tasks.radiance.stacks import Stacks, focuspath_stacks, simulated_stacks
 from focusviewer.training.tasks.wsi_dists.distance import WsiDists, load_wsi_dists, plain_dists
 
@@ -206,9 +206,9 @@ class RadianceTask(Task):
         return realism, 0.5 * (of_real - 1).square().mean() + 0.5 * of_made.square().mean()
 
     def validate(self) -> dict[str, float]:
-        """Gains on stacks not learned from; see :func:`focusviewer.training.tasks.radiance.checks.judge`."""
+        """Gains on stacks not learned from; see :func:`focusviewer.training.tasks.radiance.checks.check_figures`."""
         assert self._stacks is not None
-        return judge(self.net, self._stacks.choosing, self.settings.judged, self.device)
+        return check_figures(self.net, self._stacks.validation, self.settings.judged, self.device)
 
     def identity(self) -> dict[str, Any]:
         """The banks and the distance."""
@@ -249,7 +249,7 @@ class RadianceTask(Task):
             facts["Began with"] = origin(Path(self.settings.start))
         facts |= run.rows(path)
         count = self.settings.judged_finally
-        figures = judge(self.net, stacks.judging, count, torch.device("cpu"))
+        figures = check_figures(self.net, stacks.test, count, torch.device("cpu"))
         head = (
             f"{stacks.figures.format(count=count)}, gained over the nearest given plane:\n\n"
             "| given | asked for | gain |\n|---|---|---|\n"

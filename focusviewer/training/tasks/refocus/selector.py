@@ -35,9 +35,9 @@ from focusviewer.training.tasks.refocus.pool import (
     SHARES,
     Pool,
     Pools,
-    kept_pool,
-    kept_pools,
-    kept_refracting_pool,
+    cached_pool,
+    cached_pools,
+    cached_refracting_pool,
     quadratic,
 )
 
@@ -112,7 +112,9 @@ def selection_loss(log_weights: Tensor, terms: Tensor, mpp: float, settings: Ref
 
 
 @torch.no_grad()
-def judge(selector: Selector, pool: Pool, settings: RefocusSettings, device: torch.device) -> dict[str, float]:
+def selector_figures(
+    selector: Selector, pool: Pool, settings: RefocusSettings, device: torch.device
+) -> dict[str, float]:
     """Cross-entropy, and the mean error in dB of the mixture against doing nothing (positive is better)."""
     losses, gains, distances = [], [], []
     for mpp, _, _ in SCALES:
@@ -176,15 +178,15 @@ class SelectorTask(Task):
         patches = sharp_crops(load_sources(folder, "train"), PATCH_PX)
         held_out = sharp_crops(load_sources(folder, "validation"), PATCH_PX)
         self._crops = len(patches)
-        self._pool = kept_pools(patches, self.settings.max_z_um, self.settings.pool, config.seed)
-        self._checks = kept_pool(held_out, self.settings.max_z_um, self.settings.validation, config.seed + 1)
+        self._pool = cached_pools(patches, self.settings.max_z_um, self.settings.pool, config.seed)
+        self._checks = cached_pool(held_out, self.settings.max_z_um, self.settings.validation, config.seed + 1)
         self._refracting = self._kept_refracting(folder, "train", self.settings.refracting, config.seed)
         checks = self.settings.validation // 2
         self._refracting_checks = self._kept_refracting(folder, "validation", checks, config.seed + 1)
 
     def _kept_refracting(self, folder: Path, split: str, count: int, seed: int) -> Pool | None:
         sources = refracting_sources(folder, split)
-        return kept_refracting_pool(sources, count, seed) if sources and count else None
+        return cached_refracting_pool(sources, count, seed) if sources and count else None
 
     def modules(self) -> dict[str, nn.Module]:
         """The selector."""
@@ -219,11 +221,11 @@ class SelectorTask(Task):
         return {"loss": selection_loss(log_weights, terms, mpp, self.settings, ramp)}
 
     def validate(self) -> dict[str, float]:
-        """See :func:`judge`."""
+        """See :func:`selector_figures`."""
         assert self._checks is not None
-        figures = judge(self.selector, self._checks, self.settings, self.device)
+        figures = selector_figures(self.selector, self._checks, self.settings, self.device)
         if self._refracting_checks is not None:
-            kept = judge(self.selector, self._refracting_checks, self.settings, self.device)
+            kept = selector_figures(self.selector, self._refracting_checks, self.settings, self.device)
             figures |= {"refracting": kept["gain_0"], "refracting_worst": kept["worst"]}
         return figures
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.core.files import resource_path
-from focusviewer.metrics.agreement import srcc
+from focusviewer.metrics.correlation import srcc
 from focusviewer.metrics.dists import C1, C2
 from focusviewer.training.common import data_folder, save_weights, write_card
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, stack_bank

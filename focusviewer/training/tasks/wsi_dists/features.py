@@ -120,7 +120,7 @@ def feature_extractor(network: WsiFeatures) -> Callable[[npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """What the feature network learns from. ``held_out`` is how many crops of each class judge it."""
+    """What the feature network learns from. ``held_out`` is the number of held-out crops of each class."""
 
     crop_px: int = 96
     held_out: int = 12
@@ -128,15 +128,15 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class TissueClass:
-    """One class, a picture or a series of small ones: a part to learn from and a part to judge by."""
+    """One class, a picture or a series of small ones: a part to train on and a held-out part."""
 
     name: str
     train: tuple[RGB, ...]
-    judge: tuple[RGB, ...]
+    held_out: tuple[RGB, ...]
 
 
 def tissue_classes(sources: list[Source], crop_px: int) -> list[TissueClass]:
-    """Sort pictures into classes; each gives a part of itself to be judged by.
+    """Sort pictures into classes; each keeps a part of itself as held-out data.
 
     Pictures too small to be a class are left out.
     """
@@ -194,12 +194,12 @@ class FeatureTask(Task):
         self._head: nn.Linear | None = None
 
     def prepare(self, config: LabConfig) -> None:
-        """Read the pictures and cut the crops to judge by."""
+        """Read the pictures and cut the held-out crops."""
         self._batch = config.batch
         self._classes = tissue_classes(load_sources(data_folder(self._data), "train"), self.settings.crop_px)
         generator = torch.Generator().manual_seed(config.seed)
         labels = [label for label in range(len(self._classes)) for _ in range(self.settings.held_out)]
-        self._checks = draw_crops(self._classes, labels, "judge", self.settings.crop_px, generator)
+        self._checks = draw_crops(self._classes, labels, "held_out", self.settings.crop_px, generator)
 
     def modules(self) -> dict[str, nn.Module]:
         """Network and classifier."""
@@ -242,7 +242,7 @@ class FeatureTask(Task):
         }
 
     def identity(self) -> dict[str, Any]:
-        """The classes and the crops to judge by."""
+        """The classes and the held-out crops."""
         pixels = hashlib.sha256(self._checks.numpy().tobytes()).hexdigest()[:16]
         return {"classes": [item.name for item in self._classes], "crops": pixels}
 
