@@ -9,7 +9,7 @@ import numpy as np
 
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
-from focusviewer.refocus.blur_map import judge
+from focusviewer.refocus.blur_map import blur_model
 from focusviewer.slides.base import RGB
 
 COARSE_UM = 1.0
@@ -83,4 +83,4 @@ def search(
 
 def blur_score(pixels: RGB, mpp: float) -> float:
     """How blurred a view is in levels of 0.25 um, uint8 (H, W, 3) in: the product's own measure of blur."""
-    return judge().score(pixels, mpp)
+    return blur_model().score(pixels, mpp)

@@ -10,21 +10,21 @@ from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusModel, ScoreGrid
 from focusviewer.refocus.base import MAX_Z_UM
 from focusviewer.slides.base import RGB
 
-JUDGE = "focuslitenn-10"
+BLUR_MODEL = "focuslitenn-10"
 """The focus model that guesses distances."""
 
 
 @lru_cache(maxsize=1)
-def judge() -> FocusModel:
+def blur_model() -> FocusModel:
     """The model that guesses distances, built once."""
     from focusviewer.focus.registry import get_model
 
-    return get_model(JUDGE)
+    return get_model(BLUR_MODEL)
 
 
 def blur_map(image: RGB, mpp: float) -> FloatMap:
     """How far each place is from focus by FocusLiteNN over its windows, with its shipped calibration, um: (H, W)."""
-    model = judge()
+    model = blur_model()
     scale = model.scale_for(mpp)
     scaled = image
     if scale != 1.0:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from focusviewer.app.viewer.document import Document
 from focusviewer.refocus.base import MAX_Z_UM, FloatMap
-from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
@@ -63,11 +63,11 @@ class Order:
     z_um: float | None = None
     painted: Painted | None = None
 
-    def wish(self, box: Box, shape: tuple[int, int]) -> Wish:
+    def wish(self, box: Box, shape: tuple[int, int]) -> RefocusRequest:
         """The wish for a region that is worked on in so many rows and columns (in a worker)."""
         if self.painted is not None:
-            return Wish("map", None, self.painted.map_um(box, shape))
-        return Wish(self.mode, self.z_um)
+            return RefocusRequest("map", None, self.painted.map_um(box, shape))
+        return RefocusRequest(self.mode, self.z_um)
 
 
 @dataclass(frozen=True)

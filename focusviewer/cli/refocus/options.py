@@ -1,4 +1,4 @@
-"""What the options of ``refocus`` mean: the view, the wish, and what is refused before any work is done."""
+"""What the options of ``refocus`` mean: the view, the request, and what is refused before any work is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focusviewer.core.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
     from focusviewer.refocus.base import FloatMap, Refocuser
-    from focusviewer.refocus.modes import Wish
+    from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
     from focusviewer.slides import Slide
 
@@ -231,21 +231,21 @@ def focus_of(mode: str, z_um: float | None, map_um: FloatMap | None, sweep: list
     return "everywhere" if mode == "all-in-focus" else "best"
 
 
-def wish_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> Wish:
-    """The wish of the options, checked against the planes.
+def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> RefocusRequest:
+    """The request of the options, checked against the planes.
 
     Raises
     ------
     UserError
     """
-    from focusviewer.refocus.modes import Wish, check_wish
+    from focusviewer.refocus.modes import RefocusRequest, check_request
 
     _, _, width, height = view.box
     if map_um is not None and width * height <= MAX_PIXELS:
         map_um = stretched(map_um, width, height)
-    wish = Wish(mode, z_um, map_um)
-    check_wish(wish, view.planes_um, engine.max_z_um)
-    return wish
+    request = RefocusRequest(mode, z_um, map_um)
+    check_request(request, view.planes_um, engine.max_z_um)
+    return request
 
 
 def read_map(path: Path) -> FloatMap:

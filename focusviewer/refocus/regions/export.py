@@ -15,7 +15,7 @@ import numpy as np
 
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.refocus.base import FloatMap, Refocuser
-from focusviewer.refocus.modes import TARGETS, Wish
+from focusviewer.refocus.modes import TARGETS, RefocusRequest
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
@@ -35,7 +35,7 @@ QUALITY = 92
 def export_region(
     view: View,
     engine: Refocuser,
-    wish: Wish,
+    request: RefocusRequest,
     path: Path,
     on_progress: Callable[[float], None] | None,
     cancel: Event | None,
@@ -50,7 +50,7 @@ def export_region(
     ----------
     view : View
     engine : Refocuser
-    wish : Wish
+    request : RefocusRequest
     path : Path
         Replaced if it exists: ask before. Its folder is made.
     on_progress : callable or None
@@ -70,20 +70,20 @@ def export_region(
     Raises
     ------
     SlideError, UserError
-        If the slide cannot be read, the wish not be fulfilled or the file not be written.
+        If the slide cannot be read, the request not be fulfilled or the file not be written.
     CancelledError
         If ``cancel`` is set; then no file is left behind.
     """
-    step = stepper(view, wish, on_progress)
-    plan = make_plan(view, engine, wish, step, cancel)
-    z_um = plan.wish.z_um
+    step = stepper(view, request, on_progress)
+    plan = make_plan(view, engine, request, step, cancel)
+    z_um = plan.request.z_um
     target: float | FloatMap | str = "all in focus"
-    if z_um is not None or plan.wish.map_um is not None:
-        target = z_um if z_um is not None else plan.wish.map_um  # type: ignore[assignment]
+    if z_um is not None or plan.request.map_um is not None:
+        target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
     facts = provenance(
         engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box
     )
-    facts |= {"mode": wish.mode, "target": TARGETS.get(wish.mode, facts["target"]), "compression": compression}
+    facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)
     with atomic_write(path) as temporary:

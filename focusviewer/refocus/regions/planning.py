@@ -1,4 +1,4 @@
-"""Deciding what is to be rendered where a wish depends on what is in the view."""
+"""Deciding what is to be rendered where a request depends on what is in the view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, acquired_plane
-from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
+from focusviewer.refocus.modes import RefocusRequest, check_defocus, check_request, reach_um
 from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
 from focusviewer.refocus.spans import Span, spans
 
@@ -26,11 +26,11 @@ _LOOK_PX = 128
 
 @dataclass(frozen=True)
 class Plan:
-    """A wish that no longer depends on what is in the view.
+    """A request that no longer depends on what is in the view.
 
     Attributes
     ----------
-    wish : Wish
+    request : RefocusRequest
         ``refocus`` to one z, or a map, or ``all-in-focus``.
     plane : int or None
         The acquired plane that fulfils it as it is.
@@ -38,46 +38,46 @@ class Plan:
         Tiles that were studied to find it.
     """
 
-    wish: Wish
+    request: RefocusRequest
     plane: int | None
     kept: dict[Tile, Encoded]
 
 
 def make_plan(
-    view: View, engine: Refocuser, wish: Wish, on_tile: OnTile | None = None, cancel: Event | None = None
+    view: View, engine: Refocuser, request: RefocusRequest, on_tile: OnTile | None = None, cancel: Event | None = None
 ) -> Plan:
-    """Decide what is to be rendered, looking at the view where the wish depends on it.
+    """Decide what is to be rendered, looking at the view where the request depends on it.
 
     Raises
     ------
     SlideError, UserError, CancelledError
         As :func:`refocus_view`.
     """
-    check_wish(wish, view.planes_um, engine.max_z_um)
-    if wish.map_um is not None or wish.mode == "all-in-focus":
-        return Plan(wish, None, {})
+    check_request(request, view.planes_um, engine.max_z_um)
+    if request.map_um is not None or request.mode == "all-in-focus":
+        return Plan(request, None, {})
     kept: dict[Tile, Encoded] = {}
-    z_um = wish.z_um
-    if _depends_on_view(view, wish):
+    z_um = request.z_um
+    if _depends_on_view(view, request):
         studied, kept = _study(view, engine, on_tile, cancel)
         if z_um is None:
             z_um = _sharpest(engine, studied, view.planes_um, cancel)
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in studied])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(Wish("refocus", z_um), plane_at(view, z_um), kept)
+    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept)
 
 
-def _depends_on_view(view: View, wish: Wish) -> bool:
+def _depends_on_view(view: View, request: RefocusRequest) -> bool:
     """Whether the view has to be studied to know one z, or to allow it."""
-    return wish.z_um is None or (wish.mode == "defocus" and plane_at(view, wish.z_um) is None)
+    return request.z_um is None or (request.mode == "defocus" and plane_at(view, request.z_um) is None)
 
 
-def count_tiles(view: View, wish: Wish) -> int:
+def count_tiles(view: View, request: RefocusRequest) -> int:
     """How many tiles a view takes, those that are only studied included."""
     side = tile_px(len(view.planes))
     tiles = len(spans(view.box[2], side)) * len(spans(view.box[3], side))
-    studies = wish.mode in ("deblur", "defocus") and _depends_on_view(view, wish)
+    studies = request.mode in ("deblur", "defocus") and _depends_on_view(view, request)
     return tiles + (min(STUDIED, tiles) if studies else 0)
 
 
