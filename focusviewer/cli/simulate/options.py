@@ -52,7 +52,7 @@ Jpeg = Annotated[int | None, typer.Option("--jpeg", metavar="Q", min=30, max=100
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class ImagingOptions:
     """The options above, as given: one field each, which is also the command line's parameter."""
 
     na: Na = 0.75
@@ -150,23 +150,26 @@ class Spoilt:
         }
 
 
-def takes_spoilt(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of :class:`Spoilt`; it gets them as its argument ``spoilt``."""
-    hints = get_type_hints(Spoilt, include_extras=True)
+def takes_imaging_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of :class:`ImagingOptions`; it gets them as its argument ``imaging``."""
+    hints = get_type_hints(ImagingOptions, include_extras=True)
     options = [
         Parameter(item.name, Parameter.KEYWORD_ONLY, default=item.default, annotation=hints[item.name])
-        for item in fields(Spoilt)
+        for item in fields(ImagingOptions)
     ]
     own = get_type_hints(command, include_extras=True)
     kept = [
         parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=own[name])
         for name, parameter in signature(command).parameters.items()
-        if name != "spoilt"
+        if name != "imaging"
     ]
 
     @wraps(command)
     def run(**arguments: Any) -> None:
-        command(spoilt=Spoilt(**{item.name: arguments.pop(item.name) for item in fields(Spoilt)}), **arguments)
+        command(
+            imaging=ImagingOptions(**{item.name: arguments.pop(item.name) for item in fields(ImagingOptions)}),
+            **arguments,
+        )
 
     run.__signature__ = Signature([*kept, *options])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *options)}
