@@ -20,7 +20,7 @@ from focusviewer.training.catalogue import build, find_entry
 from focusviewer.training.common import data_folder
 from focusviewer.training.data.stack_bank import VALIDATION_SHARE, StackBank, StackBankConfig, draw_case, stack_bank
 from focusviewer.training.lab import train
-from focusviewer.training.tasks.radiance.cases import Question, assemble, believed_tissue
+from focusviewer.training.tasks.radiance.cases import CasePlan, assemble, believed_tissue
 from focusviewer.training.tasks.radiance.checks import nearest_plane
 from focusviewer.training.tasks.radiance.task import RadianceSettings, RadianceTask
 
@@ -82,14 +82,14 @@ def ablation_table(
     """
     fields = StackBankConfig(fields=JUDGED * VALIDATION_SHARE, crop_px=JUDGED_PX, seed=_SEED)
     bank = stack_bank(data_folder(data), "validation", fields)
-    questions = judged_questions(bank)
-    before = judge_pictures(bank, questions, None)
+    plans = evaluation_cases(bank)
+    before = picture_figures(bank, plans, None)
     rows: list[Row] = [{"variant": "the nearest plane as it is", "steps": 0} | _summary(bank, before, before)]
     full: dict[str, np.ndarray] | None = None
     for name in variants:
         progress(name)
         task = trained(data, name, out / name.replace(" ", "-"), steps)
-        figures = judge_pictures(bank, questions, task)
+        figures = picture_figures(bank, plans, task)
         row = {"variant": name, "steps": steps} | _summary(bank, figures, before)
         if name == "full":
             full = figures
@@ -111,23 +111,23 @@ def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceT
     return task
 
 
-def judged_questions(bank: StackBank) -> list[Question]:
-    """One question about every stack."""
-    questions = []
+def evaluation_cases(bank: StackBank) -> list[CasePlan]:
+    """One plan about every stack."""
+    plans = []
     for row in range(len(bank)):
         rng = np.random.default_rng((_SEED, row))
         given, target = draw_case(bank, row, INPUTS, rng)
         tissue_um = believed_tissue(bank.z_um[row][given], bank.recorded.shape[2], rng)
-        questions.append(Question(row, given, given, target, 1.0, tissue_um, following=False))
-    return questions
+        plans.append(CasePlan(row, given, given, target, 1.0, tissue_um, following=False))
+    return plans
 
 
 @torch.no_grad()
-def judge_pictures(bank: StackBank, questions: list[Question], task: RadianceTask | None) -> dict[str, np.ndarray]:
-    """Figures of every question, answered by a network or by the nearest plane: arrays (N,) by name."""
+def picture_figures(bank: StackBank, plans: list[CasePlan], task: RadianceTask | None) -> dict[str, np.ndarray]:
+    """Figures of every plan, answered by a network or by the nearest plane: arrays (N,) by name."""
     figures: dict[str, list[float]] = {"psnr": [], "ssim": [], "ms_ssim": [], "dists": []}
-    for question in questions:
-        cases = assemble(bank, [question], np.zeros((1, 2), np.int64), bank.recorded.shape[2])
+    for plan in plans:
+        cases = assemble(bank, [plan], np.zeros((1, 2), np.int64), bank.recorded.shape[2])
         if task is None:
             made = nearest_plane(cases.given, cases.target)
         else:

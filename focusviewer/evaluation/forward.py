@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE
 from focusviewer.evaluation.tables.table import Column, Table
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, REFERENCE
 from focusviewer.metrics import psnr, ssim
 from focusviewer.metrics.similarity import RADIUS, similarity_maps, unit_pair
 from focusviewer.optics.psf import Optics
@@ -69,7 +69,7 @@ _SCALES: dict[str, float] = {"huron-brain": 1.0}
 _STEPS: dict[str, float] = {"huron-brain": 1.0}
 
 
-def judge_pair(
+def pair_figures(
     sharp: RGB, blurred: RGB, mpp: float, optics: Optics | None = None, free_na: bool = True
 ) -> tuple[dict[str, Any], PairFit]:
     """Fit the model to a pair of planes and say how well it predicts.
@@ -249,7 +249,7 @@ class StackFidelity:
     fits: list[PairFit | None] = field(default_factory=list)
 
 
-def judge_stack(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFidelity:
+def stack_fidelity(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFidelity:
     """Predict planes on both sides of the sharpest one from it.
 
     A pair that cannot be fitted has a row with the reason.
@@ -270,7 +270,7 @@ def judge_stack(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFid
         }
         fit = None
         try:
-            figures, fit = judge_pair(
+            figures, fit = pair_figures(
                 stack.planes[sharp], stack.planes[plane], stack.mpp, stack.optics, stack.optics is None
             )
             row |= figures
@@ -292,7 +292,7 @@ def fidelity(data_dir: Path, on_stack: Callable[[StackFidelity, float], None] | 
     stacks = real_plane_stacks(data_dir)
     rows: list[dict[str, Any]] = []
     for index, stack in enumerate(stacks):
-        result = judge_stack(stack)
+        result = stack_fidelity(stack)
         rows += result.rows
         if on_stack:
             on_stack(result, (index + 1) / len(stacks))

@@ -31,13 +31,13 @@ class Part:
         Name of its table.
     key : str
         What the figures depend on besides the model: the test set, its size.
-    judge : callable
+    evaluate : callable
         A built model to rows.
     """
 
     name: str
     key: str
-    judge: Callable[[Any], Rows]
+    evaluate: Callable[[Any], Rows]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def plain_outcome(outcome: Outcome) -> dict[str, Any]:
     return document
 
 
-def judge(
+def evaluate_parts(
     entries: Iterable[ModelEntry],
     parts: Sequence[Part],
     store: ResultStore | None = None,
@@ -97,11 +97,11 @@ def judge(
     """
     outcomes: list[Outcome] = []
     for entry in entries:
-        outcomes += _judge_model(entry, parts, store, on_progress)
+        outcomes += _evaluate_model(entry, parts, store, on_progress)
     return outcomes
 
 
-def _judge_model(
+def _evaluate_model(
     entry: ModelEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
 ) -> list[Outcome]:
     failed = ""
@@ -133,7 +133,7 @@ def _judge_model(
 def _attempt(entry: ModelEntry, model: Any, part: Part) -> Outcome:
     start = time.perf_counter()
     try:
-        rows = part.judge(model)
+        rows = part.evaluate(model)
     except CancelledError:
         raise
     except Exception as error:

@@ -18,9 +18,15 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, resource_path, weights_from
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack, curve_figures, evaluate_focus, real_stacks
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_real
 from focusviewer.evaluation.tables.table import Column, Table, finite
+from focusviewer.evaluation.test_sets.real_stacks import (
+    ASSUMED_MPP,
+    RealStack,
+    curve_figures,
+    evaluate_focus,
+    real_stacks,
+)
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.refocus.base import Refocuser
 
@@ -42,7 +48,7 @@ ENOUGH_PLANES = 7
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrainedModel:
     """One trained model.
 
     Attributes
@@ -69,9 +75,9 @@ class Judged:
         return model
 
 
-def judged_models(
+def trained_models(
     folder: Path | None = None, names: Sequence[str] | None = None, simulator: str | None = None
-) -> list[Judged]:
+) -> list[TrainedModel]:
     """Trained models whose weights are there.
 
     Parameters
@@ -104,10 +110,10 @@ def judged_models(
         there = f"{folder or 'this installation'} has those of {', '.join(found) or 'no model'}"
         raise UserError(what, there, "Name one of these with --model, or a folder of weights with --weights.")
     chosen = [found[name] for name in names] if names else list(found.values())
-    return [_judged(entry, simulator, folder) for entry in chosen]
+    return [_trained_model(entry, simulator, folder) for entry in chosen]
 
 
-def _judged(entry: ModelEntry, simulator: str | None, folder: Path | None) -> Judged:
+def _trained_model(entry: ModelEntry, simulator: str | None, folder: Path | None) -> TrainedModel:
     from safetensors import SafetensorError, safe_open
 
     assert entry.weights is not None
@@ -119,7 +125,7 @@ def _judged(entry: ModelEntry, simulator: str | None, folder: Path | None) -> Ju
         except (SafetensorError, OSError) as error:
             raise UserError(f"Cannot read {entry.weights}", str(error), "Train it again, or take it away.") from error
     digest = hashlib.sha256(entry.weights.read_bytes()).hexdigest()[:12]
-    return Judged(entry, digest, own or simulator or _recorded_simulator(digest) or UNKNOWN, folder)
+    return TrainedModel(entry, digest, own or simulator or _recorded_simulator(digest) or UNKNOWN, folder)
 
 
 def _recorded_simulator(digest: str) -> str | None:
@@ -128,7 +134,7 @@ def _recorded_simulator(digest: str) -> str | None:
 
 
 def transfer_rows(
-    models: Sequence[Judged], data_dir: Path, on_progress: Callable[[float, str], None] | None = None
+    models: Sequence[TrainedModel], data_dir: Path, on_progress: Callable[[float, str], None] | None = None
 ) -> list[dict[str, Any]]:
     """Judge every model on every real test stack: one row each.
 

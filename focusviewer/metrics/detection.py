@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from focusviewer.metrics.agreement import paired
+from focusviewer.metrics.correlation import paired
 
 
 def roc_auc(scores: npt.ArrayLike, blurry: npt.ArrayLike) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from focusviewer.evaluation.sets.fields import FieldSet
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import FocusModel, ModelEntry, ScoreGrid
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.slides.base import RGB

@@ -107,16 +107,22 @@ def _fit(
     from focusviewer.focus.calibrating import calibrate_marks, calibrate_stack
     from focusviewer.focus.calibration.store import keep_calibration
 
-    judge = get_model(name)
+    focus_model = get_model(name)
     if slide.mpp is None:
         raise ScaleUnknownError(slide.name)
     with Progress(f"{slide.name}: {name}", quiet=quiet) as progress, cancel_on_interrupt() as cancel:
         best: int | None
         if marks:
-            fitted, best = calibrate_marks(slide, judge, marks, scanner=scanner, cancel=cancel), None
+            fitted, best = calibrate_marks(slide, focus_model, marks, scanner=scanner, cancel=cancel), None
         else:
             fitted, best = calibrate_stack(
-                slide, judge, reference=reference, step_um=step, scanner=scanner, on_progress=progress, cancel=cancel
+                slide,
+                focus_model,
+                reference=reference,
+                step_um=step,
+                scanner=scanner,
+                on_progress=progress,
+                cancel=cancel,
             )
     keep_calibration(fitted)
     return fitted, best
@@ -200,10 +206,12 @@ def _fit_shipped(names: list[str] | None, data: Path | None, out: Path | None, j
 
     target = out or resource_path("weights").parent.joinpath(*SHIPPED)
     chosen = names or [entry.name for entry in models() if entry.available]
-    judges = [get_model(name) for name in chosen]
+    focus_models = [get_model(name) for name in chosen]
     known = [] if names is None else shipped_calibrations()
     with Progress("calibrating", quiet=json) as progress:
-        fitted = fit_shipped(judges, data_folder(data), target, known, on_progress=lambda share, _: progress(share))
+        fitted = fit_shipped(
+            focus_models, data_folder(data), target, known, on_progress=lambda share, _: progress(share)
+        )
     if json:
         print_json({"out": str(target), "calibrations": [_document(calibration) for calibration in fitted]})
     else:

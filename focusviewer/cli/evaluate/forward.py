@@ -71,7 +71,7 @@ def _one_pair(
     from dataclasses import replace
 
     from focusviewer.core.files import atomic_write, output_folder
-    from focusviewer.evaluation.forward import PlaneStack, StackFidelity, judge_pair
+    from focusviewer.evaluation.forward import PlaneStack, StackFidelity, pair_figures
     from focusviewer.evaluation.forward_plot import draw_stack
     from focusviewer.simulation.fitting.pair import usual_optics
 
@@ -80,7 +80,7 @@ def _one_pair(
     optics = usual_optics(mpp)
     if na is not None:
         optics = replace(optics, na=na, refractive_index=1.0 if na < 0.97 else 1.515)
-    figures, fit = judge_pair(sharp, blurred, mpp, optics, free_na=na is None)
+    figures, fit = pair_figures(sharp, blurred, mpp, optics, free_na=na is None)
     if out is not None:
         row = {"sharp": "sharp", "blurred": "blurred", **figures}
         stack = PlaneStack("pair", sharp[None, None], mpp, False)
@@ -189,16 +189,16 @@ def transfer(
     from focusviewer.core.files import check_output_folder
     from focusviewer.evaluation.tables.table import write_tables
     from focusviewer.evaluation.transfer import (
-        judged_models,
         orders_real_stacks,
         running_table,
+        trained_models,
         transfer_rows,
         transfer_tables,
         update_table,
     )
     from focusviewer.training.common import data_folder
 
-    chosen = judged_models(weights, model, simulator)
+    chosen = trained_models(weights, model, simulator)
     if out is not None:
         check_output_folder(out)
     with Progress("Judging", as_json) as progress:

@@ -24,7 +24,7 @@ from focusviewer.cli.evaluate.shared import (
     check_out,
     chosen_entries,
     chosen_weights,
-    judge_entries,
+    evaluate_entries,
     make_bench,
     print_table,
     show_outcomes,
@@ -82,7 +82,7 @@ def focus(
         if shuffled is not None:
             _shuffled(entries, bench, shuffled, out, as_json)
             return
-        outcomes = judge_entries(entries, focus_parts(bench), as_json)
+        outcomes = evaluate_entries(entries, focus_parts(bench), as_json)
     show_outcomes(
         outcomes, bench, out, as_json, {"simulated": "focus-slides", "real": "focus-real", "stacks": "focus-stacks"}
     )
@@ -104,7 +104,7 @@ def study(
     from focusviewer.cli.commands.models import entries
     from focusviewer.evaluation.report.study import write_report
     from focusviewer.evaluation.study import ResultStore
-    from focusviewer.evaluation.suites.bench import judged_as, judged_kinds, not_judged, tables
+    from focusviewer.evaluation.suites.bench import evaluated_as, evaluated_kinds, tables, unevaluated_models
     from focusviewer.refocus.registry import baselines
 
     check_output_folder(report)
@@ -114,10 +114,10 @@ def study(
         every = entries()
         if not quick and any(entry.kind == "refocus" for entry in every):
             every += [entry for entry in baselines() if entry.available]
-        for kind, parts in judged_kinds().items():
-            chosen = [entry for entry in every if judged_as(entry) == kind]
-            outcomes += judge_entries(chosen, parts(bench), as_json, store)
-        made = [*tables(outcomes, bench), not_judged(every)]
+        for kind, parts in evaluated_kinds().items():
+            chosen = [entry for entry in every if evaluated_as(entry) == kind]
+            outcomes += evaluate_entries(chosen, parts(bench), as_json, store)
+        made = [*tables(outcomes, bench), unevaluated_models(every)]
     files = write_report(report, made, outcomes, bench)
     failed = [{"model": o.model, "part": o.part, "why": o.why} for o in outcomes if o.why]
     if as_json:

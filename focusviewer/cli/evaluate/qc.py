@@ -14,7 +14,7 @@ from focusviewer.cli.commands.heatmap import cancel_on_interrupt
 from focusviewer.cli.output import Progress, print_json, table
 
 if TYPE_CHECKING:
-    from focusviewer.evaluation.night.trial import Agreement, Setting
+    from focusviewer.evaluation.qc_trial.trial import Setting, TrialFigures
     from focusviewer.qc.worklist.summary import BatchProgress
 
 JUDGED_SEED, TUNING_SEED = 101, 202
@@ -48,8 +48,8 @@ def evaluate_qc(
     """
     from focusviewer import qc
     from focusviewer.core.files import output_folder
-    from focusviewer.evaluation.night.slides import make_trials
-    from focusviewer.evaluation.night.trial import run_trial
+    from focusviewer.evaluation.qc_trial.slides import make_trial_slides
+    from focusviewer.evaluation.qc_trial.trial import run_trial
     from focusviewer.focus import get_model
     from focusviewer.qc.api import QC_MODEL
     from focusviewer.qc.verdicts.rules import load_rules
@@ -61,7 +61,7 @@ def evaluate_qc(
     keep = nullcontext(str(output_folder(out))) if out is not None else tempfile.TemporaryDirectory()
     with keep as place, Progress("evaluate qc", quiet=as_json) as line, cancel_on_interrupt() as cancel:
         folder = Path(place).absolute() / "slides"
-        trials = make_trials(folder, slides=slides, seed=number, on_progress=line)
+        trials = make_trial_slides(folder, slides=slides, seed=number, on_progress=line)
 
         def progress(state: BatchProgress) -> None:
             line(state.fraction, str(state))
@@ -85,7 +85,7 @@ def evaluate_qc(
     typer.echo("\n".join(_lines(found, settings)))
 
 
-def _lines(found: Agreement, settings: list[Setting]) -> list[str]:
+def _lines(found: TrialFigures, settings: list[Setting]) -> list[str]:
     verdicts = ["PASS", "REVIEW", "RESCAN", "failed"]
     rows = [[kind, *(became.get(verdict, 0) for verdict in verdicts)] for kind, became in found.kinds.items()]
     pace = f"{found.slides_per_hour:.0f} slides per hour" if found.slides_per_hour else "all judged before"

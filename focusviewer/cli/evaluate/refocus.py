@@ -20,7 +20,7 @@ from focusviewer.cli.evaluate.shared import (
     check_out,
     chosen_entries,
     chosen_weights,
-    judge_entries,
+    evaluate_entries,
     make_bench,
     print_table,
     refocus_entries,
@@ -96,7 +96,7 @@ def evaluate_refocus(
             _protocol(entries, protocol, datasets, stacks, out, as_json)
             return
         bench = make_bench(data, datasets, quick, images, as_json)
-        outcomes = judge_entries(entries, _parts(bench, part), as_json)
+        outcomes = evaluate_entries(entries, _parts(bench, part), as_json)
         show_outcomes(outcomes, bench, out, as_json, KEYS)
         if out is not None:
             _pictures(entries, bench, out, as_json)
@@ -139,7 +139,7 @@ def _protocol(
     if name != FOCUSPATH:
         raise UserError(f"There is no protocol {name!r}", "", f"The one there is: {FOCUSPATH}.")
     dataset, part = focuspath(datasets), "refocus-protocol"
-    outcomes = judge_entries(
+    outcomes = evaluate_entries(
         entries, [Part(part, str(stacks), lambda engine: evaluate_protocol(engine, dataset, stacks))], as_json
     )
     if all(outcome.why for outcome in outcomes):

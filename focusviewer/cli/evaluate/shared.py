@@ -101,10 +101,10 @@ def refocus_entries() -> list[ModelEntry]:
 
 def make_bench(data: Path | None, datasets: Path | None, quick: bool, images: int, quiet: bool) -> Bench:
     """Everything models are judged on; simulated stacks are made on first use."""
-    from focusviewer.evaluation.sets.fields import field_set
-    from focusviewer.evaluation.sets.real_stacks import real_stacks
     from focusviewer.evaluation.suites.bench import Bench
-    from focusviewer.evaluation.suites.published_sets import present_datasets
+    from focusviewer.evaluation.suites.published_datasets import present_datasets
+    from focusviewer.evaluation.test_sets.fields import field_set
+    from focusviewer.evaluation.test_sets.real_stacks import real_stacks
     from focusviewer.training.common import data_folder
 
     folder = data_folder(data)
@@ -117,14 +117,14 @@ def make_bench(data: Path | None, datasets: Path | None, quick: bool, images: in
     return Bench(fields.some(QUICK_FIELDS) if quick else fields, stacks, folder, found, quick, images)
 
 
-def judge_entries(
+def evaluate_entries(
     entries: Sequence[ModelEntry], parts: Sequence[Part], quiet: bool, store: ResultStore | None = None
 ) -> list[Outcome]:
     """Put models to parts, telling what is being judged."""
-    from focusviewer.evaluation.study import judge
+    from focusviewer.evaluation.study import evaluate_parts
 
     with _telling(quiet) as tell:
-        return judge(entries, parts, store, tell)
+        return evaluate_parts(entries, parts, store, tell)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.night.slides import KINDS, Trial
+from focusviewer.evaluation.qc_trial.slides import KINDS, TrialSlide
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.reports.roc import roc
@@ -29,7 +29,7 @@ FRACTIONS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TrialFigures:
     """Verdicts against the truth of a night.
 
     Attributes
@@ -63,7 +63,7 @@ class Agreement:
         return asdict(self)
 
 
-def agreement(trials: Sequence[Trial], summary: QcSummary, rows: Iterable[SlideRow]) -> Agreement:
+def trial_figures(trials: Sequence[TrialSlide], summary: QcSummary, rows: Iterable[SlideRow]) -> TrialFigures:
     """Compare a finished batch with the truth; slides that failed count as not found."""
     verdicts, scores = {}, {}
     for row in rows:
@@ -79,7 +79,7 @@ def agreement(trials: Sequence[Trial], summary: QcSummary, rows: Iterable[SlideR
     wanted = np.array([trial.rescan for trial in trials])
     readable = [trial for trial in trials if trial.name in scores]
     recall, precision = recall_precision(called, wanted)
-    return Agreement(
+    return TrialFigures(
         len(trials),
         len(verdicts),
         len(failed),
@@ -113,7 +113,7 @@ class Setting:
     margin: float
 
 
-def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Setting]:
+def tune(trials: Sequence[TrialSlide], worklist: Worklist, rules: Rules) -> list[Setting]:
     """Every choice of what sends a slide back, the best first; judged on the maps as they lie.
 
     The best finds most with least false alarms; of equals, the one whose part lies farthest between the least
@@ -152,12 +152,12 @@ def _scaled(limits: Thresholds, blurred_um: float, fraction: float, worst_um: fl
 
 def run_trial(
     folder: Path,
-    trials: Sequence[Trial],
+    trials: Sequence[TrialSlide],
     run_batch: Callable[[], QcSummary],
     rules: Rules,
     *,
     tuning: bool = False,
-) -> tuple[Agreement, list[Setting]]:
+) -> tuple[TrialFigures, list[Setting]]:
     """Judge the slides, and compare; writes ``report.html`` again, with the ROC.
 
     Raises
@@ -172,4 +172,4 @@ def run_trial(
             raise UserError(f"No slide of {folder} could be judged")
         truth = {str((folder / trial.name).absolute()): trial.rescan for trial in trials if trial.kind != "broken"}
         write_report(worklist, worklist.folder / "report.html", rules, truth)
-        return agreement(trials, summary, rows), tune(trials, worklist, rules) if tuning else []
+        return trial_figures(trials, summary, rows), tune(trials, worklist, rules) if tuning else []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from focusviewer.evaluation.tables import refocus as refocus_layout
-from focusviewer.evaluation.tables.refocus import LIKENESS as LIKENESS
 from focusviewer.evaluation.tables.refocus import MODEL as MODEL
+from focusviewer.evaluation.tables.refocus import SIMILARITY as SIMILARITY
 from focusviewer.evaluation.tables.table import Column
 
-AGREEMENT = (
+CORRELATION = (
     Column("srcc", "SRCC", 3, "high"),
     Column("plcc", "PLCC", 3, "high"),
     Column("plcc_fitted", "PLCC after logistic fit", 3, "high"),
@@ -25,7 +25,7 @@ NOTES = {
     "read with the calibrations shipped for either scale. Medians; the difference is relative to the mean of the two.",
     "focus-slides": "Whole maps of simulated slides of tissue phantoms; blurred from 0.75 µm. Intervals: 95 %, drawn "
     "by squares of 250 µm.",
-    "focus-real": "Judged as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
+    "focus-real": "Evaluated as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
     **refocus_layout.NOTES,
 }
 
@@ -33,7 +33,7 @@ NOTES = {
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "focus-stacks": (
         MODEL,
-        *AGREEMENT,
+        *CORRELATION,
         Column("srcc_real", "SRCC, real pictures", 3, "high"),
         Column("srcc_phantoms", "SRCC, phantoms", 3, "high"),
         Column("srcc_within", "SRCC within a field", 3, "high"),
@@ -69,7 +69,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     **refocus_layout.COLUMNS,
 }
 DATASET_COLUMNS = {
-    "focus": (MODEL, Column("split", "split"), Column("images", "images"), Column("slides", "slides"), *AGREEMENT),
+    "focus": (MODEL, Column("split", "split"), Column("images", "images"), Column("slides", "slides"), *CORRELATION),
     "refocus": COLUMNS["refocus-planes"],
 }
 TITLES = {
@@ -87,7 +87,7 @@ PUBLISHED = {
 
 
 PUBLISHED_TITLES = {
-    **{column.key: column.title for column in (*AGREEMENT, *LIKENESS)},
+    **{column.key: column.title for column in (*CORRELATION, *SIMILARITY)},
     "tcga_roc_auc": "ROC-AUC (TCGA@Focus)",
     "tcga_pr_auc": "PR-AUC (TCGA@Focus)",
     "seconds_per_image": "s per 1024²",

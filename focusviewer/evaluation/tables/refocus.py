@@ -5,7 +5,7 @@ from __future__ import annotations
 from focusviewer.evaluation.tables.table import Column
 
 MODEL = Column("model", "model")
-LIKENESS = (
+SIMILARITY = (
     Column("psnr", "PSNR, dB", 2, "high"),
     Column("ssim", "SSIM", 3, "high"),
     Column("ms_ssim", "MS-SSIM", 3, "high"),
@@ -55,7 +55,7 @@ NOTES = {
     "is the true depth, or the engine's own; parts are refocused one by one from their own pixels and put together. "
     "Intervals: 95 %, drawn by picture.",
     "refocus-real": "Single planes refocused blind, against the stated best plane; judged as 0.25 µm pixels.",
-    "refocus-real-planes": "Judged as 0.25 µm pixels; the planes' distance is measured by the blur between them. "
+    "refocus-real-planes": "Evaluated as 0.25 µm pixels; the planes' distance is measured by the blur between them. "
     "Planes of one stack are made equally bright.",
     "refocus-real-summary": "Differences to the input as it is (of two, the better one), to the blind Wiener filter "
     "and to mixing both inputs. Best focus and all in focus are blind. But for best focus, the planes of a stack are "
@@ -94,7 +94,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("task", "task"),
         Column("inputs", "inputs"),
         Column("stacks", "stacks"),
-        *LIKENESS,
+        *SIMILARITY,
     ),
     "refocus-inputs": (
         MODEL,
@@ -223,7 +223,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("inputs", "inputs"),
         Column("pictures", "pictures"),
         Column("slides", "slides"),
-        *LIKENESS[:5],
+        *SIMILARITY[:5],
         Column("published", "published model"),
         Column("published_ssim", "SSIM published", 4),
         Column("published_ms_ssim", "MS-SSIM published", 4),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldSet
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.calibration.curve import Curve
 from focusviewer.focus.calibration.store import shipped_calibrations

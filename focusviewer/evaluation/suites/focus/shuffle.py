@@ -12,8 +12,8 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import weights_from
-from focusviewer.evaluation.sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.evaluation.suites.focus.simulated import field_scores
+from focusviewer.evaluation.test_sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.metrics import bootstrap_interval, roc_auc, srcc
 

@@ -12,14 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldsConfig, FieldSet, sharp_fields
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import TrueStack, TrueStacksConfig, true_stacks
 from focusviewer.evaluation.study import Part
 from focusviewer.evaluation.suites.refocus.competitors import Competitors, competitors_key
-from focusviewer.evaluation.suites.refocus.honesty import (
-    Specimens,
-    evaluate_honesty,
+from focusviewer.evaluation.suites.refocus.faithfulness import (
+    FaithfulnessImages,
+    evaluate_faithfulness,
     real_glass,
     simulated_glass,
     wide_scan,
@@ -36,6 +33,13 @@ from focusviewer.evaluation.suites.refocus.simulated import (
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, SWEEPS, evaluate_traverse
 from focusviewer.evaluation.suites.refocus.uneven import Uneven, evaluate_uneven, uneven_sections
 from focusviewer.evaluation.tables.table import Row
+from focusviewer.evaluation.test_sets.fields import FieldsConfig, FieldSet, sharp_fields
+from focusviewer.evaluation.test_sets.ground_truth_stacks import (
+    GroundTruthConfig,
+    GroundTruthStack,
+    ground_truth_stacks,
+)
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 
 RGB = npt.NDArray[np.uint8]
 
@@ -67,11 +71,11 @@ class Extent:
     real_px: int = 512
     steps_px: int = 256
     detail: bool = True
-    traverse: TrueStacksConfig = field(default_factory=TrueStacksConfig)
+    traverse: GroundTruthConfig = field(default_factory=GroundTruthConfig)
 
 
 FULL = Extent()
-QUICK = Extent(6, 5, 1, 1, 2, 320, 128, False, TrueStacksConfig(real=0, phantoms=1, side_px=160))
+QUICK = Extent(6, 5, 1, 1, 2, 320, 128, False, GroundTruthConfig(real=0, phantoms=1, side_px=160))
 
 
 class RefocusBench:
@@ -119,11 +123,11 @@ class RefocusBench:
         return list(found.items())
 
     @cached_property
-    def true_stacks(self) -> list[TrueStack]:
+    def ground_truth_stacks(self) -> list[GroundTruthStack]:
         """Sections with a truth at every twentieth of a micron."""
         config, side = self.extent.traverse, self.extent.traverse.side_px
         usable = [(name, crop) for name, crop in self.pictures if min(crop.shape[:2]) >= side]
-        return true_stacks(_spread(usable, config.real), config)
+        return ground_truth_stacks(_spread(usable, config.real), config)
 
     @cached_property
     def sections(self) -> list[Uneven]:
@@ -140,12 +144,12 @@ class RefocusBench:
         return uneven_sections(chosen)
 
     @cached_property
-    def specimens(self) -> Specimens:
+    def specimens(self) -> FaithfulnessImages:
         """What must stay as it is, and what must hold together."""
         sharp = [crop for _, crop in _spread(self.pictures, self.extent.checked)]
         sharp = sharp or [_phantom_picture(0)[:CROP_PX, :CROP_PX]]
         glass = [*simulated_glass(), *(real_glass(self.data) if self.data is not None else [])]
-        return Specimens(sharp, glass, wide_scan())
+        return FaithfulnessImages(sharp, glass, wide_scan())
 
     def parts(self) -> list[Part]:
         """Everything, in the order of the tables."""
@@ -171,7 +175,7 @@ class RefocusBench:
                 ("refocus-real", f"{key}-{real}", self._real),
                 ("refocus-real-planes", f"{key}-{real}", self._real_planes),
             ]
-        made.append(("refocus-honesty", key, lambda engine: evaluate_honesty(engine, self.specimens)))
+        made.append(("refocus-honesty", key, lambda engine: evaluate_faithfulness(engine, self.specimens)))
         return [Part(*item) for item in made]
 
     def _simulated(self, engine: Any) -> list[dict[str, Any]]:
@@ -182,7 +186,7 @@ class RefocusBench:
         return evaluate_refocus_inputs(engine, self.planes, targets=self.extent.targets)
 
     def _traverse(self, engine: Any) -> list[dict[str, Any]]:
-        return evaluate_traverse(engine, self.true_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
+        return evaluate_traverse(engine, self.ground_truth_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
 
     def _real(self, engine: Any) -> list[dict[str, Any]]:
         return evaluate_refocus_real(engine, self.stacks, self.extent.real_px, self.extent.detail, self.competitors)

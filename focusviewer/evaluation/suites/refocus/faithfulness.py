@@ -36,7 +36,7 @@ SEAM_BOX = (0, 0, 1160, 256)
 
 
 @dataclass(frozen=True)
-class Specimens:
+class FaithfulnessImages:
     """What engines are tried on.
 
     Attributes
@@ -54,7 +54,7 @@ class Specimens:
     wide: RGB | None = None
 
 
-def evaluate_honesty(engine: Refocuser, specimens: Specimens) -> list[dict[str, Any]]:
+def evaluate_faithfulness(engine: Refocuser, specimens: FaithfulnessImages) -> list[dict[str, Any]]:
     """Put an engine to all checks.
 
     Returns
@@ -218,7 +218,7 @@ class PictureSlide(Slide):
 
 def _seam_row(engine: Refocuser, wide: RGB) -> dict[str, Any]:
     """A region in tiles against the same in one piece: gray levels it steps by across the borders of tiles."""
-    from focusviewer.refocus.modes import Wish
+    from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
     from focusviewer.refocus.regions.tiling import refocus_view
     from focusviewer.refocus.spans import spans
@@ -227,7 +227,7 @@ def _seam_row(engine: Refocuser, wide: RGB) -> dict[str, Any]:
     slide = PictureSlide(wide, MPP)
     target = np.full((height, width), 2.0, np.float32)
     view: View = View(slide, (0, 0, width, height), (0,), (0.0,), MPP)
-    tiled = refocus_view(view, engine, Wish("map", map_um=target)).pixels
+    tiled = refocus_view(view, engine, RefocusRequest("map", map_um=target)).pixels
     whole = engine.render(engine.encode([wide], MPP), target)
     borders = [edge for span in spans(width) for edge in span if 0 < edge < width]
     steps = seam_steps(tiled, whole, borders)

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldSet
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
-from focusviewer.evaluation.suites.refocus.simulated import LIKENESS, likeness
+from focusviewer.evaluation.suites.refocus.simulated import SIMILARITY, similarity_figures
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.refocus.base import Refocuser
 
@@ -68,8 +68,9 @@ def evaluate_refocus_planes(
 
     Returns
     -------
-    One row a task: every figure of likeness with its interval by group, and PSNR and SSIM of the nearest input plane
-    shown as it is (``_nearest``); ``why`` instead where the engine refuses a case (it only interpolates, say).
+    One row a task: every figure of :func:`similarity_figures` with its interval by group, and PSNR and SSIM of the
+    nearest input plane shown as it is (``_nearest``); ``why`` instead where the engine refuses a case (it only
+    interpolates, say).
     """
     refused: dict[tuple[str, int], str] = {}
     figures: dict[tuple[str, int], list[dict[str, float]]] = {task: [] for task in tasks}
@@ -114,8 +115,8 @@ def draw(task: str, inputs: int, planes: int, best: int, rng: np.random.Generato
 def _case(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> dict[str, float]:
     truth = np.ascontiguousarray(stack.images[target])
     nearest = min(inputs, key=lambda plane: abs(plane - target))
-    before = likeness_pair(stack.images[nearest], truth)
-    return {**likeness(refocused(engine, stack, target, inputs), truth), **before}
+    before = similarity_pair(stack.images[nearest], truth)
+    return {**similarity_figures(refocused(engine, stack, target, inputs), truth), **before}
 
 
 def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> RGB:
@@ -132,9 +133,9 @@ def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[in
     return engine.render(encoded, float(z_um[target]))
 
 
-def likeness_pair(image: RGB, truth: RGB) -> dict[str, float]:
+def similarity_pair(image: RGB, truth: RGB) -> dict[str, float]:
     """PSNR and SSIM of the input shown as it is."""
-    return {f"{name}_nearest": LIKENESS[name](image, truth) for name in ("psnr", "ssim")}
+    return {f"{name}_nearest": SIMILARITY[name](image, truth) for name in ("psnr", "ssim")}
 
 
 def _row(task: tuple[str, int], rows: list[dict[str, float]], groups: list[str]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.competitors import Competitors
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.fast.operators import SCANNER

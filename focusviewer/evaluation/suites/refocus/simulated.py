@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.reblur import reblur_consistency
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import dists_form, iw_ssim, ms_ssim, psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
@@ -25,7 +25,7 @@ DEPTHS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 NOISES = (0.002, 0.006)
 CROP_PX = 224
 
-LIKENESS: dict[str, Callable[[RGB, RGB], float]] = {
+SIMILARITY: dict[str, Callable[[RGB, RGB], float]] = {
     "psnr": psnr,
     "ssim": ssim,
     "ms_ssim": ms_ssim,
@@ -35,9 +35,9 @@ LIKENESS: dict[str, Callable[[RGB, RGB], float]] = {
 """Every figure of how like the truth an image is; the last one falls when images are alike, the others rise."""
 
 
-def likeness(image: RGB, truth: RGB) -> dict[str, float]:
-    """All figures of :data:`LIKENESS`."""
-    return {name: figure(image, truth) for name, figure in LIKENESS.items()}
+def similarity_figures(image: RGB, truth: RGB) -> dict[str, float]:
+    """All figures of :data:`SIMILARITY`."""
+    return {name: figure(image, truth) for name, figure in SIMILARITY.items()}
 
 
 def evaluate_refocus_real(
@@ -92,8 +92,8 @@ def _blind(engine: Refocuser, plane: RGB, truth: RGB, detail: bool) -> dict[str,
     }
     if detail:
         for name in ("ms_ssim", "iw_ssim", "dists"):
-            row[f"{name}_before"] = None if same else round(LIKENESS[name](plane, truth), 4)
-            row[f"{name}_after"] = round(LIKENESS[name](made, truth), 4)
+            row[f"{name}_before"] = None if same else round(SIMILARITY[name](plane, truth), 4)
+            row[f"{name}_after"] = round(SIMILARITY[name](made, truth), 4)
         row["reblur_db"] = round(reblur_consistency(made, plane, encoded.blur_um, ASSUMED_MPP), 2)
     return row
 
@@ -191,10 +191,10 @@ def _compared(
 
 def _before_and_after(blurred: RGB, auto: RGB, knob: RGB, truth: RGB, detail: bool) -> dict[str, float]:
     figures = {"psnr_before": psnr(blurred, truth), "psnr_auto": psnr(auto, truth), "psnr_knob": psnr(knob, truth)}
-    for name in LIKENESS if detail else ("ssim",):
+    for name in SIMILARITY if detail else ("ssim",):
         if name != "psnr":
-            figures[f"{name}_before"] = LIKENESS[name](blurred, truth)
-            figures[f"{name}_auto"] = LIKENESS[name](auto, truth)
+            figures[f"{name}_before"] = SIMILARITY[name](blurred, truth)
+            figures[f"{name}_auto"] = SIMILARITY[name](auto, truth)
     return figures
 
 

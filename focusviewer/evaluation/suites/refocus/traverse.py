@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.true_stacks import LEVELS, TrueStack
 from focusviewer.evaluation.study import reason
+from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
@@ -60,7 +60,7 @@ class Swept:
     change: list[float] = field(default_factory=list)  # root mean square, gray levels, from one target to the next
 
 
-def sweep_stack(engine: Refocuser, stack: TrueStack, sweep: Sweep, step: float = STEP) -> Swept:
+def sweep_stack(engine: Refocuser, stack: GroundTruthStack, sweep: Sweep, step: float = STEP) -> Swept:
     """Turn the focus of one stack through all targets of a sweep."""
     mirrored = len(sweep.inputs) == 1 and sweep.inputs[0] > stack.best  # tissue on the positive side of one plane
     planes = sorted(sweep.inputs, key=lambda level: stack.z_um(level, mirrored))
@@ -81,7 +81,7 @@ def sweep_stack(engine: Refocuser, stack: TrueStack, sweep: Sweep, step: float =
 
 
 def evaluate_traverse(
-    engine: Refocuser, stacks: Sequence[TrueStack], step: float = STEP, sweeps: Sequence[Sweep] = SWEEPS
+    engine: Refocuser, stacks: Sequence[GroundTruthStack], step: float = STEP, sweeps: Sequence[Sweep] = SWEEPS
 ) -> list[dict[str, Any]]:
     """Turn the focus of every stack through every sweep.
 
