@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from focusviewer import __version__
 from focusviewer.app.services.settings import load_settings
+from focusviewer.app.services.text import install_language
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import theme
 from focusviewer.app.window import MainWindow
@@ -52,6 +53,7 @@ def make_application(*, offscreen: bool = False) -> QApplication:
     app.setApplicationName("FocusViewer")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("focusviewer")
+    install_language(app)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     return app
 
