@@ -48,9 +48,7 @@ class Language(QTranslator):
         """Whether it translates nothing."""
         return not self._texts
 
-    def translate(  # type: ignore[override]  # Qt's own stub knows no null string
-        self, context: str, source: str, disambiguation: str | None = None, n: int = -1
-    ) -> str | None:
+    def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str | None:
         """The translation of a text; None where there is none, so that the next translator is asked."""
         return self._texts.get((context, source))
 
