@@ -19,7 +19,7 @@ from focusviewer.optics.psf import Optics
 from focusviewer.training.judging.stacks import ASSUMED_MPP, REFERENCE
 from focusviewer.training.judging.tables import Column, Table
 from focusviewer.training.metrics import psnr, ssim
-from focusviewer.training.metrics.similarity import RADIUS, similarity_maps, unit_pair
+from focusviewer.training.metrics.similarity import RADIUS, ssim_map
 
 RGB = npt.NDArray[np.uint8]
 
@@ -145,11 +145,7 @@ def _ssim(made: Prediction, fit: PairFit) -> float:
     if fit.inside is None:
         return float(np.mean([ssim(a, b) for a, b in zip(made.planes, fit.truth, strict=True)]))
     inner = fit.inside[RADIUS:-RADIUS, RADIUS:-RADIUS]
-    values = []
-    for a, b in zip(made.planes, fit.truth, strict=True):
-        luminance, structure = similarity_maps(*unit_pair(a, b))
-        values.append(float((luminance * structure)[inner].mean()))
-    return float(np.mean(values))
+    return float(np.mean([ssim_map(a, b)[inner].mean() for a, b in zip(made.planes, fit.truth, strict=True)]))
 
 
 def _rounded(value: Any) -> Any:
