@@ -15,10 +15,8 @@ def memory_mb_of(pid: int) -> float | None:
         return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") / _MB
     except (OSError, ValueError):
         pass
-    try:
-        import psutil  # type: ignore[import-untyped]
-    except ImportError:
-        return None
+    import psutil
+
     try:
         return float(psutil.Process(pid).memory_info().rss) / _MB
     except psutil.Error:
