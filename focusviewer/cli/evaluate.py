@@ -101,8 +101,10 @@ def study(
     from focusviewer.refocus.registry import baselines
     from focusviewer.training.judging.parts import judged_as, judged_kinds, not_judged, tables
     from focusviewer.training.judging.study import ResultStore
+    from focusviewer.training.lab.plotting import need_plots
     from focusviewer.training.report.study import write_report
 
+    need_plots("Cannot draw the plots of the study")
     check_output_folder(report)
     with chosen_weights(weights):
         bench = make_bench(data, datasets, quick, images, as_json)

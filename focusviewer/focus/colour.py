@@ -42,7 +42,7 @@ def lut_colours(name: str) -> npt.NDArray[np.uint8]:
 
     # The tables of ColorBrewer are a few colours for as many classes; a scale runs evenly from one to the next.
     table = Colormap(_TABLES[name], interpolation="linear").lut(256)[:, :3]
-    colours = np.rint(255 * np.clip(table, 0.0, 1.0)).astype(np.uint8)
+    colours: npt.NDArray[np.uint8] = np.rint(255 * np.clip(table, 0.0, 1.0)).astype(np.uint8)
     colours.setflags(write=False)
     return colours
 

@@ -52,7 +52,8 @@ def psnr(image: Image, reference: Image) -> float:
 
     first, second = unit_pair(image, reference)
     with np.errstate(divide="ignore"):  # equal images: infinite, which no table and no mean can hold
-        return min(float(peak_signal_noise_ratio(second, first, data_range=1.0)), MOST_DB)
+        decibel = peak_signal_noise_ratio(second, first, data_range=1.0)  # type: ignore[no-untyped-call]
+    return min(float(decibel), MOST_DB)
 
 
 def ssim(image: Image, reference: Image) -> float:
@@ -80,7 +81,9 @@ def ssim_map(image: Image, reference: Image) -> Floats:
     _check_size(first, 2 * RADIUS + 1)
     # The settings under which scikit-image computes what the paper defines.
     paper = {"gaussian_weights": True, "sigma": SIGMA, "use_sample_covariance": False, "K1": K1, "K2": K2}
-    _, values = structural_similarity(first, second, data_range=1.0, channel_axis=-1, full=True, **paper)
+    _, values = structural_similarity(  # type: ignore[no-untyped-call]
+        first, second, data_range=1.0, channel_axis=-1, full=True, **paper
+    )
     return np.asarray(values[RADIUS:-RADIUS, RADIUS:-RADIUS])
 
 
