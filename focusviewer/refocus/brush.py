@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.refocus.base import FloatMap
 
 Rect = tuple[int, int, int, int]

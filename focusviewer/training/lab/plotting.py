@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
