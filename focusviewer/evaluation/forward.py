@@ -15,7 +15,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE
 from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.metrics import psnr, ssim
-from focusviewer.metrics.similarity import RADIUS, similarity_maps, unit_pair
+from focusviewer.metrics.similarity import RADIUS, ssim_map
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.pair import PairFit, fit_pair
 from focusviewer.simulation.fitting.predict import Prediction
@@ -145,11 +145,7 @@ def _ssim(made: Prediction, fit: PairFit) -> float:
     if fit.inside is None:
         return float(np.mean([ssim(a, b) for a, b in zip(made.planes, fit.truth, strict=True)]))
     inner = fit.inside[RADIUS:-RADIUS, RADIUS:-RADIUS]
-    values = []
-    for a, b in zip(made.planes, fit.truth, strict=True):
-        luminance, structure = similarity_maps(*unit_pair(a, b))
-        values.append(float((luminance * structure)[inner].mean()))
-    return float(np.mean(values))
+    return float(np.mean([ssim_map(a, b)[inner].mean() for a, b in zip(made.planes, fit.truth, strict=True)]))
 
 
 def _rounded(value: Any) -> Any:

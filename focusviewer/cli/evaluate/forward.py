@@ -45,6 +45,10 @@ def forward(
     as_json: AsJson = False,
 ) -> None:
     """How well the image-formation model predicts one real plane from another; without planes, on every real stack."""
+    if out is not None:
+        from focusviewer.training.lab.plotting import need_plots
+
+        need_plots("Cannot draw the plots for --out")
     if sharp is None:
         _all_stacks(data, out, as_json)
         return

@@ -171,23 +171,11 @@ def blurred_windows(focus_map: FocusMap, threshold: float = BLURRED_LEVELS) -> n
 
 
 def label_regions(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:
-    """Number the connected regions of a small mask (windows that share a side): labels from 1, and how many."""
-    labels = np.zeros(mask.shape, np.int32)
-    count = 0
-    for row, col in zip(*np.nonzero(mask), strict=True):
-        if labels[row, col]:
-            continue
-        count += 1
-        labels[row, col] = count
-        front = [(int(row), int(col))]
-        while front:
-            r, c = front.pop()
-            for near in ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)):
-                inside = 0 <= near[0] < mask.shape[0] and 0 <= near[1] < mask.shape[1]
-                if inside and mask[near] and not labels[near]:
-                    labels[near] = count
-                    front.append(near)
-    return labels, count
+    """Number the connected regions of a mask (windows that share a side): labels from 1, and how many."""
+    from scipy.ndimage import label
+
+    labels, count = label(mask)
+    return np.asarray(labels, np.int32), int(count)
 
 
 def to_geojson(focus_map: FocusMap, threshold: float = BLURRED_LEVELS) -> dict[str, Any]:
