@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_scale, opened
-from focusviewer.cli.output import Progress, note, print_json, to_json_text
+from focusviewer.cli.output import Progress, note, print_json
+from focusviewer.core.json_text import to_json_text
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:

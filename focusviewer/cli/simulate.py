@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
-from focusviewer.cli.output import Progress, note, print_json, to_json_text
+from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.cli.simulated_options import DomainName, Na, Noise, Spoilt, check_na, domain_of, one_of, takes_spoilt
+from focusviewer.core.json_text import to_json_text
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,11 @@ from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, Mod
 from focusviewer.focus.calibration_store import calibrated, scanner_key
 from focusviewer.focus.colour import LUTS, colorize, lut_colours
 from focusviewer.focus.engine import map_slide
-from focusviewer.focus.regions import summary, to_geojson, worst_regions
+from focusviewer.focus.mapping.geojson import to_geojson
+from focusviewer.focus.mapping.outputs import write_map
+from focusviewer.focus.mapping.service import map_focus
+from focusviewer.focus.mapping.summary import map_document, summary
+from focusviewer.focus.regions import worst_regions
 from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
 from focusviewer.focus.store import MapCache, load_map, save_map
 from focusviewer.focus.tissue import TissueMask, tissue_mask
@@ -28,6 +32,8 @@ __all__ = [
     "get_model",
     "load_map",
     "lut_colours",
+    "map_document",
+    "map_focus",
     "map_slide",
     "models",
     "save_map",
@@ -36,4 +42,5 @@ __all__ = [
     "tissue_mask",
     "to_geojson",
     "worst_regions",
+    "write_map",
 ]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
 import shutil
 import sys
@@ -15,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.focus.calibration import Calibration
-from focusviewer.focus.regions import summary, to_geojson
+from focusviewer.focus.mapping.outputs import write_map, write_picture
+from focusviewer.focus.mapping.service import map_focus
+from focusviewer.focus.mapping.summary import summary
 from focusviewer.qc.features import slide_features
 from focusviewer.qc.identity import Identity, NamePattern, identify
 from focusviewer.qc.judge import judge
@@ -155,20 +153,9 @@ def map_of(slide: Slide, model: FocusModel, calibrations: Sequence[Calibration])
 
     Of a focal stack the sharpest plane counts, window by window.
     """
-    from focusviewer.focus.calibration_store import calibrated
-    from focusviewer.focus.engine import map_slide
-    from focusviewer.focus.tissue import tissue_mask
-
-    middle = len(slide.planes_um) // 2
-    tissue = tissue_mask(slide, plane=middle)
     # One thread: how a map is cut into blocks depends on their number.
-    found = map_slide(slide, model, plane=middle, threads=1, tissue=tissue)
-    for plane in range(len(slide.planes_um)):
-        if plane != middle:
-            other = map_slide(slide, model, plane=plane, threads=1, tissue=tissue)
-            found = replace(found, blur=np.fmin(found.blur, other.blur))
-    found = calibrated(replace(found, seconds=0.0, decode_seconds=0.0), slide, model, calibrations)
-    return replace(found, model_version=full_version(model, calibrations))
+    found = map_focus(slide, model, plane="sharpest", calibrations=calibrations, threads=1)
+    return replace(found, seconds=0.0, decode_seconds=0.0, model_version=full_version(model, calibrations))
 
 
 @functools.lru_cache(maxsize=2)
@@ -216,19 +203,12 @@ def write_folder(
     OutputError
         If they cannot be written.
     """
-    from focusviewer.focus.store import save_map
-
     half = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.tmp")
     try:
         half.mkdir(parents=True)
-        save_map(focus_map, half / "map.npz")
-        _save_picture(thumbnail, half / "thumbnail.png")
-        _save_picture(_coloured(focus_map), half / "map.png")
-        threshold = blurred_um / LEVEL_UM
-        regions = to_geojson(focus_map, threshold) if focus_map.absolute else to_geojson(focus_map, np.inf)
-        _save_json(regions, half / "map.geojson")
-        described = {**_document(focus_map, result, threshold), "focus_records": dict(records or {})}
-        _save_json(described, half / "summary.json")
+        described = {**_document(focus_map, result, blurred_um / LEVEL_UM), "focus_records": dict(records or {})}
+        write_map(half, focus_map, described, picture_px=PICTURE_PX)
+        write_picture(half / "thumbnail.png", thumbnail)
         _replace(half, folder)
     except (OSError, UserError) as error:
         raise output_error(folder.parent, error) from error
@@ -276,25 +256,3 @@ def _document(focus_map: FocusMap, result: Result, threshold: float) -> dict[str
         "features": asdict(result.features),
         "regions": [asdict(region) for region in result.regions],
     }
-
-
-def _coloured(focus_map: FocusMap) -> RGB:
-    from focusviewer.focus.colour import colorize
-
-    colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
-    zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
-    return np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))
-
-
-def _save_picture(pixels: RGB, path: Path) -> None:
-    from PIL import Image
-
-    with path.open("wb") as file:
-        Image.fromarray(pixels).save(file, format="PNG")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _save_json(document: dict[str, Any], path: Path) -> None:
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=False)
-    path.write_text(text + "\n", encoding="utf-8")

@@ -182,11 +182,11 @@ def test_a_full_disk_stops_the_batch_and_resuming_completes_it(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr("focusviewer.qc.slide_task.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     run = batch()
     with pytest.raises(UserError, match=r"disk is full.*--resume"):
         run.run(found)
-    monkeypatch.setattr("focusviewer.qc.slide_task.os.fsync", real)
+    monkeypatch.setattr("os.fsync", real)
     assert run.worklist.check() == "ok" and run.worklist.failures() == []
     assert not [path for path in (run.worklist.folder / "slides").iterdir() if path.name.startswith(".")]
     summary = batch().run(found)

@@ -10,7 +10,7 @@ from qc_worklists import HOSTILE, MPP, fill, focus_map, open_worklist, result_of
 
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM
-from focusviewer.focus.regions import to_geojson
+from focusviewer.focus.mapping.geojson import to_geojson
 from focusviewer.qc.csvtext import guard, read_table, unguard, write_table
 from focusviewer.qc.exports import COLUMNS, document, read_csv, write_csv, write_json
 from focusviewer.qc.focusplan import plan_region, rescan_list, write_rescan

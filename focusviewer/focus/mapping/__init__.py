@@ -1,0 +1,1 @@
+"""Focus maps of whole slides: made, calibrated, summarised, coloured, kept and written."""
