@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.errors import SlideError, UserError
-from focusviewer.slides import RGB, Slide
+from focusviewer.slides.base import RGB, Slide
 
 LabelDecoder = Callable[[RGB], str]
 """Reads the bar code off a label image, uint8 (H, W, 3); empty when there is none."""

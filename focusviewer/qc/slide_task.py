@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from focusviewer.focus.mapping.outputs import write_map, write_picture
 from focusviewer.focus.mapping.service import map_focus
 from focusviewer.focus.mapping.summary import summary
 from focusviewer.qc.features import slide_features
-from focusviewer.qc.identity import Identity, NamePattern, identify
+from focusviewer.qc.identity import NamePattern, identify
 from focusviewer.qc.judge import judge
 from focusviewer.qc.records import Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
@@ -38,6 +38,21 @@ _NAME_CHARS = 60
 
 
 @dataclass(frozen=True)
+class Identified:
+    """Who a slide is, and what its scanner wrote about its focus."""
+
+    facts: SlideFacts
+    records: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, slide: Slide, pattern: NamePattern | None) -> Identified:
+        """Identify an open slide; ``pattern`` finds in its name what it does not state."""
+        found = identify(slide, pattern)
+        known = found.slide_id, found.scanner, found.stain
+        return cls(SlideFacts(slide.fingerprint, slide.path, slide.name, *known), found.records)
+
+
+@dataclass(frozen=True)
 class IdentifyTask:
     """Open a file and say which slide it is; ``pattern`` finds in its name what it does not state."""
 
@@ -47,7 +62,7 @@ class IdentifyTask:
     def prepare(self) -> None:
         """Nothing: opening a file needs little."""
 
-    def run(self) -> SlideFacts:
+    def run(self) -> Identified:
         """See the class.
 
         Raises
@@ -56,7 +71,7 @@ class IdentifyTask:
             If it cannot be opened.
         """
         with open_slide(self.path) as slide:
-            return facts_of(slide, identify(slide, self.pattern))
+            return Identified.of(slide, self.pattern)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,9 @@ class JudgeTask:
         Focus model by registry name.
     calibrations : tuple of Calibration, optional
         Those that scores may be read by, so that every machine reads them alike; this one's own when missing.
+    identified : Identified, optional
+        What an IdentifyTask found of this file, so that it is not looked for twice; a file that has changed since is
+        identified anew.
     """
 
     path: Path
@@ -81,6 +99,7 @@ class JudgeTask:
     rules: Rules
     model: str
     calibrations: tuple[Calibration, ...] | None = None
+    identified: Identified | None = None
 
     def prepare(self) -> None:
         """Load the model, and torch with it."""
@@ -97,8 +116,10 @@ class JudgeTask:
             If the results cannot be written.
         """
         with open_slide(self.path) as slide:
-            identity = identify(slide, self.rules.file_name)
-            facts = facts_of(slide, identity)
+            identified = self.identified
+            if identified is None or identified.facts.fingerprint != slide.fingerprint:
+                identified = Identified.of(slide, self.rules.file_name)
+            facts = identified.facts
             model = _model(self.model)
             if model.mpps and slide.mpp is None:
                 model = _model(RELATIVE_MODEL)
@@ -117,14 +138,8 @@ class JudgeTask:
                 f"{SLIDES_FOLDER}/{folder_name(facts)}",
             )
             thumbnail = _thumbnail(slide)
-        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um, identity.records)
+        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um, identified.records)
         return result
-
-
-def facts_of(slide: Slide, identity: Identity) -> SlideFacts:
-    """Who a slide is, for the worklist."""
-    known = identity.slide_id, identity.scanner, identity.stain
-    return SlideFacts(slide.fingerprint, slide.path, slide.name, *known)
 
 
 def folder_name(facts: SlideFacts) -> str:

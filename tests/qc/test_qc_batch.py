@@ -22,10 +22,12 @@ from focusviewer.focus.calibration_store import keep_calibration
 from focusviewer.focus.store import load_map
 from focusviewer.qc.batch import Batch
 from focusviewer.qc.discover import find_slides
+from focusviewer.qc.identity import identify
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.lock import batch_lock
 from focusviewer.qc.rules import Rules, Thresholds
-from focusviewer.qc.slide_task import JudgeTask
+from focusviewer.qc.slide_task import IdentifyTask, JudgeTask
+from focusviewer.slides import open_slide
 
 SlideFile = Callable[..., Path]
 MakeBatch = Callable[..., Batch]
@@ -191,6 +193,33 @@ def test_a_full_disk_stops_the_batch_and_resuming_completes_it(
     assert not [path for path in (run.worklist.folder / "slides").iterdir() if path.name.startswith(".")]
     summary = batch().run(found)
     assert summary.slides == 3 and summary.earlier == 1 and results(run) == 3
+
+
+def test_a_slide_is_identified_once_and_opened_no_more_than_twice(
+    slide_file: SlideFile, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, identified = [], []
+    monkeypatch.setattr("focusviewer.qc.slide_task.open_slide", lambda path: (opened.append(path), open_slide(path))[1])
+    monkeypatch.setattr(
+        "focusviewer.qc.slide_task.identify", lambda *given: (identified.append(given[0].path), identify(*given))[1]
+    )
+    found = find_slides([slide_file(f"{n}.tif", n) for n in range(2)])
+    run = batch()
+    run.run(found)
+    assert sorted(identified) == found.slides
+    assert sorted(opened) == sorted(2 * found.slides)  # which slides are the same is known before any is judged
+    facts = [row.result.facts for row in run.worklist.slides() if row.result is not None]
+    assert sorted(fact.slide_id for fact in facts) == ["0", "1"]
+
+
+def test_a_file_that_changed_after_it_was_identified_is_identified_anew(slide_file: SlideFile, tmp_path: Path) -> None:
+    (tmp_path / "out" / "slides").mkdir(parents=True)
+    path = slide_file("a.tif", 1)
+    before = IdentifyTask(path).run()
+    slide_file("a.tif", 2)
+    result = JudgeTask(path, tmp_path / "out", Rules(), "tenengrad", identified=before).run()
+    assert result.facts.fingerprint != before.facts.fingerprint
+    assert result.facts == IdentifyTask(path).run().facts
 
 
 def test_setting_cancel_stops_between_slides(slide_file: SlideFile, batch: MakeBatch) -> None:
