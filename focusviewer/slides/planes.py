@@ -12,8 +12,9 @@ from pathlib import Path
 
 from focusviewer.errors import SlideError
 from focusviewer.slides.base import RGB, Region, Slide
-from focusviewer.slides.images import SUFFIXES, PictureSlide, decode_picture, picture_header, ranged
+from focusviewer.slides.images import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.rawfile import fingerprint
+from focusviewer.slides.suffixes import PICTURE_SUFFIXES
 from focusviewer.slides.tiffmeta import plane_positions
 
 _KEPT_BYTES = 768 << 20
@@ -23,7 +24,9 @@ _Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
 def image_files(folder: Path) -> list[Path]:
     """Image files of a folder, hidden ones left out, by name."""
     return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
 
 

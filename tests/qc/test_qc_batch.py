@@ -28,6 +28,7 @@ from focusviewer.qc.lock import batch_lock
 from focusviewer.qc.rules import Rules, Thresholds
 from focusviewer.qc.slide_task import IdentifyTask, JudgeTask
 from focusviewer.slides import open_slide
+from focusviewer.slides.suffixes import SLIDE_SUFFIXES, VIEWED_SUFFIXES
 
 SlideFile = Callable[..., Path]
 MakeBatch = Callable[..., Batch]
@@ -78,6 +79,16 @@ def test_every_file_is_accounted_for(slide_file: SlideFile, batch: MakeBatch, tm
     assert done.files == 8
     text = "\n".join(done.lines())
     assert "8 files: 3 slides" in text and "text.svs" in text
+
+
+@pytest.mark.parametrize("suffix", sorted(SLIDE_SUFFIXES))
+def test_what_the_window_takes_for_a_slide_a_batch_finds(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix.upper()}").touch()
+    (tmp_path / "a.png").touch()
+    found = find_slides([tmp_path])
+    assert [path.name for path in found.slides] == [f"a{suffix.upper()}"]
+    assert [path.name for path in found.left_out] == ["a.png"]
+    assert suffix in VIEWED_SUFFIXES
 
 
 def test_a_slide_without_scale_is_for_review_with_the_reason_and_a_relative_map(

@@ -17,11 +17,9 @@ from focusviewer.app.pixels import to_qimage
 from focusviewer.app.views.dialogs import ScaleAnswer
 from focusviewer.errors import SlideError
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
+from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 Opener = Callable[[Path], Slide]
-SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
-)
 MAX_FROM_FOLDER = 50
 
 
@@ -202,6 +200,6 @@ class SlideController(QObject):
 def slides_in(folder: Path) -> list[Path]:
     """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIEWED_SUFFIXES and path.is_file())
     except OSError:
         return []
