@@ -9,7 +9,7 @@ import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_scale, opened
 from focusviewer.cli.output import Progress, note, print_json
-from focusviewer.core.json_text import to_json_text
+from focusviewer.core.json_text import write_json
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _one_pair(
 ) -> None:
     from dataclasses import replace
 
-    from focusviewer.files import atomic_write, output_folder
+    from focusviewer.files import output_folder
     from focusviewer.optics.fit import usual_optics
     from focusviewer.training.forward import PlaneStack, StackFidelity, judge_pair
     from focusviewer.training.forward_plot import draw_stack
@@ -86,8 +86,7 @@ def _one_pair(
         row = {"sharp": "sharp", "blurred": "blurred", **figures}
         stack = PlaneStack("pair", sharp[None, None], mpp, False)
         draw_stack(out / "forward.png", StackFidelity(stack, [row], [fit]))
-        with atomic_write(out / "forward.json") as temporary:
-            temporary.write_text(to_json_text(figures) + "\n", encoding="utf-8")
+        write_json(out / "forward.json", figures)
     if as_json:
         print_json(figures)
         return

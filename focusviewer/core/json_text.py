@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -40,4 +41,18 @@ def write_json(path: Path, document: Any, *, indent: int = 2) -> None:
         If the file cannot be written.
     """
     with atomic_write(path) as temporary:
-        temporary.write_text(to_json_text(document, indent=indent) + "\n", encoding="utf-8")
+        # Names of files may hold bytes that are no letters; as escapes they are still JSON.
+        temporary.write_text(to_json_text(document, indent=indent) + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def json_digest(document: Any, length: int = 12) -> str:
+    """Hexadecimal digits that differ where documents do, whatever the order of their keys: for names of cached files.
+
+    Parameters
+    ----------
+    document : object
+        Of JSON's types only.
+    length : int
+        Number of digits, of the 64 that SHA-256 has.
+    """
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:length]

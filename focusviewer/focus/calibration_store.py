@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from focusviewer.core.json_text import json_digest
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write, config_dir, resource_path
 from focusviewer.focus.base import FocusMap, FocusModel
@@ -72,8 +72,7 @@ def calibrations_digest(calibrations: Sequence[Calibration]) -> str:
     """Six hexadecimal digits that differ where calibrations do; empty without any."""
     if not calibrations:
         return ""
-    content = json.dumps([asdict(calibration) for calibration in calibrations], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:6]
+    return json_digest([asdict(calibration) for calibration in calibrations], 6)
 
 
 def find_calibration(

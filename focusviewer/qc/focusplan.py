@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from focusviewer import __version__
+from focusviewer.core.json_text import write_json
 from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
 from focusviewer.qc.csvtext import write_table
 from focusviewer.qc.judge import Verdict
 from focusviewer.qc.pictures import slide_size
@@ -159,9 +158,7 @@ def write_rescan_json(worklist: Worklist, path: Path) -> None:
         "origin": ORIGIN,
         "slides": slides,
     }
-    with atomic_write(path) as temporary:
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    write_json(path, document, indent=1)
 
 
 def write_rescan(worklist: Worklist, path: Path) -> None:

@@ -5,7 +5,6 @@ Making a crop costs far more than a training step on it, and all networks should
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from focusviewer.core.json_text import json_digest
 from focusviewer.errors import UserError
 from focusviewer.files import cache_dir, output_folder
 from focusviewer.focus.base import LEVEL_UM
@@ -153,7 +153,7 @@ def banks_for(data: Path, split: str, scales: tuple[float, ...], counts: tuple[i
 def bank_folder(data: Path, split: str, config: BankConfig) -> Path:
     """Where a bank lies: named by its configuration and by the images it is made of."""
     about = asdict(config) | {"sources": sources_digest(data)}
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(about)
     return cache_dir() / "banks" / f"{split}-{config.mpp:g}-{key}"
 
 

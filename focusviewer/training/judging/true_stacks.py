@@ -7,8 +7,6 @@ own, as a scanner would: against a truth free of noise, mixing two planes would 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.json_text import json_digest
 from focusviewer.files import atomic_write, cache_dir
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.optics import Camera, Optics
@@ -103,7 +102,7 @@ def true_stacks(
     config = config or TrueStacksConfig()
     chosen = list(pictures)[: config.real]
     facts = {**asdict(config), "version": VERSION, "phantom": PHANTOM_VERSION, "pictures": [name for name, _ in chosen]}
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(facts)
     sources: list[tuple[str, RGB | None]] = [*chosen]
     sources += [(f"phantom-{PHANTOM_SEED + index}", None) for index in range(config.phantoms)]
     stacks = []
