@@ -11,7 +11,7 @@ from focusviewer.focus.mapping.geojson import to_geojson
 from focusviewer.focus.mapping.outputs import write_map
 from focusviewer.focus.mapping.service import map_focus
 from focusviewer.focus.mapping.summary import map_document, summary
-from focusviewer.focus.regions import worst_regions
+from focusviewer.focus.regions import BlurRegion, find_regions
 from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
 from focusviewer.focus.store import MapCache, load_map, save_map
 from focusviewer.focus.tissue import TissueMask, tissue_mask
@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "LEVEL_UM",
     "LUTS",
+    "BlurRegion",
     "FloatMap",
     "FocusMap",
     "FocusModel",
@@ -29,6 +30,7 @@ __all__ = [
     "TissueMask",
     "calibrated",
     "colorize",
+    "find_regions",
     "get_model",
     "load_map",
     "lut_colours",
@@ -41,6 +43,5 @@ __all__ = [
     "summary",
     "tissue_mask",
     "to_geojson",
-    "worst_regions",
     "write_map",
 ]

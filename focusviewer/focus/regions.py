@@ -18,19 +18,6 @@ _MOST_KNOWN = 5  # neighbours of eight that must be judged before a lonely windo
 _ENCLOSED = 7  # blurred neighbours of eight that make a window part of their region
 
 
-def worst_regions(
-    focus_map: FocusMap, n: int = 10, threshold: float = BLURRED_LEVELS
-) -> list[tuple[float, float, float, float, float]]:
-    """The blurred regions that weigh most, worst first (see :func:`find_regions`).
-
-    Returns
-    -------
-    list of (x, y, width, height, mean blur)
-        Boxes in level-0 pixels, made of the stride-sized cells around window centres.
-    """
-    return [(*region.box, region.mean) for region in find_regions(focus_map, threshold)[:n]]
-
-
 @dataclass(frozen=True)
 class BlurRegion:
     """A connected blurred region.

@@ -25,7 +25,6 @@ from focusviewer.training.judging.study import reason
 
 TRAINED_ON, TESTED_ON = "strips/train", "strips/test"
 COUNTS = (1, 2, 3, 4, 5)
-DEBLUR_INPUTS = (1, 3)
 MPP = 0.25
 
 PUBLISHED_NAMES = {
