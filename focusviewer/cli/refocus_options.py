@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from focusviewer.cli.arguments import Box, parse_planes, parse_region
+from focusviewer.cli.arguments import parse_planes, parse_region
+from focusviewer.core.geometry import Box
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:

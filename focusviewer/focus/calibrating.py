@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from focusviewer.core.geometry import Box
 from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration import Calibration, Curve, fit_curve, working_mpp
@@ -32,7 +33,7 @@ class Mark:
     um: float = 0.0
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
+    def box(self) -> Box:
         """x, y, width, height."""
         return self.x, self.y, self.width, self.height
 

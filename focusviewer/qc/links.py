@@ -9,12 +9,10 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
+from focusviewer.core.geometry import Point
 from focusviewer.errors import UserError
 
 SCHEME = "focusviewer"
-
-Point = tuple[float, float]
-"""A level-0 pixel."""
 
 
 def open_link(path: Path, at: Point | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from focusviewer.optics.fit import PairFit, fit_pair
 from focusviewer.optics.fit_predict import Prediction
 from focusviewer.optics.fit_spectra import Reversal
 from focusviewer.optics.psf import Optics
-from focusviewer.training.judging.stacks import ASSUMED_MPP, REFERENCE
+from focusviewer.training.judging.stacks import ASSUMED_MPP, REFERENCE, plane_files
 from focusviewer.training.judging.tables import Column, Table
 from focusviewer.training.metrics import psnr, ssim
 from focusviewer.training.metrics.similarity import RADIUS, similarity_maps, unit_pair
@@ -183,9 +182,7 @@ def _read_folder(folder: Path) -> PlaneStack:
     if packed.exists():
         planes = np.moveaxis(np.load(packed, allow_pickle=False)["stacks"], 1, 0)[..., None]
     else:
-        files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
-        files.sort(key=lambda path: int(path.stem[1:]))
-        pictures = [np.asarray(Image.open(path)) for path in files]
+        pictures = [np.asarray(Image.open(path)) for path in plane_files(folder)]
         planes = np.stack([picture[None, ..., None] if picture.ndim == 2 else picture[None] for picture in pictures])
     best = REFERENCE.get(folder.name)
     return PlaneStack(

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from focusviewer.core.geometry import Box
 from focusviewer.errors import ScaleUnknownError
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration import Calibration, apply_calibration
@@ -22,8 +23,6 @@ from focusviewer.focus.registry import DEFAULT_MODEL, get_model
 from focusviewer.focus.store import MapCache
 from focusviewer.focus.tissue import tissue_mask
 from focusviewer.slides import Slide
-
-Box = tuple[int, int, int, int]
 
 
 def map_focus(
