@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
-from focusviewer.core.geometry import Point
+from focusviewer.core.geometry import Point as Point  # a level-0 pixel; also for those who write links
 from focusviewer.errors import UserError
 
 SCHEME = "focusviewer"
