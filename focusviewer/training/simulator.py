@@ -1,6 +1,6 @@
 """The table of transfer functions behind simulated training data, and the version of the simulator.
 
-The scanners that look things up in it are drawn wide on purpose, see :func:`focusviewer.training.systems.draw_system`.
+The scanners that look things up in it are drawn wide on purpose, see ``draw_system``.
 """
 
 from __future__ import annotations
