@@ -95,7 +95,7 @@ class EngineRoom:
             if name not in self._engines:
                 made = self.maker(name)
                 if name in SLOW:
-                    from focusviewer.refocus.patchwork import Patchwork
+                    from focusviewer.refocus.regions.piecewise import Patchwork
 
                     made = Patchwork(made)
                 self._engines[name] = made
@@ -175,7 +175,7 @@ def _silent(fraction: float) -> None:
 
 def glows(document: Document) -> bool:
     """Whether a slide is fluorescence; what cannot be read is not."""
-    from focusviewer.errors import SlideError
+    from focusviewer.core.errors import SlideError
     from focusviewer.refocus.support import is_fluorescence
 
     try:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage
 
-from focusviewer.errors import CancelledError, UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.slides import RGB, DisplayPyramid, TileKey
 
 

@@ -20,7 +20,7 @@ from focusviewer.app.settings import load_settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.core.display import has_display
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer import files
+from focusviewer.core import files
 
 VERSION = 2
 TILE_PX = 256
@@ -70,7 +70,8 @@ def write_bench_slide(path: Path, tiles: tuple[int, int] = TILES) -> None:
 
 def _field() -> Pixels:
     """One field of tissue, FIELD_TILES tiles each way, out of focus towards its right side."""
-    from focusviewer.optics import Camera, image_section, phantom_section
+    from focusviewer.optics import Camera, image_section
+    from focusviewer.simulation.phantom.tissue import phantom_section
 
     side = FIELD_TILES * TILE_PX
     section = phantom_section(7, side, side, mpp=MPP)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer import __version__
+from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.core.json_text import to_json_text
-from focusviewer.files import atomic_write, output_folder
 from focusviewer.slides.base import RGB
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")

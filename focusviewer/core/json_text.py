@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from focusviewer.files import atomic_write
+from focusviewer.core.files import atomic_write
 
 
 def plain(value: Any) -> Any:

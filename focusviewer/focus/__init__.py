@@ -4,17 +4,17 @@ Importing this room is light; torch, scikit-image and scipy come only with the m
 """
 
 from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, ModelEntry, ScoreGrid
-from focusviewer.focus.calibration_store import calibrated, scanner_key
-from focusviewer.focus.colour import LUTS, colorize, lut_colours
-from focusviewer.focus.engine import map_slide
+from focusviewer.focus.calibration.store import calibrated, scanner_key
+from focusviewer.focus.mapping.colour import LUTS, colorize, lut_colours
+from focusviewer.focus.mapping.engine import map_slide
 from focusviewer.focus.mapping.geojson import to_geojson
 from focusviewer.focus.mapping.outputs import write_map
+from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 from focusviewer.focus.mapping.service import map_focus
+from focusviewer.focus.mapping.store import MapCache, load_map, save_map
 from focusviewer.focus.mapping.summary import map_document, summary
-from focusviewer.focus.regions import BlurRegion, find_regions
 from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
-from focusviewer.focus.store import MapCache, load_map, save_map
-from focusviewer.focus.tissue import TissueMask, tissue_mask
+from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 
 __all__ = [
     "DEFAULT_MODEL",

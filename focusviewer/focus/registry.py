@@ -6,8 +6,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.focus import fusion, knowledge, networks
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.focus.measures import MEASURES, Measure
@@ -48,7 +48,7 @@ def _focuslitenn(kernels: int) -> ModelEntry:
     weights = _weights(name)
 
     def build() -> FocusModel:
-        from focusviewer.focus.focuslitenn import FocusLiteNN  # brings torch
+        from focusviewer.focus.networks.focuslitenn import FocusLiteNN  # brings torch
 
         assert weights is not None
         return FocusLiteNN(name, weights)

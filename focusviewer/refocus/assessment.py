@@ -6,7 +6,7 @@ import numpy as np
 
 from focusviewer.refocus.base import Encoded, FloatMap
 from focusviewer.refocus.confidence import Confidence, confidence
-from focusviewer.refocus.layout import Tile
+from focusviewer.refocus.regions.layout import Tile
 from focusviewer.slides.base import RGB
 
 

@@ -7,7 +7,7 @@ from threading import Event
 
 import numpy as np
 
-from focusviewer.errors import CancelledError
+from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.blur_map import judge
 from focusviewer.slides.base import RGB

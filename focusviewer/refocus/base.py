@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.slides.base import RGB
 
 FloatMap = npt.NDArray[np.float32]

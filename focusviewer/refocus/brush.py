@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.core.geometry import Box
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
 from focusviewer.refocus.base import FloatMap
 
 MAX_UNDO = 50

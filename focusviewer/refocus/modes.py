@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.refocus.support import distance_um
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.focus.base import ModelEntry
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.baselines.catalogue import baselines
@@ -23,7 +23,7 @@ def _weights(name: str) -> Path | None:
 
 
 def _build_fast() -> Refocuser:
-    from focusviewer.refocus.fast import FastRefocuser
+    from focusviewer.refocus.fast.engine import FastRefocuser
 
     weights = _weights("fast")
     if weights is None:

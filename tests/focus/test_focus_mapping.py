@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from focus_doubles import MemorySlide, blur, tissue_picture
 from PIL import Image
 
-from focusviewer.errors import CancelledError, ScaleUnknownError, UserError
+from focusviewer.core.errors import CancelledError, ScaleUnknownError, UserError
 from focusviewer.focus import FocusMap, MapCache, get_model, map_document, map_focus, map_slide, summary, write_map
-from focusviewer.focus.calibration import Calibration, Curve
-from focusviewer.focus.focuslitenn import FocusLiteNN
+from focusviewer.focus.calibration.curve import Calibration, Curve
+from focusviewer.focus.networks.focuslitenn import FocusLiteNN
 from focusviewer.slides import RGB, Region
+from tests.focus.doubles import MemorySlide, blur, tissue_picture
 
 
 class TwoHalves(MemorySlide):

@@ -20,8 +20,8 @@ from focusviewer.app.pixels import rgba_to_qimage
 from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.focus.base import FocusMap, ModelEntry
-from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
-from focusviewer.focus.regions import BlurRegion, find_regions
+from focusviewer.focus.mapping.colour import LUTS, Mode, colorize, colour_values, value_range
+from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 
 MAP_THREADS = 2
 PARTIAL_S = 0.25  # the overlay fills in at this pace: every new one is painted over the whole viewport

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from focusviewer.app.models.refocus import Box
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.refocus.base import FloatMap
 from focusviewer.refocus.brush import FocusPainting
 

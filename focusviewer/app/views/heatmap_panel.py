@@ -24,7 +24,7 @@ from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading, 
 from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import HistogramView, button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.focus.base import LEVEL_UM, ModelEntry
-from focusviewer.focus.regions import BlurRegion
+from focusviewer.focus.mapping.regions import BlurRegion
 
 _SPOILT = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
 _UNCALIBRATED = "The model's own scale: not calibrated for this scanner."

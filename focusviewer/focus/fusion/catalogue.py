@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.focus.base import FocusModel, ModelEntry
 
 FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "sparish")

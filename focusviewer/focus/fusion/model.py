@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.fusion.fuser import Fuser
 from focusviewer.slides import RGB

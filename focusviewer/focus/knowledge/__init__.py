@@ -1,6 +1,6 @@
 """Focus models made by thought: the MaxPol family, phase coherence, sparse coding, the classical detector's map.
 
-MLV, another of them, is one of the measures (``focus/measures.py``).
+MLV, another of them, is one of the measures (``focus/measures/__init__.py``).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 from focusviewer.focus.base import FocusModel, ModelEntry
 
 _SUMMARIES = {
@@ -34,8 +34,8 @@ def entries() -> list[ModelEntry]:
 
 def _builder(name: str) -> Callable[[], FocusModel]:
     def build() -> FocusModel:
-        from focusviewer.focus.detector import HiFST
         from focusviewer.focus.knowledge import maxpol_models
+        from focusviewer.focus.knowledge.detector import HiFST
         from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence
         from focusviewer.focus.knowledge.lpc import LocalPhaseCoherence
         from focusviewer.focus.knowledge.sparish import Sparish

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.focus.base import FocusModel, ScoreGrid
-from focusviewer.focus.measures_base import STRIDE, WINDOW, Gray, to_gray
+from focusviewer.focus.measures.base import STRIDE, WINDOW, Gray, to_gray
 from focusviewer.slides import RGB
 
 _ROWS = 4  # rows of windows filtered at a time: bounds memory and costs little, since bands overlap by one window

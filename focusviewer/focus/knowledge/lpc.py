@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
-from focusviewer.focus.measures_base import WINDOW, Gray
+from focusviewer.focus.measures.base import WINDOW, Gray
 
 Complex = npt.NDArray[np.complex64]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
 from focusviewer.focus.knowledge.sparse import Floats, omp
-from focusviewer.focus.measures_base import Gray
+from focusviewer.focus.measures.base import Gray
 
 BLOCK = 8
 ATOMS = 5

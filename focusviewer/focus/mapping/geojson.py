@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.focus.base import FocusMap
-from focusviewer.focus.outlines import rings
-from focusviewer.focus.regions import BLURRED_LEVELS, find_regions
+from focusviewer.focus.mapping.outlines import rings
+from focusviewer.focus.mapping.regions import BLURRED_LEVELS, find_regions
 
 
 def to_geojson(focus_map: FocusMap, threshold: float = BLURRED_LEVELS) -> dict[str, Any]:

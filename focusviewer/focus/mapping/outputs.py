@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.core.json_text import write_json
-from focusviewer.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap
-from focusviewer.focus.colour import colorize
+from focusviewer.focus.mapping.colour import colorize
 from focusviewer.focus.mapping.geojson import to_geojson
-from focusviewer.focus.store import save_map
+from focusviewer.focus.mapping.store import save_map
 
 PICTURE_PX = 1200
 """Longest side of map.png, about."""

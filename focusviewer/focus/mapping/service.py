@@ -13,15 +13,15 @@ from typing import Literal
 
 import numpy as np
 
+from focusviewer.core.errors import ScaleUnknownError
 from focusviewer.core.geometry import Box
-from focusviewer.errors import ScaleUnknownError
 from focusviewer.focus.base import FocusMap, FocusModel
-from focusviewer.focus.calibration import Calibration, apply_calibration
-from focusviewer.focus.calibration_store import find_calibration
-from focusviewer.focus.engine import OnProgress, map_slide
+from focusviewer.focus.calibration.curve import Calibration, apply_calibration
+from focusviewer.focus.calibration.store import find_calibration
+from focusviewer.focus.mapping.engine import OnProgress, map_slide
+from focusviewer.focus.mapping.store import MapCache
 from focusviewer.focus.registry import DEFAULT_MODEL, get_model
-from focusviewer.focus.store import MapCache
-from focusviewer.focus.tissue import tissue_mask
+from focusviewer.focus.tissue.mask import tissue_mask
 from focusviewer.slides import Slide
 
 

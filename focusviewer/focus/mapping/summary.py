@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from focusviewer.focus.base import FocusMap
-from focusviewer.focus.calibration_store import scanner_key
-from focusviewer.focus.regions import BLURRED_LEVELS, find_regions
+from focusviewer.focus.calibration.store import scanner_key
+from focusviewer.focus.mapping.regions import BLURRED_LEVELS, find_regions
 from focusviewer.slides import Slide
 
 MOST_REGIONS = 50

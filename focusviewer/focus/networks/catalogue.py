@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.focus.base import FocusModel, ModelEntry
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from focusviewer.focus.networks.base import MIDDLE_GRAY, PIXEL_GAIN, FocusNetwor
 from focusviewer.focus.networks.catalogue import NetworkSpec
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, Eonss
 from focusviewer.focus.networks.model import NetworkModel
+from focusviewer.focus.networks.strips import Run, Wanted, strips
 from focusviewer.focus.networks.weights import load_networks
-from focusviewer.focus.strips import Run, Wanted, strips
 from focusviewer.slides import RGB
 
 KERNEL, STEP, PADDING = 5, 2, 2

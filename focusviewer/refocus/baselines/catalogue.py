@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.focus.base import ModelEntry
 from focusviewer.refocus.base import Refocuser
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.refocus.base import Encoded, FloatMap, unreadable_weights
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane, to_rgb
 from focusviewer.slides.base import RGB

@@ -90,7 +90,7 @@ def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> F
 
 @lru_cache(maxsize=1)
 def _fast() -> Refocuser:
-    from focusviewer.refocus.patchwork import Patchwork
+    from focusviewer.refocus.regions.piecewise import Patchwork
     from focusviewer.refocus.registry import get_engine
 
     return Patchwork(get_engine("fast"), _BLOCK_PX)

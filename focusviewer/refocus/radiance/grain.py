@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from focusviewer.refocus.base import FloatMap
-from focusviewer.refocus.guards import smooth_step
+from focusviewer.refocus.fast.guards import smooth_step
 from focusviewer.slides.base import RGB
 
 GRAIN = (0.55, 0.8)

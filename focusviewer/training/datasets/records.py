@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.slides.base import RGB
 
 LEVEL_UM = 0.25
