@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE
+from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE, plane_files
 from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.metrics import psnr, ssim
 from focusviewer.metrics.similarity import RADIUS, ssim_map
@@ -179,9 +178,7 @@ def _read_folder(folder: Path) -> PlaneStack:
     if packed.exists():
         planes = np.moveaxis(np.load(packed, allow_pickle=False)["stacks"], 1, 0)[..., None]
     else:
-        files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
-        files.sort(key=lambda path: int(path.stem[1:]))
-        pictures = [np.asarray(Image.open(path)) for path in files]
+        pictures = [np.asarray(Image.open(path)) for path in plane_files(folder)]
         planes = np.stack([picture[None, ..., None] if picture.ndim == 2 else picture[None] for picture in pictures])
     best = REFERENCE.get(folder.name)
     return PlaneStack(

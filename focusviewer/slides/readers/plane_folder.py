@@ -14,9 +14,10 @@ from cachetools import LRUCache
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import RGB, Region, Slide
-from focusviewer.slides.readers.pictures import SUFFIXES, PictureSlide, decode_picture, picture_header, ranged
+from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.metadata import plane_positions
+from focusviewer.slides.suffixes import PICTURE_SUFFIXES
 
 _KEPT_BYTES = 768 << 20
 _Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
@@ -25,7 +26,9 @@ _Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
 def image_files(folder: Path) -> list[Path]:
     """Image files of a folder, hidden ones left out, by name."""
     return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
 
 
