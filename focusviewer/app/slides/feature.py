@@ -13,7 +13,6 @@ from focusviewer.app.services.jobs import Jobs
 from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
-from focusviewer.app.slides.files import SLIDE_SUFFIXES
 from focusviewer.app.slides.news import SlideNews
 from focusviewer.app.slides.scale import ScaleController
 from focusviewer.app.slides.slide_list import SlideList
@@ -105,7 +104,7 @@ class SlidesFeature(QObject):
 
     def ask_open(self) -> None:
         """Let the user choose files."""
-        choosers.choose_slides(self._parent, self._settings.last_folder, SLIDE_SUFFIXES, self.open_paths)
+        choosers.choose_slides(self._parent, self._settings.last_folder, self.open_paths)
 
     def ask_open_folder(self) -> None:
         """Let the user choose a folder: a stack of plane images, or slides."""

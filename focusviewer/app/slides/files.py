@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from focusviewer.qc.worklist.store import FILE_NAME
-
-SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
-)
+from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 
 def slides_in(folder: Path) -> list[Path]:
     """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIEWED_SUFFIXES and path.is_file())
     except OSError:
         return []
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
+
+from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -22,9 +24,9 @@ def open_dialog(dialog: QDialog) -> None:
     dialog.open()
 
 
-def choose_slides(parent: QWidget, folder: str, suffixes: Iterable[str], chosen: Callable[[list[Path]], None]) -> None:
-    """Let the user choose files; those with one of the suffixes are offered first."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(suffixes))
+def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose files."""
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
     filters = f"Slides and images ({patterns});;All files (*)"
     dialog = QFileDialog(parent, "Open slides", folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)

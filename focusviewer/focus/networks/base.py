@@ -15,8 +15,8 @@ class FocusNetwork(nn.Module):
     """A network that scores the focus of crops.
 
     ``forward`` takes float (B, 3, H, W) in [0, 1] and gives what the loss is computed on;
-    :meth:`scores_and_uncertainty` turns that into scores. ``head`` is the last, small part: it stays in float32 when the rest is
-    run in half precision, whose eight bits would show as steps in the scores.
+    :meth:`scores_and_uncertainty` turns that into scores. ``head`` is the last, small part: it stays in float32 when
+    the rest is run in half precision, whose eight bits would show as steps in the scores.
     """
 
     head: nn.Module

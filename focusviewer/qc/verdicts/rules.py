@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
@@ -13,6 +11,7 @@ from typing import Any
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import resource_path
+from focusviewer.core.json_text import json_digest
 from focusviewer.core.validation import MisfitError, bounded, convert, strict_struct, suggestion
 from focusviewer.slides.identity import NamePattern
 
@@ -89,8 +88,7 @@ class Rules:
         """Six hexadecimal digits of what the rules say: it changes when they are edited, whatever their version."""
         overrides = [(item.scanner, item.stain, sorted(item.changes.items())) for item in self.overrides]
         pattern = None if self.file_name is None else self.file_name.text
-        content = json.dumps([asdict(self.thresholds), overrides, pattern], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:6]
+        return json_digest([asdict(self.thresholds), overrides, pattern], 6)
 
     def for_slide(self, scanner: str = "", stain: str = "") -> Thresholds:
         """Thresholds for a slide: those of the first override that fits, else the defaults."""

@@ -9,8 +9,9 @@ import pytest
 from focusviewer.core.errors import UserError
 from focusviewer.training.catalogue import entries
 from focusviewer.training.lab.config import LabConfig, read_config, write_config
-from focusviewer.training.lab.curve import draw_curve, ticks
+from focusviewer.training.lab.curve import draw_curve
 from focusviewer.training.lab.pace import clock
+from focusviewer.training.lab.plotting import ticks
 
 
 @dataclass(frozen=True)
