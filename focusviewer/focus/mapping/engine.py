@@ -26,10 +26,11 @@ MIN_TISSUE = 0.2
 """Part of a window that must be tissue for it to be scored."""
 
 ARTEFACT_SHARE = 0.01
-"""Part of a window from which pen, dust, a rim or a fold spoil it: models look for the extremes of a window."""
+"""Part of a window covered by pen, dust, a rim or a fold from which it is not scored: models look for the extremes of a
+window."""
 
 LEAST_STAIN = 0.018
-"""Mean optical density of a window below which there is too little to judge: empty fat, a shred at its edge."""
+"""Mean optical density of a window below which there is too little to score: empty fat, a shred at its edge."""
 
 _PROGRESS_S = 0.1
 _SMALLEST_READ = 4  # windows along a block that is not cut further when it cannot be read
@@ -56,7 +57,7 @@ def map_slide(
     region : (x, y, width, height), optional
         In level-0 pixels; the whole slide when missing.
     plane : int
-        Focal plane to judge.
+        Focal plane to score.
     mpp : float, optional
         Pixel size of level 0 in um, where the file does not say it (overrides the slide's).
     on_progress : callable, optional
@@ -102,7 +103,7 @@ def windows_with_tissue(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.
 
 
 def windows_that_cannot_tell(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.bool_]:
-    """Windows with something on them that no model may judge: bool (rows, cols).
+    """Windows with something on them that no model can score: bool (rows, cols).
 
     Tissue with a pen mark, dust, a rim or a fold on it; such marks alone; tissue with next to no stain in it.
     """
@@ -236,7 +237,7 @@ class _Job:
                 self.done += count
 
     def report(self) -> None:
-        """Tell the listener how far it is, unless another thread is just doing so or it heard a moment ago."""
+        """Report the progress, unless another thread is doing so or a report was made a moment ago."""
         if self.on_progress is None or not self.reporting.acquire(blocking=False):
             return
         try:

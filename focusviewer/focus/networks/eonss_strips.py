@@ -62,7 +62,7 @@ class EonssModel(NetworkModel):
         return self.score_piece(lambda top, bottom, left, right: image[top:bottom, left:right], image.shape[:2], mpp)
 
     def score_with_halo(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
-        """The same: a window is judged by its own pixels."""
+        """The same: a window is scored by its own pixels alone."""
         return self.score_windows(image, mpp)
 
     def score_piece(

@@ -1,5 +1,7 @@
 """The focus classifier made for mobile microscopes: ten defocus classes on 84 px crops. Imports torch.
 
+Of Kornilova et al., *MMDF: Mobile Microscopy Deep Framework* (preprint), section 3.1.
+
 Two layers of 5x5 convolution, ReLU and 2x2 pooling, then fully connected with dropout and softmax, trained on the
 ranked probability score; the entropy of its answer is its uncertainty (after Yang et al., BMC Bioinformatics 2018).
 """

@@ -46,7 +46,7 @@ class Appearance:
 
     @classmethod
     def at(cls, picture: RGB) -> Appearance:
-        """Look at a picture: uint8 (H, W, 3), bright field."""
+        """Of a picture: uint8 (H, W, 3), bright field."""
         height, width = picture.shape[:2]
         step = max(1, min(height, width) // _SAMPLE_PX)
         sample = np.ascontiguousarray(picture[::step, ::step].transpose(2, 0, 1), np.float32)

@@ -1,4 +1,4 @@
-"""What lies on a slide that no focus model may judge: marker pen, dust, rims of bubbles and coverslips, folds.
+"""What lies on a slide that no focus model can score: marker pen, dust, rims of bubbles and coverslips, folds.
 
 Found on a low-resolution picture by colour and shape. Sharpness plays no part, so tissue out of focus is none of them.
 """

@@ -1,4 +1,4 @@
-"""Where there is tissue on a slide, and what spoils it: told by colour and density from a low-resolution picture.
+"""Where there is tissue on a slide, and where artefacts: by colour and density of a low-resolution picture.
 
 Sharpness plays no part, so blurred tissue counts as tissue.
 """
@@ -63,7 +63,7 @@ class Areas:
         rows, cols = self.shape
         left, right = (np.clip(np.rint(np.asarray(x) / self.downsample), 0, cols).astype(int) for x in (x0, x1))
         top, bottom = (np.clip(np.rint(np.asarray(y) / self.downsample), 0, rows).astype(int) for y in (y0, y1))
-        # Boxes smaller than a pixel still appearance at the one they lie in.
+        # Boxes smaller than a pixel take the one they lie in.
         left, top = np.minimum(left, cols - 1), np.minimum(top, rows - 1)
         right, bottom = np.maximum(right, left + 1), np.maximum(bottom, top + 1)
         total = self._integral
@@ -73,7 +73,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class TissueMask:
-    """Tissue on a coarse grid, and what lies on the slide that no focus model may judge.
+    """Tissue on a coarse grid, and what lies on the slide that no focus model can score.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class TissueMask:
 
 
 def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> TissueMask:
-    """Find the tissue of a slide, and what spoils it.
+    """Find the tissue of a slide, and the artefacts on it.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> Ti
     finer = _finer(slide, downsample)
     try:
         fine = _overview(slide, plane, downsample / finer)
-    except SlideError:  # a finer level with a damaged part: do with the coarser one
+    except SlideError:  # a finer level with a damaged part: the coarser one must do
         finer = 1
         fine = _overview(slide, plane, downsample)
     known = mpp if mpp is not None else slide.mpp
