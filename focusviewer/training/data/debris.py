@@ -1,4 +1,4 @@
-"""Dust and drops painted on crops: what a focus classifier must learn to call unfocused, whatever lies beneath."""
+"""Dust and drops painted on crops: a focus classifier must learn to call them unfocused, whatever lies beneath."""
 
 from __future__ import annotations
 

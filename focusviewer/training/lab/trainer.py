@@ -123,7 +123,7 @@ def _plain(settings: Any) -> dict[str, Any]:
 
 
 class _Run:
-    """One sitting of a run."""
+    """One session of a run."""
 
     def __init__(self, task: Task, config: LabConfig, out: Path, before: checkpoint.Progress | None) -> None:
         self._task, self._config, self._out = task, config, out
@@ -276,7 +276,7 @@ class _Run:
         draw_curve(self._file(".png"), self._task.name, self._progress.rows, figures, self._progress.steps)
 
     def _save(self) -> None:
-        """Write a checkpoint, unless weights have gone bad: the last one is better than that."""
+        """Write a checkpoint, unless weights are not finite: then the last one is better."""
         self._progress.seconds = self._spent_before_now()
         tensors: dict[str, Tensor] = {}
         for name, module in self._modules.items():

@@ -26,7 +26,7 @@ from focusviewer.training.tasks.focus.networks import NetSettings, NetworkTask, 
 SHARP, BLURRED = 2.0, 3.0
 """Levels up to which a window is sharp, and from which it is blurred; what lies between is not learned from."""
 
-_GLASS = 0.86  # mean brightness above which a window shows too little specimen to be judged
+_GLASS = 0.86  # mean brightness above which a window shows too little specimen to be classified
 _DEBRIS = 0.12  # share of crops with dust or drops
 
 
@@ -40,7 +40,7 @@ class MobileTask(NetworkTask):
     )
 
     def batch_loss(self, mpp: float, count: int, generator: torch.Generator) -> Tensor:
-        """A batch in which some crops are with_debris."""
+        """A batch in which some crops have dust or drops on them."""
         images, levels = self.banks[mpp].batch(count, self.spec.window_px, generator)
         kept = specimen(images)
         images, classes = jittered(images[kept], generator), level_classes(levels[kept])

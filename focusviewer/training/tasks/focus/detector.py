@@ -1,4 +1,4 @@
-"""Fits the classical detector's curve SI(V) on fields that are blurred in places, and judges it on held-out ones."""
+"""Fits the classical detector's curve SI(V) on fields that are blurred in places, and evaluates it on held-out ones."""
 
 from __future__ import annotations
 

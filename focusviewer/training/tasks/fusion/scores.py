@@ -31,7 +31,7 @@ class ScoreTable:
     scores : float32 (N, M)
         In each model's own unit, larger is blurrier.
     levels : float32 (N,)
-        True distance from focus in levels of 0.25 um. Only for judging: fusion is trained without it.
+        True distance from focus in levels of 0.25 um. Only for evaluation: fusion is trained without it.
     """
 
     members: tuple[str, ...]

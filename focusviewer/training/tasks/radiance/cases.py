@@ -1,8 +1,8 @@
-"""What the radiance network is asked while it learns: planes of a stack, what is believed of their focus, a target.
+"""Training cases of the radiance network: planes of a stack, estimates of their focus, and a target.
 
 The tissue of a simulated field lies at depth 0. What a network is told is not the truth but an estimate of that depth,
 as wrong as estimates are: off by a constant, drifting over the picture, and, from one plane, too small or too large in
-proportion. Two kinds of plans are asked with it. "Plane z of the axis": the distance from the input planes is
+proportion. Two kinds of targets are drawn. "Plane z of the axis": the distance from the input planes is
 exact, the distance from the tissue is off. "In focus": the target map follows the estimate, and the answer is the
 plane that really is.
 """
@@ -23,7 +23,7 @@ from focusviewer.training.data.stack_bank import StackBank, draw_case, signed_pl
 FloatArray = npt.NDArray[np.float32]
 
 INPUTS = {1: 0.5, 2: 0.2, 3: 0.24, 4: 0.03, 5: 0.03}
-"""How often so many planes are given. The thesis gives three; most scans have one."""
+"""How often so many planes are given. Wang 2024 gives three; most scans have one."""
 
 MOST = 6
 """Planes in both subsets of a stack together."""
@@ -46,7 +46,7 @@ EXACT = 0.2
 
 OFFSET_UM, DRIFT_UM, SCALE = (0.3, 0.2), 0.15, (0.45, 1.1)
 """Errors of the estimate: constant (from one plane, from several), drifting, and, from one plane, in proportion to the
-blur. Who judges blur carefully calls it too small: the fast engine believes half of it on held-out stacks."""
+blur. Careful estimates of blur are too small: those of the fast engine are half of it on held-out stacks."""
 
 
 @dataclass(frozen=True)

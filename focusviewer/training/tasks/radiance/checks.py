@@ -1,4 +1,4 @@
-"""What the radiance network is judged by while it learns: gains over the nearest given plane on held-out stacks."""
+"""How the radiance network is validated: gains over the nearest given plane on held-out stacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABOUT_UM = 0.9
 
 @dataclass(frozen=True)
 class Check:
-    """One kind of plan. ``z_um`` is about how far the single plane of a deblurring check is from focus."""
+    """One kind of validation case. ``z_um`` is about how far the single plane of a deblurring check is from focus."""
 
     name: str
     inputs: int

@@ -1,6 +1,6 @@
-"""The focal stacks that the radiance network learns from, is chosen by and is judged by: simulated ones, or FocusPath.
+"""The focal stacks for training, validating and testing the radiance network: simulated ones, or FocusPath.
 
-FocusPath is the published data of the refocusing work (5.3): strip 0 trains, strip 1 tests, 16 real planes 0.25 um
+FocusPath is the data of Wang 2024, section 5.3: strip 0 trains, strip 1 tests, 16 real planes 0.25 um
 apart. As the strip that tests must not choose weights either, every tenth stack of strip 0 is kept back for that.
 """
 

@@ -2,8 +2,9 @@
 
 Two losses, one after the other. First cross-entropy towards soft labels: hypotheses whose operator brings the blurred
 crop closest to the sharp one get the probability. Then the risk of the mixture: the logarithm of the squared error of
-the picture that the weights make, relative to doing nothing. The labels alone make a bold selector that loses on sharp
-images; the risk alone collapses within a minute; one after the other keeps sharp images and gains on blurred ones.
+the picture that the weights make, relative to doing nothing. With the labels alone the selector sharpens too much and
+loses on sharp images; with the risk alone training collapses within a minute; one after the other keeps sharp images
+and gains on blurred ones.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from focusviewer.training.tasks.refocus.pool import (
 
 PATCH_PX = 256
 
-MIN_JUDGED_UM = 0.75
+MIN_VALIDATED_UM = 0.75
 """The best checkpoint is the one with the highest gain from here on; nearer to focus the engine's guards decide."""
 
 _FLOOR = 1e-6
@@ -52,10 +53,10 @@ _ODDS = ((0.0, 0.2, 1.8), (0.5, 1.6, 2.5))  # distances drawn more often: in foc
 
 @dataclass(frozen=True)
 class RefocusSettings:
-    """What the selector learns. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing.
+    """Settings of the selector's training.
 
-    Of each batch, ``refracting_share`` shows specimens that refract, out of ``refracting`` crops, if there are pictures
-    of such.
+    ``temperature`` is the softness of the labels, ``caution`` favours doing nothing. Of each batch,
+    ``refracting_share`` shows specimens that refract, out of ``refracting`` crops, if there are pictures of such.
     """
 
     pool: int = 8000
@@ -129,7 +130,7 @@ def selector_figures(
             gains.append(10 * torch.log10((terms[:, -1].mean((1, 2)) + _FLOOR) / (mixed + _FLOOR)))
             distances.append(pool.z_um[index])
     gain, z_um = torch.cat(gains).cpu().numpy(), np.concatenate(distances)
-    figures = {"entropy": float(torch.stack(losses).mean()), "gain": _mean(gain[z_um >= MIN_JUDGED_UM])}
+    figures = {"entropy": float(torch.stack(losses).mean()), "gain": _mean(gain[z_um >= MIN_VALIDATED_UM])}
     figures["gain_0"] = _mean(gain[z_um < 0.3])
     for low in (0.75, 1.5, 2.5, 3.5):
         figures[f"gain_{low:g}"] = _mean(gain[(z_um >= low) & (z_um < low + (0.75 if low < 1 else 1.0))])

@@ -1,9 +1,9 @@
-"""A small VGG-style network that knows stained tissue: the feature extractor behind the distance WSI-DISTS.
+"""A small VGG-style network trained on stained tissue: the feature extractor behind the distance WSI-DISTS.
 
-Published perceptual distances look through networks that were trained on photographs. Following the thesis (5.2.4),
-ours learns to tell slides from each other: every picture of stained tissue that may be learned from is a class, and the
-many small pictures of one series are one class together. The stages are those of VGG16 (two, two, three, three and
-three convolutions), narrow; what is asked for is the last layer of each, conv1_2 to conv5_3.
+Published perceptual distances look through networks that were trained on photographs. Following Wang 2024 (5.2.4), ours
+learns to tell slides from each other: every picture of stained tissue that may be learned from is a class, and the many
+small pictures of one series are one class together. The stages are those of VGG16 (two, two, three, three and three
+convolutions), narrow; what is asked for is the last layer of each, conv1_2 to conv5_3.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class FeatureTask(Task):
         return {"loss": functional.cross_entropy(logits, labels.to(self.device), label_smoothing=0.05)}
 
     def validate(self) -> dict[str, float]:
-        """Share of held-out crops that are told right, and their cross-entropy."""
+        """Share of held-out crops that are classified correctly, and their cross-entropy."""
         labels = torch.arange(len(self._classes)).repeat_interleave(self.settings.held_out)
         logits = torch.cat([self._logits(part) for part in torch.split(self._checks, 64)]).cpu()
         return {
@@ -261,7 +261,7 @@ class FeatureTask(Task):
             "Split": f"the right {HELD_OUT:.0%} of each picture (of series, of the pictures) is held out; pictures "
             "held out of the training of focus and refocusing are not used at all",
         } | run.rows(path)
-        figures = f"Held-out crops told right: {run.figures['accuracy']:.1%} of {len(self._checks)}."
+        figures = f"Held-out crops classified correctly: {run.figures['accuracy']:.1%} of {len(self._checks)}."
         write_card(path.with_suffix(".md"), "wsi-features: what stained tissue looks like", facts, figures, LIMITS)
         return [path, path.with_suffix(".md")]
 
