@@ -82,5 +82,5 @@ def search(
 
 
 def blur_score(pixels: RGB, mpp: float) -> float:
-    """How blurred a view is in levels of 0.25 um, uint8 (H, W, 3) in: the product's own measure of blur."""
+    """Blur of a view, uint8 (H, W, 3), in levels of 0.25 um: the measure used throughout the program."""
     return blur_model().score(pixels, mpp)

@@ -1,4 +1,4 @@
-"""How far each place of a view is from focus, as a focus model says: for engines that no focus map is given."""
+"""Distance from focus of each place of a view by a focus model, for engines that are given no focus map."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from focusviewer.refocus.base import MAX_Z_UM
 from focusviewer.slides.base import RGB
 
 BLUR_MODEL = "focuslitenn-10"
-"""The focus model that guesses distances."""
+"""The focus model that estimates distances."""
 
 
 @lru_cache(maxsize=1)
 def blur_model() -> FocusModel:
-    """The model that guesses distances, built once."""
+    """The model that estimates distances, built once."""
     from focusviewer.focus.registry import get_model
 
     return get_model(BLUR_MODEL)

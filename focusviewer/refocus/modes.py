@@ -1,6 +1,6 @@
-"""What can be wished for, by name: every mode is a target map for the same engine.
+"""What can be asked for, by name: every mode is a target map for the same engine.
 
-Deblurring, interpolation, defocus and all-in-focus differ only in the target focus (spec of the seed, 5.2): one value
+Deblurring, interpolation, defocus and all-in-focus differ only in the target focus (Wang 2024, section 5.2): one value
 for all pixels, or one for each.
 """
 
@@ -27,7 +27,7 @@ _NEARLY = 1e-6
 
 @dataclass(frozen=True)
 class RefocusRequest:
-    """A focus somebody wants.
+    """The focus that is asked for.
 
     Attributes
     ----------

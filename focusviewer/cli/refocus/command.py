@@ -84,7 +84,7 @@ def refocus(
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option("--sweep", metavar="FROM:TO:STEP", help="Play of the focus there and back, in um, to .gif/.webp."),
+        typer.Option("--sweep", metavar="FROM:TO:STEP", help="Focus sweep there and back, in um, to .gif/.webp."),
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second of a sweep.")] = 8.0,
     region: RegionText = None,
@@ -93,7 +93,7 @@ def refocus(
         typer.Option(
             "--planes",
             metavar="auto|I,J,...",
-            help="Planes of a stack to start from: the telling ones, or these (all).",
+            help="Planes of a stack to start from: the most informative ones, or these (all).",
         ),
     ] = None,
     z_step: Annotated[
@@ -102,7 +102,7 @@ def refocus(
     engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="Refocusing engine.")] = None,
     confidence: Annotated[
         Path | None,
-        typer.Option("--confidence", metavar="FILE", help="Write how far each pixel is borne out (.png or .npy)."),
+        typer.Option("--confidence", metavar="FILE", help="Write how well pixels agree with the scan (.png or .npy)."),
     ] = None,
     compression: Annotated[
         str, typer.Option("--compression", metavar="jpeg|deflate", help="Of a pyramid; deflate keeps every value.")
@@ -211,7 +211,7 @@ def _facts(view: View, engine: Refocuser, request: RefocusRequest, z_um: float |
 def _picture(
     view: View, engine: Refocuser, request: RefocusRequest, out: Path, confidence: Path | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Make a picture in memory and write it, and how far it is to be trusted where that is wanted."""
+    """Make a picture in memory and write it, and its confidence map where that is wanted."""
     from focusviewer.cli.pictures import write_picture
     from focusviewer.refocus.assessment import Assessment, Notes
     from focusviewer.refocus.provenance import z_text
@@ -277,7 +277,7 @@ def _pyramid(
 def _sweep(
     view: View, engine: Refocuser, targets: list[float], out: Path, fps: float, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Render every position once and write the play."""
+    """Render every position once and write the sweep."""
     import numpy as np
 
     from focusviewer.core.files import output_folder
@@ -305,7 +305,7 @@ def _sweep(
 
 
 def _check_sweep(view: View, frames: int, out: Path, fps: float) -> None:
-    """Refuse a play that would not fit into its file or into memory, before it is rendered."""
+    """Refuse a sweep that would not fit into its file or into memory, before it is rendered."""
     from focusviewer.refocus.regions.sweep import check_sides
 
     if not 0.5 <= fps <= 50:

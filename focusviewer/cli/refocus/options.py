@@ -90,7 +90,7 @@ def parse_z(text: str | None) -> float | None:
 
 
 def parse_sweep(text: str) -> list[float]:
-    """``FROM:TO:STEP`` in um as the positions of a play there and back.
+    """``FROM:TO:STEP`` in um as the positions of a sweep there and back.
 
     Raises
     ------
@@ -113,15 +113,15 @@ def view_of(
     Parameters
     ----------
     focus : (lowest, highest), ``best`` or ``everywhere``
-        The targets in um, on which it depends what planes tell most: one for the view that is not known yet, or one for
-        each place.
+        The targets in um, on which the most informative planes depend: one for the view that is not known yet, or one
+        for each place.
     large : bool
         Whether the result is written as it is made, so that any size will do.
 
     Raises
     ------
     UserError
-        Also for slides that the engines know nothing of, see :mod:`focusviewer.refocus.support`.
+        Also for slides that the engines are not made for, see :mod:`focusviewer.refocus.support`.
     """
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.regions.layout import View
@@ -150,7 +150,7 @@ def view_of(
 
 
 def _check_support(slide: Slide) -> None:
-    """Refuse slides that the engines would only guess about."""
+    """Refuse slides that the engines are not made for."""
     from focusviewer.refocus.support import is_fluorescence, unsupported
 
     why = unsupported(slide.mpp, slide.planes_um) or unsupported(
@@ -184,7 +184,7 @@ def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
 def _chosen_planes(
     text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], focus: Focus
 ) -> tuple[int, ...]:
-    """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
+    """The planes named, the most informative ones (``auto``), or all that an engine takes."""
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 

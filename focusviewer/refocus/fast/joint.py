@@ -48,7 +48,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Premises:
-    """What is taken to be unknown.
+    """What is assumed about the unknowns.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ def export_region(
     compression: str = "jpeg",
     observe: Observer | None = None,
 ) -> dict[str, Any]:
-    """Write a region at a wished focus as a pyramidal, tiled OME-TIFF that says how it was made.
+    """Write a refocused region as a pyramidal, tiled OME-TIFF that says how it was made.
 
     Memory grows with the width of the region, not with its height. The file appears when it is complete.
 
@@ -68,7 +68,7 @@ def export_region(
     Raises
     ------
     SlideError, UserError
-        If the slide cannot be read, the request not be fulfilled or the file not be written.
+        If the slide cannot be read, the request cannot be fulfilled or the file cannot be written.
     CancelledError
         If ``cancel`` is set; then no file is left behind.
     """

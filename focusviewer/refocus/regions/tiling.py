@@ -120,7 +120,7 @@ def render_each(
     cancel: Event | None = None,
     look: Callable[[Encoded], None] | None = None,
 ) -> RGB:
-    """Render a view at several targets, studying each tile once: uint8 (T, H, W, 3).
+    """Render a view at several targets, encoding each tile once: uint8 (T, H, W, 3).
 
     ``look`` is given the encoding of every tile; the others are as for :func:`refocus_view`.
 
@@ -206,7 +206,7 @@ def _cross_fade(before: RGB, after: RGB, axis: int) -> RGB:
 def _tile_pixels(view: View, engine: Refocuser, plan: Plan, tile: Tile, observe: Observer | None) -> RGB:
     """Rendered pixels of a tile without its context."""
     if plan.plane is not None:
-        # Engines return an acquired plane bit for bit: no need to study it first.
+        # Engines return an acquired plane bit for bit: no need to encode it first.
         return read_tile(view, replace(tile, pads=(0, 0, 0, 0)), plan.plane)
     images = [read_tile(view, tile, plane) for plane in view.planes]
     encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um)

@@ -207,7 +207,7 @@ def test_large_regions_are_the_same_as_in_one_piece(
         view = tiling.View(slide, (50, 60, 800, 600), (0,), (0.0,), 0.25)
         whole = tiling.refocus_view(view, adding_engine, RefocusRequest("map", map_um=target))
         seen: list[float] = []
-        monkeypatch.setattr(planning, "STUDIED_PX", 900)
+        monkeypatch.setattr(planning, "ENCODED_PX", 900)
         sharpest_at(monkeypatch, 1.5, pixels[60:660, 50:850].astype(int))
         auto = tiling.refocus_view(view, adding_engine, RefocusRequest("deblur"), seen.append)
     part = pixels[60:660, 50:850].astype(int)
