@@ -142,7 +142,7 @@ class DaskPool:
 
 
 def check_worker_environment(out: str) -> tuple[str, bool]:
-    """On a worker: version of the program, and whether it sees the output folder."""
+    """On a worker: the version of the program, and whether it sees the output folder."""
     return focusviewer.__version__, Path(out).is_dir()
 
 

@@ -1,4 +1,4 @@
-"""How a night's slides spread over what verdicts are made from: where thresholds cut, and how many lie close."""
+"""Distributions of the features that verdicts are made from, and how many slides lie close to the thresholds."""
 
 from __future__ import annotations
 
