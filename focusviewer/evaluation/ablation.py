@@ -1,6 +1,6 @@
 """The ablation of the radiance network: the same small network trained for the same steps with one thing changed.
 
-After section 5.3.3 of the thesis: without the 3-D consistency loss, with maximum or mean in place of cross-attention
+After Wang 2024, section 5.3.3: without the 3-D consistency loss, with maximum or mean in place of cross-attention
 pooling, with the plain form of DISTS; and, for us, with the adversarial loss. Runs are short, so differences are those
 of a beginning, not of an end.
 """
@@ -25,10 +25,10 @@ from focusviewer.training.tasks.radiance.checks import nearest_plane
 from focusviewer.training.tasks.radiance.task import RadianceSettings, RadianceTask
 
 INPUTS = 3
-"""Planes given, as in the thesis."""
+"""Planes given, as in Wang 2024."""
 
-JUDGED, JUDGED_PX = 24, 192
-"""Held-out fields that judge, and their side: MS-SSIM needs 176 px."""
+FIELDS, FIELDS_PX = 24, 192
+"""Held-out fields for the figures, and their side: MS-SSIM needs 176 px."""
 
 _SEED = 62
 
@@ -54,7 +54,7 @@ COLUMNS = (
 )
 NOTE = (
     f"Size tiny, equal steps, batches and seed; {INPUTS} planes given, the nearest 0.5 um or more from the target, the "
-    f"tissue's depth told with errors. {JUDGED} held-out simulated fields, one target each; gains are means over the "
+    f"tissue's depth told with errors. {FIELDS} held-out simulated fields, one target each; gains are means over the "
     "same fields; intervals: 95 %, drawn by picture. The DISTS form looks through fixed derivatives, so that no "
     "variant has trained on it."
 )
@@ -67,7 +67,7 @@ def ablation_table(
     variants: tuple[str, ...] = tuple(VARIANTS),
     progress: Callable[[str], object] = print,
 ) -> Table:
-    """Train and judge the variants.
+    """Train and evaluate the variants.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def ablation_table(
     progress : callable
         Told the name of each run that begins.
     """
-    fields = StackBankConfig(fields=JUDGED * VALIDATION_SHARE, crop_px=JUDGED_PX, seed=_SEED)
+    fields = StackBankConfig(fields=FIELDS * VALIDATION_SHARE, crop_px=FIELDS_PX, seed=_SEED)
     bank = stack_bank(data_folder(data), "validation", fields)
     plans = evaluation_cases(bank)
     before = picture_figures(bank, plans, None)
@@ -102,7 +102,7 @@ def ablation_table(
 def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceTask:
     """A variant's run; the task holds its weights afterwards."""
     entry = find_entry("radiance", "tiny")
-    settings = replace(entry.settings, judged=6, judged_finally=6, **VARIANTS[variant])  # judged better here
+    settings = replace(entry.settings, judged=6, judged_finally=6, **VARIANTS[variant])  # validated on more stacks here
     assert isinstance(settings, RadianceSettings)
     task = build(entry, data, settings)
     assert isinstance(task, RadianceTask)
@@ -112,7 +112,7 @@ def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceT
 
 
 def evaluation_cases(bank: StackBank) -> list[CasePlan]:
-    """One plan about every stack."""
+    """One case of every stack."""
     plans = []
     for row in range(len(bank)):
         rng = np.random.default_rng((_SEED, row))
@@ -124,7 +124,7 @@ def evaluation_cases(bank: StackBank) -> list[CasePlan]:
 
 @torch.no_grad()
 def picture_figures(bank: StackBank, plans: list[CasePlan], task: RadianceTask | None) -> dict[str, np.ndarray]:
-    """Figures of every plan, answered by a network or by the nearest plane: arrays (N,) by name."""
+    """Figures of every case, rendered by a network or taken from the nearest plane: arrays (N,) by name."""
     figures: dict[str, list[float]] = {"psnr": [], "ssim": [], "ms_ssim": [], "dists": []}
     for plan in plans:
         cases = assemble(bank, [plan], np.zeros((1, 2), np.int64), bank.recorded.shape[2])

@@ -1,4 +1,4 @@
-"""How faithful the image-formation model is: fitted to pairs of real planes, beside the best simple blurs."""
+"""How well the image-formation model predicts real planes: fitted to pairs of them, beside the best simple blurs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PlaneStack:
     mpp : float
         Pixel size, um.
     mpp_assumed : bool
-        Whether nobody states it.
+        Whether the pixel size is assumed, because it is not stated.
     step_um : float or None
         Distance of two planes, where stated.
     sharp : int or None
@@ -275,7 +275,7 @@ def stack_fidelity(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> Stack
 
 
 def fidelity(data_dir: Path, on_stack: Callable[[StackFidelity, float], None] | None = None) -> list[dict[str, Any]]:
-    """Judge the model on every real stack of the data folder.
+    """Evaluate the model on every real stack of the data folder.
 
     Parameters
     ----------

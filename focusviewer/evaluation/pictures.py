@@ -1,4 +1,4 @@
-"""Pictures of an engine at work, pixel for pixel: figures do not show invented specks or rings; eyes do."""
+"""Pictures of an engine's results, pixel for pixel: invented specks or rings show in pictures, not in figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study: every part of every model's judgement, one failing without the others, finished parts never done twice."""
+"""A study: every model evaluated on every part; one failure does not stop the others, and no part is done twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Part:
-    """One test that models of a kind are put to.
+    """One part of a study: a test for models of a kind.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def evaluate_parts(
     store: ResultStore | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> list[Outcome]:
-    """Put every model to every part.
+    """Evaluate every model on every part.
 
     A model that lacks its weights, cannot be built or fails in a part is listed with the reason; the others go on.
     """
@@ -162,5 +162,5 @@ def rows_of(outcomes: Iterable[Outcome], part: str) -> tuple[dict[str, Any], ...
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
         if outcome.part == part:
-            rows += outcome.rows or [{"model": outcome.model, "why": outcome.why or "nothing to judge"}]
+            rows += outcome.rows or [{"model": outcome.model, "why": outcome.why or "nothing to evaluate"}]
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""The test that counts: models trained on simulation alone, judged on real planes they never saw.
+"""Transfer: models trained on simulation alone, evaluated on real planes they never saw.
 
 Keeps a running table over the versions of the simulator (``resources/studies/transfer.csv``), so that what the
 simulator randomises is chosen by measurement.
@@ -55,7 +55,7 @@ class TrainedModel:
     Attributes
     ----------
     entry : ModelEntry
-        How to build it from the weights that are judged.
+        How to build it from the weights that are evaluated.
     weights : str
         First 12 hex digits of the SHA-256 of its weights file.
     simulator : str
@@ -70,7 +70,7 @@ class TrainedModel:
     folder: Path | None = None
 
     def build(self) -> FocusModel | Refocuser:
-        """The model with the weights that are judged."""
+        """The model with the weights that are evaluated."""
         with weights_from(self.folder) if self.folder else nullcontext():
             model: FocusModel | Refocuser = self.entry.build()
         return model
@@ -137,7 +137,7 @@ def _recorded_simulator(digest: str) -> str | None:
 def transfer_rows(
     models: Sequence[TrainedModel], data_dir: Path, on_progress: Callable[[float, str], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Judge every model on every real test stack: one row each.
+    """Evaluate every model on every real test stack: one row each.
 
     Raises
     ------

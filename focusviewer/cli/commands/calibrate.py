@@ -1,4 +1,4 @@
-"""``calibrate``: teach the program what a model's scores mean on one scanner, in microns from focus."""
+"""``calibrate``: fit what a model's scores mean on one scanner, in microns from focus."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Marks = Annotated[
 ]
 ScannerKey = Annotated[
     str | None,
-    typer.Option("--scanner", metavar="KEY", help="Whom it holds for; the file's own scanner when missing."),
+    typer.Option("--scanner", metavar="KEY", help="The scanner it holds for; the file's own when missing."),
 ]
 Forget = Annotated[bool, typer.Option("--forget", help="Remove the calibration of a model for this scanner instead.")]
 Simulated = Annotated[

@@ -1,4 +1,4 @@
-"""``evaluate forward`` and ``evaluate transfer``: the simulator held to real planes."""
+"""``evaluate forward`` and ``evaluate transfer``: the simulator against real planes."""
 
 from __future__ import annotations
 
@@ -175,7 +175,8 @@ def _all_stacks(data: Path | None, out: Path | None, as_json: bool) -> None:
 
 def transfer(
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="DIR", help="Judge the weights in this folder, not the shipped.")
+        Path | None,
+        typer.Option("--weights", metavar="DIR", help="Evaluate the weights in this folder, not the shipped."),
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model; may be given again.")
@@ -189,7 +190,7 @@ def transfer(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Models trained on simulation alone, judged on real planes they never saw."""
+    """Models trained on simulation alone, evaluated on real planes they never saw."""
     from focusviewer.core.files import check_output_folder
     from focusviewer.evaluation.tables.table import write_tables
     from focusviewer.evaluation.transfer import (
@@ -205,7 +206,7 @@ def transfer(
     chosen = trained_models(weights, model, simulator)
     if out is not None:
         check_output_folder(out)
-    with Progress("Judging", as_json) as progress:
+    with Progress("Evaluating", as_json) as progress:
         rows = transfer_rows(chosen, data_folder(data), progress)
     if record:
         note(f"Recorded in {update_table(rows)}", as_json)

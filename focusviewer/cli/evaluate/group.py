@@ -1,4 +1,4 @@
-"""``evaluate``: models judged on what they never saw, simulated and real."""
+"""``evaluate``: models on data they never saw, simulated and real."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SHUFFLED_FIELDS = 10
 
 commands = typer.Typer(
-    help="Judge models on what they never saw.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="Evaluate models on data they never saw.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def focus(
-    model: Annotated[list[str] | None, typer.Option("--model", help="Model to judge; may be given again.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Model to evaluate; may be given again.")] = None,
     everything: All = False,
     data: Data = None,
     datasets: DataSetsRoot = None,
@@ -65,7 +65,7 @@ def focus(
     shuffled: Annotated[
         int | None,
         typer.Option(
-            "--shuffled", min=3, metavar="N", help="Judge N shuffles of the weights instead: chance level is right."
+            "--shuffled", min=3, metavar="N", help="Evaluate N shuffles of the weights instead: chance level is right."
         ),
     ] = None,
     out: Out = None,
@@ -127,7 +127,7 @@ def study(
         return
     typer.echo(f"Wrote {files[0]}")
     for reason in dict.fromkeys((row["model"], row["why"]) for row in failed):
-        typer.echo(f"  not judged: {reason[0]}: {reason[1]}")
+        typer.echo(f"  not evaluated: {reason[0]}: {reason[1]}")
 
 
 def _shuffled(entries: list[ModelEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:

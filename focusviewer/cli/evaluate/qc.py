@@ -1,4 +1,4 @@
-"""``evaluate qc``: verdicts against the truth of a made-up night."""
+"""``evaluate qc``: verdicts against the truth of simulated slides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from focusviewer.evaluation.qc_trial.trial import Setting, TrialFigures
     from focusviewer.qc.worklist.summary import BatchProgress
 
-JUDGED_SEED, TUNING_SEED = 101, 202
+FIGURES_SEED, TUNING_SEED = 101, 202
 SETTING = ("blurred_um", "rescan_blurred_fraction", "rescan_worst_decile_um", "recall", "precision", "margin")
 
 
@@ -27,17 +27,17 @@ def register(commands: typer.Typer) -> None:
 
 
 def evaluate_qc(
-    slides: Annotated[int, typer.Option("--slides", min=10, help="Files to make up, some of them broken.")] = 300,
+    slides: Annotated[int, typer.Option("--slides", min=10, help="Files to simulate, some of them broken.")] = 300,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help=f"{JUDGED_SEED}; with --tune {TUNING_SEED}.")
+        int | None, typer.Option("--seed", min=0, help=f"{FIGURES_SEED}; with --tune {TUNING_SEED}.")
     ] = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Also try thresholds; on slides of another seed than those judged.")
+        bool, typer.Option("--tune", help="Also try thresholds; on slides of another seed than those of the figures.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Keep slides and results; goes on with what is there.")
     ] = None,
-    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="Rules to judge by.")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="Rules of the verdicts.")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Focus model.")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Slides at work at the same time.")] = 2,
     as_json: AsJson = False,
@@ -57,7 +57,7 @@ def evaluate_qc(
 
     chosen = load_rules(rules)
     get_model(model or QC_MODEL)  # before hundreds of slides are made for it
-    number = seed if seed is not None else TUNING_SEED if tune else JUDGED_SEED
+    number = seed if seed is not None else TUNING_SEED if tune else FIGURES_SEED
     keep = nullcontext(str(output_folder(out))) if out is not None else tempfile.TemporaryDirectory()
     with keep as place, Progress("evaluate qc", quiet=as_json) as line, cancel_on_interrupt() as cancel:
         folder = Path(place).absolute() / "slides"

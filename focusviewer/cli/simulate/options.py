@@ -1,4 +1,4 @@
-"""Options of ``simulate`` that say what is wrong with the slide and what it is scanned by."""
+"""Options of ``simulate`` for the artefacts of the slide and the scanner it is seen by."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ImagingOptions:
     jpeg: Jpeg = None
 
     def artefacts(self) -> Artefacts:
-        """What is wrong with the section."""
+        """The artefacts of the section."""
         from focusviewer.simulation.sections.artefacts import Artefacts
 
         return Artefacts(self.relief, self.folds, self.bubbles, self.dust)
@@ -95,7 +95,7 @@ class ImagingOptions:
         Raises
         ------
         UserError
-            For what no scanner is.
+            For settings that no scanner has.
         """
         from focusviewer.optics.camera import Camera
         from focusviewer.simulation.scanner import Scan, Scanner
@@ -144,7 +144,7 @@ class ImagingOptions:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What is not as it is by default, by name."""
+        """The options that differ from their defaults, by name."""
         return {
             item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default
         }
@@ -199,7 +199,7 @@ def _whole(text: str) -> int:
 
 
 def check_na(na: float) -> None:
-    """Refuse what no dry objective has."""
+    """Refuse an aperture that no dry objective has."""
     if not 0.02 <= na <= 0.98:
         raise UserError(f"--na {na:g} is not a dry objective", "", "Give a value like 0.4 (10x) or 0.75 (40x).")
 

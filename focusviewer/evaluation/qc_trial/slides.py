@@ -1,4 +1,4 @@
-"""A night's slides, made up: sharp ones, blurred ones, empty glass and broken files, with the truth about each.
+"""A batch of simulated slides: sharp ones, blurred ones, empty glass and broken files, with the truth about each.
 
 Tissue is drawn for a few sections only, at a series of distances from focus; slides are put together from its planes
 by their own focus error, turned over, and photographed with noise and staining of their own. That takes under a
@@ -28,8 +28,8 @@ Floats = npt.NDArray[np.float32]
 
 TRUTH_NAME = "truth.json"
 VISIBLE_UM = 1.0
-"""Tissue this far from focus is blurred in truth. No slide is drawn with an error of the whole between SLIGHT_UM and
-this: there neither answer is wrong."""
+"""Tissue this far from focus is blurred in truth. No slide is as a whole out of focus by a distance between SLIGHT_UM
+and this, where both verdicts would be right."""
 
 SLIGHT_UM = 0.5
 BLURRED_SHARE = 0.02

@@ -1,4 +1,4 @@
-"""How well verdicts agree with the truth on a made-up night, and which thresholds would agree best."""
+"""How well verdicts agree with the truth on a batch of simulated slides, and which thresholds would agree best."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FRACTIONS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
 
 @dataclass(frozen=True)
 class TrialFigures:
-    """Verdicts against the truth of a night.
+    """Verdicts against the truth of a batch.
 
     Attributes
     ----------
@@ -114,11 +114,11 @@ class Setting:
 
 
 def tune(trials: Sequence[TrialSlide], worklist: Worklist, rules: Rules) -> list[Setting]:
-    """Every choice of what sends a slide back, the best first; judged on the maps as they lie.
+    """Every choice of what sends a slide back, the best first; tried on the maps that were stored.
 
-    The best finds most with least false alarms; of equals, the one whose part lies farthest between the least
-    blurred slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than
-    those they are judged on.
+    The best finds most with least false alarms; of equals, the one whose part lies farthest between the least blurred
+    slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than those they are
+    evaluated on.
     """
     maps = {row.facts.path.name: load_map(worklist.folder / row.result.folder / "map.npz")
             for row in worklist.slides() if row.result is not None}  # fmt: skip
@@ -158,7 +158,7 @@ def run_trial(
     *,
     tuning: bool = False,
 ) -> tuple[TrialFigures, list[Setting]]:
-    """Judge the slides, and compare; writes ``report.html`` again, with the ROC.
+    """Run ``qc`` on the slides, and compare; writes ``report.html`` again, with the ROC.
 
     Raises
     ------

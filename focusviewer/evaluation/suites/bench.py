@@ -1,4 +1,4 @@
-"""What each kind of model is put to, and the tables that come of it."""
+"""The tests of each kind of model, and the tables of their figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from focusviewer.simulation.demo_slide import VERSION as SLIDES_VERSION
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything models are judged on.
+    """All data that models are evaluated on.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Bench:
 
 
 def focus_parts(bench: Bench) -> list[Part]:
-    """What focus models are put to."""
+    """The tests of focus models."""
     fields, stacks = bench.fields, bench.stacks
     parts = [Part("focus-stacks", fields.key, lambda model: [evaluate_focus_fields(model, fields)])]
     parts.append(Part("focus-scales", fields.key, lambda model: evaluate_scales(model, fields)))
@@ -71,7 +71,7 @@ def focus_parts(bench: Bench) -> list[Part]:
 
 
 def refocus_parts(bench: Bench) -> list[Part]:
-    """What refocusing engines are put to."""
+    """The tests of refocusing engines."""
     parts = RefocusBench(bench.fields, bench.stacks, bench.data, bench.quick).parts()
     for dataset in bench.datasets.usable:
         if dataset.stacks and dataset.about.step_um is not None:
@@ -116,12 +116,12 @@ def _table(name: str, rows: tuple[Row, ...], bench: Bench) -> Table:
 
 
 def evaluated_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
-    """Which kinds of model can be judged, and on what."""
+    """Which kinds of model can be evaluated, and by which tests."""
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
 def evaluated_as(entry: ModelEntry) -> str:
-    """The kind whose tests a model is put to: baselines take those of what they are compared with."""
+    """The kind whose tests a model takes: baselines take those of the models they are compared with."""
     return entry.kind.removesuffix("-baseline")
 
 
@@ -132,4 +132,4 @@ def unevaluated_models(entries: Iterable[Any]) -> Table:
         for entry in entries
         if evaluated_as(entry) not in evaluated_kinds()
     )
-    return Table("not-judged", "Not judged", (MODEL, Column("kind", "kind")), rows)
+    return Table("not-judged", "Not evaluated", (MODEL, Column("kind", "kind")), rows)

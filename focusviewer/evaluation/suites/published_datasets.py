@@ -49,7 +49,7 @@ def present_datasets(root: Path | None = None) -> DataSets:
 
 
 def held_out_split(dataset: Dataset) -> str:
-    """The split to judge on: the test side where the data set has one, else everything."""
+    """The split to evaluate on: the test side where the data set has one, else everything."""
     return "test" if dataset.select("test") else "all"
 
 

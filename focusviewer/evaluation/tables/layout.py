@@ -1,4 +1,4 @@
-"""How the tables of the bench are laid out: columns, titles, notes."""
+"""How the tables of the evaluation are laid out: columns, titles, notes."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ PUBLISHED_TITLES = {
 }
 
 SHUFFLED_NOTE = (
-    "Every tensor's values in random order, judged on simulated test stacks. A random filter still sees contrast, in "
-    "either direction; chance means that the mean over shuffles is near 0 (SRCC) and 0.5 (ROC-AUC). Intervals: 95 %, "
-    "over shuffles."
+    "Every tensor's values in random order, evaluated on simulated test stacks. A random filter still "
+    "sees contrast, in either direction; chance means that the mean over shuffles is near 0 (SRCC) and 0.5 (ROC-AUC). "
+    "Intervals: 95 %, over shuffles."
 )
 SHUFFLED_COLUMNS = (
     MODEL,

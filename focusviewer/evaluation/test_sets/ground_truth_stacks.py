@@ -1,6 +1,6 @@
 """Simulated stacks with a picture at every fifth of a level, so that any focus in between has a truth.
 
-Levels are counted as in the virtual-refocusing work: sixteen of them, 0.25 um apart, the section's middle between the
+Levels are counted as in Wang 2024: sixteen of them, 0.25 um apart, the section's middle between the
 eighth and the ninth. What engines get and what they are compared with are recorded one by one, each with noise of its
 own, as a scanner would: against a truth free of noise, mixing two planes would gain by the noise that it averages.
 """

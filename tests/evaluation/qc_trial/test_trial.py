@@ -1,4 +1,4 @@
-"""Made-up nights: what is in them, and how verdicts are compared with their truth."""
+"""Batches of simulated slides: what is in them, and how verdicts are compared with their truth."""
 
 from __future__ import annotations
 

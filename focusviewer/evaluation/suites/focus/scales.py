@@ -1,4 +1,4 @@
-"""The same tissue at two pixel sizes: a calibrated model must say the same distance from focus of both."""
+"""The same tissue at two pixel sizes: a calibrated model must give the same distance from focus for both."""
 
 from __future__ import annotations
 

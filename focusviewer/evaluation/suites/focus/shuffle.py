@@ -1,4 +1,4 @@
-"""Shuffled weights: a model that has learned nothing, to show that the bench can tell good from bad."""
+"""Shuffled weights: a model that has learned nothing, to show that the evaluation can tell good from bad."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def shuffled_weights(weights: Path, seed: int) -> Iterator[None]:
 def evaluate_shuffled(
     name: str, entries: Callable[[], list[ModelEntry]], fields: FieldSet, shuffles: int = 10
 ) -> dict[str, Any]:
-    """Judge a model and shuffles of its weights on the simulated test stacks.
+    """Evaluate a model and shuffles of its weights on the simulated test stacks.
 
     A shuffled network is still a random filter, and random filters see contrast: single shuffles correlate with
     focus, in either direction. What chance means is that their mean does not.

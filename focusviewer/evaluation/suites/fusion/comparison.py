@@ -1,8 +1,8 @@
-"""Score fusion against its members, against other ways to fuse, and with members that say nothing.
+"""Score fusion against its members, against other ways to fuse, and with members that are only noise.
 
-After chapter 4 of the thesis on virtual focus: fusion is trained without labels; reciprocal rank fusion needs none
+After Wang 2024, chapter 4: fusion is trained without labels; reciprocal rank fusion needs none
 either, support vector regression and the cascade network do. "With noise" adds two members whose scores are random
-numbers: a fusion that knows whom to believe hardly changes.
+numbers: a fusion that weighs its members well hardly changes.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _rows(table: ScoreTable, pick: npt.NDArray[np.bool_]) -> ScoreTable:
 
 
 def evaluate_fusion(splits: ScoreSplits, steps: int | None = None) -> list[dict[str, Any]]:
-    """Judge every member, every baseline and every kind of fusion at one scale.
+    """Evaluate every member, every baseline and every kind of fusion at one scale.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _row(splits: ScoreSplits, method: str, labels: str, scores: Floats) -> dict[
 
 
 _Method = Callable[[ScoreSplits], tuple[Floats, float]]
-"""Fused scores of the judged windows, and the seconds that took."""
+"""Fused scores of the test windows, and the seconds that took."""
 
 
 def _methods(steps: int | None) -> list[tuple[str, str, _Method]]:

@@ -1,4 +1,4 @@
-"""What refocusing engines are put to, and on what: made when first asked for, once for all engines."""
+"""The tests of refocusing engines and their data, made when first asked for, once for all engines."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ PICTURES = 24
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is judged.
+    """How much is evaluated.
 
     Attributes
     ----------
     fields, stacks, targets, sections, checked : int
         Held-out crops, simulated stacks, targets of each, uneven pictures, and pictures for the checks.
     real_px, steps_px : int
-        Side of the real planes that is judged, alone and in steps.
+        Side of the real planes that is evaluated, alone and in steps.
     detail : bool
         The figures that take longer.
     """
@@ -116,7 +116,7 @@ class RefocusBench:
         if self.data is not None:
             try:
                 crops, groups = held_out_crops(self.data, PICTURES)
-            except UserError:  # this data folder has no pictures: phantoms are judged alone
+            except UserError:  # this data folder has no pictures: phantoms alone
                 return []
             for name, crop in zip(groups, crops, strict=True):
                 found.setdefault(name, crop)
@@ -135,7 +135,7 @@ class RefocusBench:
         height, width = UNEVEN_PX
         try:
             sharp = sharp_fields(self.data, FieldsConfig())
-        except UserError:  # this data folder has no pictures: phantoms are judged alone
+        except UserError:  # this data folder has no pictures: phantoms alone
             sharp = []
         found = [(name, np.ascontiguousarray(picture[:height, :width])) for name, picture in sharp]
         chosen = _spread(found, self.extent.sections)
@@ -145,7 +145,7 @@ class RefocusBench:
 
     @cached_property
     def specimens(self) -> FaithfulnessImages:
-        """What must stay as it is, and what must hold together."""
+        """The images of the checks of faithfulness."""
         sharp = [crop for _, crop in _spread(self.pictures, self.extent.checked)]
         sharp = sharp or [_phantom_picture(0)[:CROP_PX, :CROP_PX]]
         glass = [*simulated_glass(), *(real_glass(self.data) if self.data is not None else [])]

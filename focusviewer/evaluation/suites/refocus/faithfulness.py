@@ -1,4 +1,4 @@
-"""What an engine must never do, measured: contradict the scan, touch a plane in focus, draw on glass, show seams."""
+"""Faithfulness to the scan, measured: no contradiction of it, acquired planes unchanged, nothing on glass, no seams."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SEAM_BOX = (0, 0, 1160, 256)
 
 @dataclass(frozen=True)
 class FaithfulnessImages:
-    """What engines are tried on.
+    """Images that engines are checked on.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class FaithfulnessImages:
 
 
 def evaluate_faithfulness(engine: Refocuser, specimens: FaithfulnessImages) -> list[dict[str, Any]]:
-    """Put an engine to all checks.
+    """Run all checks on an engine: the table ``refocus-honesty``.
 
     Returns
     -------
@@ -97,9 +97,9 @@ def _reblur_rows(engine: Refocuser, pictures: Sequence[RGB]) -> list[dict[str, A
             scan = Camera(noise=REBLUR_NOISE).capture(light, rng)
             encoded = engine.encode([scan], MPP)
             target = engine.all_in_focus_target(encoded)
-            judged = confidence(encoded, [scan], engine.render(encoded, target), target)
-            found.append(judged.reblur_db)
-            shares.append(judged.residual_energy)
+            measured = confidence(encoded, [scan], engine.render(encoded, target), target)
+            found.append(measured.reblur_db)
+            shares.append(measured.residual_energy)
         kept = float(np.mean(found)) >= REBLUR_LIMIT_DB
         rows.append(_row("re-blur, dB", f"simulated, {depth:g} µm", found, REBLUR_LIMIT_DB, kept, True))
     if shares:

@@ -1,8 +1,8 @@
-"""Refocusing from planes of a stack whose other planes are the truth: the tasks of the virtual-refocusing work.
+"""Refocusing from planes of a stack whose other planes are the truth: the tasks of Wang 2024.
 
 *Refocus*: any target from planes drawn at random. *Interpolate*: a target between its neighbours two planes away.
 *Deblur*: the best plane from blurred ones. Planes next to the target are never among the inputs, so that copying one
-does not pay (thesis, section 5.3; tables 5.3 to 5.5).
+does not pay (Wang 2024, section 5.3; tables 5.3 to 5.5).
 """
 
 from __future__ import annotations

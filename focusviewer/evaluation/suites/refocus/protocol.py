@@ -1,6 +1,6 @@
 """The refocusing protocol on FocusPath: strip 0 trains, strip 1 tests; 270 stacks each, 16 planes 0.25 um apart.
 
-Three tasks, after section 5.3 of the virtual-refocusing work: *refocus* to any plane from 5, 4, 3, 2 or 1 random ones
+Three tasks, after Wang 2024, section 5.3: *refocus* to any plane from 5, 4, 3, 2 or 1 random ones
 (table 5.3, here with nested inputs that are never next to the target), *interpolate* a plane between two (table 5.4),
 *deblur*: the sharpest plane from each of the others, one at a time, and from three of them (table 5.5).
 """
@@ -41,14 +41,14 @@ Task = tuple[str, int]
 def evaluate_protocol(
     engine: Refocuser, dataset: Dataset, limit: int | None = None, crop_px: int | None = None, seed: int = 11
 ) -> list[dict[str, Any]]:
-    """Judge an engine on the test strip.
+    """Evaluate an engine on the test strip.
 
     Parameters
     ----------
     limit : int, optional
         Use at most so many stacks, spread evenly; all 270 when missing.
     crop_px : int, optional
-        Judge only the middle of so many pixels; whole pictures when missing.
+        Evaluate only the middle of so many pixels; whole pictures when missing.
 
     Returns
     -------

@@ -32,7 +32,7 @@ SIMILARITY: dict[str, Callable[[RGB, RGB], float]] = {
     "iw_ssim": iw_ssim,
     "dists": dists_form,
 }
-"""Every figure of how like the truth an image is; the last one falls when images are alike, the others rise."""
+"""Every figure of similarity to the truth; the last one falls when images are alike, the others rise."""
 
 
 def similarity_figures(image: RGB, truth: RGB) -> dict[str, float]:
@@ -49,13 +49,13 @@ def evaluate_refocus_real(
 ) -> list[dict[str, Any]]:
     """Refocus single planes of real stacks to their best focus, blind, and compare with the best plane.
 
-    Only stacks with one best plane can be judged against it; each plane, the best one included, is refocused with
+    Only stacks with one best plane can be compared with it; each plane, the best one included, is refocused with
     the all-in-focus target.
 
     Parameters
     ----------
     crop_px : int
-        Side of the central part that is judged.
+        Side of the central part that is evaluated.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency, which take longer.
     competitors : Competitors, optional
@@ -140,8 +140,8 @@ def evaluate_refocus_simulated(
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency with the true optics, which take longer.
     competitors : Competitors, optional
-        Add the Wiener filters that know everything (``_oracle``) and nothing (``_blind``), and how far the engine is
-        above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
+        Add the Wiener filters with everything known (``_oracle``) and with everything estimated (``_blind``), and how
+        far the engine is above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def _means(figures: list[dict[str, float]], groups: Sequence[str] | None) -> dic
 def refocus_simulated_table(
     engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False, competitors: Competitors | None = None
 ) -> list[dict[str, Any]]:
-    """Judge an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
+    """Evaluate an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
 
     Intervals are drawn by picture.
     """

@@ -1,6 +1,6 @@
 """The focus turned evenly: whether the picture moves smoothly, and how good it is at each of sixteen levels.
 
-After figures 5.6 and 5.7 of the virtual-refocusing work: levels in between (9.2, 9.4, ...) from two neighbours, a full
+After Wang 2024, figures 5.6 and 5.7: levels in between (9.2, 9.4, ...) from two neighbours, a full
 traverse over sixteen levels from two planes, and from the most blurred plane alone.
 """
 
