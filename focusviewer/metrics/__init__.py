@@ -1,4 +1,4 @@
-"""Every figure of merit, implemented once: agreement of scores, likeness of images, and how sure we are of either.
+"""Every figure of merit, once: correlation of scores, similarity of images, confidence intervals of both.
 
 Plain arrays in, plain floats out; a figure that does not exist (the correlation of constant scores, say) is NaN.
 """

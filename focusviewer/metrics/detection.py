@@ -43,7 +43,7 @@ def pr_auc(scores: npt.ArrayLike, blurry: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Detection:
-    """Counts of a yes-or-no judgement, and the figures made of them (NaN where nothing was there to count)."""
+    """Counts of a yes-or-no decision, and the figures made of them (NaN where nothing was there to count)."""
 
     true_positive: int
     false_positive: int

@@ -256,7 +256,7 @@ def _files_in(folder: Path) -> DemoSlide:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what programs that were killed have left, once it is old enough to be nobody's."""
+    """Remove what programs that were killed have left, once it is too old for any running program."""
     for path in folder.glob("building-*"):
         try:
             if time.time() - path.stat().st_mtime > 6 * 3600:

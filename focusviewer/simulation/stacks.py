@@ -43,7 +43,7 @@ class StackRecipe:
     mpp : float
         Pixel size, um.
     stain, kind : str
-        Of a phantom, see ``phantom.TissuePhantom``.
+        Of a phantom, see ``phantom.tissue.TissuePhantom``.
     thickness_um : float
         Of the section on the focus axis.
     scanner : Scanner

@@ -13,7 +13,7 @@ from focusviewer.simulation.sections.blur_pattern import BlurPattern, uneven_sur
 
 @dataclass(frozen=True)
 class Artefacts:
-    """How many of each, and how bad.
+    """Number and strength of each artefact.
 
     Parameters
     ----------
