@@ -314,7 +314,7 @@ def fit_one_width(spectra: RadialSpectra, shape: Callable[[Floats, float], Float
         return float((target.residuals(curve) ** 2).sum())
 
     candidates = np.log(mpp) + np.linspace(np.log(0.05), np.log(80.0), 120)
-    best = int(np.argmin([squares(float(rung)) for rung in candidates]))
+    best = int(np.argmin([squares(float(width)) for width in candidates]))
     ends = (float(candidates[max(best - 1, 0)]), float(candidates[min(best + 1, candidates.size - 1)]))
     found = minimize_scalar(squares, bounds=ends, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))

@@ -66,17 +66,17 @@ class Subset:
 
 @dataclass(frozen=True)
 class Cases:
-    """A batch of plans and answers.
+    """A batch of cases: what is given, what is asked for, and the pictures wanted.
 
     Attributes
     ----------
     given, other : Subset
-        Two subsets of each stack that have no plane in common; either is enough to answer from.
+        Two subsets of each stack that have no plane in common; either is enough to render from.
     target : float32 (T * B, 1, S, S)
-        What is asked for: signed um from where the tissue is believed to be. T rounds of plans about the same B
-        stacks, one round after the other.
+        What is asked for: signed um from where the tissue is believed to be. T rounds of targets for the same B stacks,
+        one round after the other.
     wanted : float32 (T * B, 3, S, S)
-        The answers, without noise.
+        The pictures wanted, without noise.
     """
 
     given: Subset
@@ -91,7 +91,7 @@ class Cases:
 
 @dataclass(frozen=True)
 class CasePlan:
-    """One case: the rows and planes of the bank, before any picture is cut.
+    """One case by the rows and planes of the bank, before any picture is cut.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class CasePlan:
     given, other : list of int
         Planes; disjoint.
     target : int
-        Plane that is the answer.
+        The plane wanted.
     sign : float
         -1 where the axis is mirrored.
     tissue_um : float32 (S, S)
@@ -126,7 +126,7 @@ def draw_cases(
     Parameters
     ----------
     rounds : int
-        Targets asked of each stack: an encoding costs several answers.
+        Targets for each stack: encoding costs as much as rendering several targets.
     pairs : float
         Share of subsets that hold two planes whatever :data:`INPUTS` says.
     """
@@ -165,7 +165,7 @@ def draw_plan(bank: StackBank, first: int, second: int, crop_px: int, rng: np.ra
 
 
 def redraw_plan(bank: StackBank, plan: CasePlan, rng: np.random.Generator) -> CasePlan:
-    """Another target for the subsets of a plan, half of the time the plane in focus; the same where none is left.
+    """Another target for the subsets of a case, half of the time the plane in focus; the same where none is left.
 
     As subsets are drawn already, targets may be as near to their planes as :data:`NEAR_UM`.
     """
@@ -220,7 +220,7 @@ def assemble(
     crop_px: int,
     more: Sequence[list[CasePlan]] = (),
 ) -> Cases:
-    """Cut the pictures of plans, each at its corner (y, x); ``more`` are further rounds about the same subsets."""
+    """Cut the pictures of cases, each at its corner (y, x); ``more`` are further rounds with the same subsets."""
     rounds = [*plans, *(plan for part in more for plan in part)]
     places = corners.tolist() * (1 + len(more))
     given, other = (

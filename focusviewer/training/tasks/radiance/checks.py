@@ -42,7 +42,7 @@ CHECKS = (
 
 @torch.no_grad()
 def check_figures(net: nn.Module, bank: StackBank, count: int, device: torch.device) -> dict[str, float]:
-    """Mean gain in PSNR, dB, of each of :data:`CHECKS` that the stacks can answer, and of all of these (``gain``).
+    """Mean gain in PSNR, dB, of each of :data:`CHECKS` for which there are stacks, and of all of these (``gain``).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _cases(bank: StackBank, check: Check, count: int) -> list[Cases]:
 
 
 def _plan(bank: StackBank, row: int, check: Check, size: int) -> CasePlan:
-    """A plan about a stack, always the same."""
+    """The case of a stack, always the same."""
     rng = np.random.default_rng((_SEED, row, len(check.name), check.inputs, int(10 * (check.z_um or 0))))
     z_um = bank.z_um[row]
     focus = int(np.flatnonzero(z_um == 0)[0])

@@ -8,7 +8,7 @@ Hence the weights below. w is 0 unless the settings say otherwise, as detail tha
 this program must never show.
 
 Every step draws two disjoint subsets of each stack. Both are encoded, their features are drawn to each other (eq 5.4),
-and both must answer the same plan, so that no encoding is made for the consistency alone.
+and both must render the same target, so that no encoding is made for the consistency alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RadianceSettings:
     crop_px : int
         Side of the pictures; a multiple of 16, so that the last stage of the features divides evenly.
     rounds : int
-        Targets that are asked of each pair of subsets: answers are cheap where the encoding is made.
+        Targets of each pair of subsets: rendering is cheap once they are encoded.
     pairs : float
         Share of subsets made to hold two planes.
     focuspath : str
