@@ -218,7 +218,7 @@ class Listener:
 def pending(loader: TileLoader) -> int:
     """Tiles that are wanted or being read."""
     with loader._wake:
-        return len({key for keys in loader._wishes.values() for key in keys} | loader._running)
+        return len({key for keys in loader._wanted.values() for key in keys} | loader._running)
 
 
 def names() -> set[str]:
@@ -242,7 +242,7 @@ def test_loader_reads_in_the_order_wanted_and_keeps_tiles() -> None:
     assert not names()
 
 
-def test_new_wishes_replace_those_not_started() -> None:
+def test_newly_wanted_tiles_replace_those_not_started() -> None:
     listener = Listener()
     pyramid = DisplayPyramid(FakeSlide(30_000, 600, delay=0.1))
     with TileLoader(listener, threads=1) as loader:
