@@ -261,7 +261,7 @@ class FeatureTask(Task):
             "Split": f"the right {HELD_OUT:.0%} of each picture (of series, of the pictures) is held out; pictures "
             "held out of the training of focus and refocusing are not used at all",
         } | run.rows(path)
-        figures = f"Held-out crops classified correctly: {run.figures['accuracy']:.1%} of {len(self._checks)}."
+        figures = f"Held-out crops told right: {run.figures['accuracy']:.1%} of {len(self._checks)}."
         write_card(path.with_suffix(".md"), "wsi-features: what stained tissue looks like", facts, figures, LIMITS)
         return [path, path.with_suffix(".md")]
 
