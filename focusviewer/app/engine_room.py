@@ -16,8 +16,9 @@ from focusviewer.app.jobs import Job
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import Order, RefocusArea
 from focusviewer.app.pixels import read_rect, to_qimage
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB, TileKey
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.slides import TileKey
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]

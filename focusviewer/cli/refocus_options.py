@@ -10,7 +10,8 @@ from focusviewer.cli.arguments import Box, parse_planes, parse_region
 from focusviewer.errors import ScaleUnknownError, UserError
 
 if TYPE_CHECKING:
-    from focusviewer.refocus.base import FloatMap, Refocuser
+    from focusviewer.core.arrays import FloatMap
+    from focusviewer.refocus.base import Refocuser
     from focusviewer.refocus.layout import View
     from focusviewer.refocus.modes import Wish
     from focusviewer.slides import Slide

@@ -3,7 +3,8 @@
 Importing this room is light; torch, scikit-image and scipy come only with the models that need them.
 """
 
-from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, ModelEntry, ScoreGrid
+from focusviewer.core.arrays import FloatMap
+from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel, ModelEntry, ScoreGrid
 from focusviewer.focus.calibration_store import calibrated, scanner_key
 from focusviewer.focus.colour import LUTS, colorize, lut_colours
 from focusviewer.focus.engine import map_slide

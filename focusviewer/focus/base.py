@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides.base import RGB
-
-FloatMap = npt.NDArray[np.float32]
-"""A map: float32 (rows, cols)."""
+from focusviewer.core.arrays import RGB, FloatMap
 
 ReadPart = Callable[[int, int, int, int], RGB]
 """Gives rows ``top .. bottom``, columns ``left .. right`` of a piece of a slide: uint8 (H, W, 3)."""

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray, FloatMap
 from focusviewer.errors import UserError
-from focusviewer.focus.base import LEVEL_UM, SAME_SCALE, FloatMap, FocusMap, FocusModel
-
-Array = npt.NDArray[np.float64]
+from focusviewer.focus.base import LEVEL_UM, SAME_SCALE, FocusMap, FocusModel
 
 IN_FOCUS_UM = 0.1
 """Up to this distance tissue counts as in focus."""
@@ -29,7 +28,7 @@ _BIN_UM = 0.25  # distances that are all different are taken together in steps o
 _MOST_DISTANCES = 64
 
 
-def isotonic(values: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Array:
+def isotonic(values: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> DoubleArray:
     """The non-decreasing sequence that is nearest to ``values`` in least squares.
 
     Pools adjacent violators (Ayer et al. 1955).
@@ -79,7 +78,7 @@ class Curve:
         if len(self.scores) != len(self.um) or len(self.scores) < 2 or not rising or not finite:
             raise ValueError("a calibration curve needs two or more knots, and must rise")
 
-    def read(self, scores: npt.ArrayLike) -> Array:
+    def read(self, scores: npt.ArrayLike) -> DoubleArray:
         """Distance from focus in um, never below 0; beyond the last knot the curve goes on as its last half does."""
         values = np.asarray(scores, np.float64)
         known_scores, known_um = np.asarray(self.scores), np.asarray(self.um)
@@ -125,7 +124,7 @@ def fit_curve(scores: npt.ArrayLike, distances_um: npt.ArrayLike) -> Curve:
     return Curve(at, um, in_focus)
 
 
-def _median_knots(score: Array, distance: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _median_knots(score: DoubleArray, distance: DoubleArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Scores and distances of the curve of medians, both rising."""
     if np.unique(np.round(distance, 3)).size > _MOST_DISTANCES:
         distance = np.where(distance <= IN_FOCUS_UM, 0, (np.ceil(distance / _BIN_UM) - 0.5) * _BIN_UM)
@@ -203,5 +202,5 @@ def apply_calibration(focus_map: FocusMap, calibration: Calibration | None) -> F
     )
 
 
-def _levels(um: Array) -> FloatMap:
+def _levels(um: DoubleArray) -> FloatMap:
     return (um / LEVEL_UM).astype(np.float32)

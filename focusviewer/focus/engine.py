@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
-from focusviewer.focus.base import FloatMap, FocusMap, FocusModel, ScoreGrid
+from focusviewer.focus.base import FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
 from focusviewer.focus.tissue import TissueMask, tissue_mask
-from focusviewer.slides import RGB, Slide
+from focusviewer.slides import Slide
 
 OnProgress = Callable[[float, FocusMap], None]
 Layer = tuple[str, str]  # field of FocusMap, and for fused models whose

@@ -16,12 +16,12 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.files import write_safetensors
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.strips import Wanted, strips
 from focusviewer.focus.torch_threads import one_core
-from focusviewer.slides import RGB
 
 KERNEL, STEP = 7, 5
 WINDOW_CELLS, STRIDE_CELLS = 47, 26

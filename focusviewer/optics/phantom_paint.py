@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.phantom_cells import Cells
 from focusviewer.optics.phantom_fat import fat_walls
 from focusviewer.optics.phantom_layout import MARGIN, Frame, Layout
@@ -24,8 +25,6 @@ from focusviewer.optics.phantom_texture import (
     upsample,
     window_of,
 )
-
-FloatArray = npt.NDArray[np.float32]
 
 TEXTURES = 8
 """Different sets of textures; a phantom's seed picks one."""

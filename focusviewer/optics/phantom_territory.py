@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.phantom_cells import Cells
 from focusviewer.optics.phantom_layout import Frame
 from focusviewer.optics.phantom_stamps import ANGLES, LAYERS, TYPES, library
-
-FloatArray = npt.NDArray[np.float32]
 
 FULL_UM = 3.4
 """Extent in depth at which a nucleus has the whole density of its drawing."""

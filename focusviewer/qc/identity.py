@@ -12,8 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import SlideError, UserError
-from focusviewer.slides import RGB, Slide
+from focusviewer.slides import Slide
 
 LabelDecoder = Callable[[RGB], str]
 """Reads the bar code off a label image, uint8 (H, W, 3); empty when there is none."""

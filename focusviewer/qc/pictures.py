@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.colour import colorize
 from focusviewer.focus.store import load_map
-from focusviewer.slides import RGB
 
 SIDE_PX, LEAST_SIDE_PX = 360, 96
 ICON_PX = 72

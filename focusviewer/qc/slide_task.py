@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.focus.calibration import Calibration
@@ -28,7 +29,7 @@ from focusviewer.qc.records import Result, SlideFacts
 from focusviewer.qc.regions import blurred_regions
 from focusviewer.qc.rules import Rules
 from focusviewer.qc.tasks import output_error
-from focusviewer.slides import RGB, Slide, open_slide
+from focusviewer.slides import Slide, open_slide
 
 SLIDES_FOLDER = "slides"
 RELATIVE_MODEL = "tenengrad"

@@ -7,10 +7,10 @@ from threading import Event
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import CancelledError
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.blur_map import judge
-from focusviewer.slides.base import RGB
 
 COARSE_UM = 1.0
 FINE_UM = 0.125

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
-from focusviewer.slides.base import RGB
-
-FloatMap = npt.NDArray[np.float32]
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""

@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.errors import UserError
 from focusviewer.files import atomic_write
-from focusviewer.refocus.base import FloatMap
 
 Rect = tuple[int, int, int, int]
 

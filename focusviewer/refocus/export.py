@@ -13,15 +13,15 @@ from uuid import uuid4
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.files import atomic_write, output_folder
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.layout import View
 from focusviewer.refocus.modes import TARGETS, Wish
 from focusviewer.refocus.planning import make_plan
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.tiffchain import chain_levels
 from focusviewer.refocus.tiling import Observer, rendered_rows, stepper
-from focusviewer.slides.base import RGB
 
 Compression = Literal["jpeg", "deflate"]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.agreement import DepthEvidence
 from focusviewer.refocus.base import (
     SAME_Z_UM,
     Encoded,
-    FloatMap,
     Refocuser,
     acquired_plane,
     check_view,
@@ -29,7 +29,6 @@ from focusviewer.refocus.joint import JointOperators, nearness
 from focusviewer.refocus.operators import OperatorBank, operator_bank
 from focusviewer.refocus.parallel import begin, each, on_all_cores, on_one_core
 from focusviewer.refocus.sources import AUTO_PLANES
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import FloatMap, Refocuser
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Refocuser
+from focusviewer.slides.base import Region, Slide
 
 Span = tuple[int, int]
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.support import distance_um
 
 MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import CancelledError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.layout import Span, fade, spans
-from focusviewer.slides.base import RGB
 
 PIECE_PX = 384
 OVERLAP_PX = 32

@@ -8,8 +8,9 @@ from threading import Event
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.errors import CancelledError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, acquired_plane
+from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.layout import Span, Tile, View, read_tile, spans, tile_at, tile_px
 from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
 

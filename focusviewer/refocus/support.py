@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.base import MAX_Z_UM
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import Region, Slide
 
 MAX_MPP = 0.6
 """Coarsest pixel, in um, at which a few microns of defocus can be seen and so be worked on."""

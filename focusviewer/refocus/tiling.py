@@ -8,7 +8,8 @@ from threading import Event
 
 import numpy as np
 
-from focusviewer.refocus.base import SAME_Z_UM, Encoded, FloatMap, Refocuser
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.layout import (
     OVERLAP_PX,
     TILE_PX,
@@ -24,7 +25,6 @@ from focusviewer.refocus.layout import (
 )
 from focusviewer.refocus.modes import Wish, check_wish, target_of
 from focusviewer.refocus.planning import OnTile, Plan, count_tiles, make_plan, stop_if
-from focusviewer.slides.base import RGB
 
 __all__ = [
     "OVERLAP_PX",

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB
 
 
 class TileCache:

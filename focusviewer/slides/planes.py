@@ -10,8 +10,9 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import SlideError
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.images import SUFFIXES, PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.rawfile import fingerprint
 from focusviewer.slides.tiffmeta import plane_positions

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.optics.fit import PairFit, fit_pair
 from focusviewer.optics.fit_predict import Prediction
@@ -20,8 +20,6 @@ from focusviewer.training.judging.stacks import ASSUMED_MPP, REFERENCE
 from focusviewer.training.judging.tables import Column, Table
 from focusviewer.training.metrics import psnr, ssim
 from focusviewer.training.metrics.similarity import RADIUS, similarity_maps, unit_pair
-
-RGB = npt.NDArray[np.uint8]
 
 ZERO_TOLERANCE = 0.15
 """How far a predicted first zero may lie from the measured one."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from focusviewer.core.arrays import RGB
 from focusviewer.files import atomic_write, cache_dir, output_folder
 from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.refocus.filtering import filter_image
@@ -25,7 +26,7 @@ from focusviewer.refocus.selector import CELL, FEATURES, SPECTRUM, STRIDE, featu
 from focusviewer.training.refracting import refracting_crop
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.sources import Source
-from focusviewer.training.stacks import RGB, PlaneConfig, PlaneGenerator, glass_light
+from focusviewer.training.stacks import PlaneConfig, PlaneGenerator, glass_light
 
 CROP_PX = 224
 PAD_PX = 48

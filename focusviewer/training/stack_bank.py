@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.files import atomic_write, cache_dir, output_folder
 from focusviewer.training.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.simulator import SIMULATOR_VERSION
 from focusviewer.training.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.stacks import SHARES, STEPS_PER_SLOT, PlaneConfig, PlaneGenerator, glass_light
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 VALIDATION_SHARE = 8
 """A validation bank has one field for so many of the training bank."""

@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from focusviewer.core.arrays import RGB
 from focusviewer.files import resource_path
 from focusviewer.training.common import augment, data_folder, save_weights, write_card
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.tasks import TaskEntry
-from focusviewer.training.sources import RGB, Source, load_sources
+from focusviewer.training.sources import Source, load_sources
 
 WIDTHS = (16, 24, 32, 48, 64)
 """Channels of the five stages."""

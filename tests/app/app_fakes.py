@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from focusviewer.app.pixels import from_qimage
 from focusviewer.app.views.main_window import MainWindow
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import SlideError
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.slides import Level, Region, Slide, SlideInfo
 
 
 class FakeSlide(Slide):

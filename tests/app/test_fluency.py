@@ -13,7 +13,8 @@ from app_fakes import FakeSlide
 from PySide6.QtCore import QTimer
 
 from focusviewer.app.controllers.heatmap import make_map
-from focusviewer.slides import RGB, Region
+from focusviewer.core.arrays import RGB
+from focusviewer.slides import Region
 
 LONGEST_GAP_MS = 50
 ROUNDS = 6

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded, Refocuser
 
 
 @dataclass(frozen=True)

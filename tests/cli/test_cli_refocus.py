@@ -11,9 +11,10 @@ from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
 from focusviewer.cli.refocus_options import read_map, stretched
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus import layout, planning, tiling
 from focusviewer.refocus.modes import Wish
-from focusviewer.slides import RGB, open_slide
+from focusviewer.slides import open_slide
 
 Command = Callable[..., Outcome]
 

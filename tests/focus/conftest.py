@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from focus_doubles import MemorySlide, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
-from focusviewer.slides import RGB
 
 
 @pytest.fixture(scope="session")

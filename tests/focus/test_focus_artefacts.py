@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from focus_doubles import MemorySlide, blur, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus import map_slide
 from focusviewer.focus.engine import windows_that_cannot_tell
 from focusviewer.focus.focuslitenn import FocusLiteNN
 from focusviewer.focus.grid import WindowGrid
 from focusviewer.focus.tissue import TissueMask, tissue_mask
-from focusviewer.slides import RGB
 
 GLASS = np.array((243, 242, 244), np.float32)
 INKS = {"green": (0.3, 0.75, 0.65), "blue": (0.2, 0.45, 0.85), "red": (0.9, 0.18, 0.22), "black": (0.1, 0.1, 0.11)}

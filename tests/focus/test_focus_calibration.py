@@ -7,6 +7,7 @@ import pytest
 from focus_doubles import MemorySlide, blur, tissue_picture
 from focus_maps import make_map
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus import get_model, map_slide, models
 from focusviewer.focus.calibrating import Mark, calibrate_marks, calibrate_stack
@@ -21,7 +22,7 @@ from focusviewer.focus.calibration_store import (
     scanner_key,
     shipped_calibrations,
 )
-from focusviewer.slides import RGB, Region
+from focusviewer.slides import Region
 
 
 class StackSlide(MemorySlide):

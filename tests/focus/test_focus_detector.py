@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from focus_doubles import blur, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus import detector, hifst
 from focusviewer.focus.detector import BACKGROUND, BLURRED, SHARP, DetectorCurve, Evidence, HiFST, classify
 from focusviewer.focus.edge_sharpness import box_sums, sharpness
-from focusviewer.slides import RGB
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from focus_doubles import MemorySlide, blur, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import CancelledError, ScaleUnknownError, SlideError
 from focusviewer.focus import FocusMap, FocusModel, ScoreGrid, get_model, map_slide, tissue_mask
 from focusviewer.focus.focuslitenn import FocusLiteNN
-from focusviewer.slides import RGB, Region
+from focusviewer.slides import Region
 
 
 def test_map_covers_the_slide_and_centres_lie_on_it(slide: MemorySlide, model: FocusLiteNN) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from focus_doubles import blur, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusModel
 from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence, sharpness_index
@@ -22,7 +23,6 @@ from focusviewer.focus.knowledge.maxpol_models import (
 )
 from focusviewer.focus.knowledge.sparish import Sparish
 from focusviewer.focus.knowledge.sparse import decode, omp
-from focusviewer.slides import RGB
 
 _MAKERS = {
     "hvs-maxpol-1": lambda: HVSMaxPol(1),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from focus_doubles import blur
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.measures import HALO, MEASURES, STRIDE, WINDOW, MeasureModel, to_gray
 from focusviewer.focus.measures_edges import edge_widths
 from focusviewer.focus.measures_spectral import analysis, dct_matrix
-from focusviewer.slides import RGB
 
 _IDS = [measure.name for measure in MEASURES]
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from focus_doubles import tissue_picture
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
-from focusviewer.focus.base import FloatMap
 from focusviewer.focus.networks import NETWORKS, NetworkSpec, entries, network_spec
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, HalvingPool
 from focusviewer.focus.networks.eonss_strips import EonssModel
@@ -16,7 +16,6 @@ from focusviewer.focus.networks.fno import MODES, WINDOW, FourierLayer, Transfor
 from focusviewer.focus.networks.mobile import CLASSES, LEVELS_PER_CLASS, MobileClassifier
 from focusviewer.focus.networks.model import NetworkModel, for_inference, score_pixels
 from focusviewer.focus.networks.weights import load_networks, parameter_count, save_networks
-from focusviewer.slides import RGB
 
 _SIZES = {
     "eonss": 123_401,

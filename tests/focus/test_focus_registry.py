@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from focus_doubles import blur
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus import DEFAULT_MODEL, get_model, models
-from focusviewer.slides import RGB
 
 _ENTRIES = models()
 

@@ -9,10 +9,10 @@ import pytest
 from focus_doubles import MemorySlide
 from focus_maps import make_map
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus import FocusMap, MapCache, get_model, load_map, map_slide, save_map
 from focusviewer.focus.focuslitenn import FocusLiteNN
-from focusviewer.slides import RGB
 
 
 def _same(a: FocusMap, b: FocusMap) -> None:

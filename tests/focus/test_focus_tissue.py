@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from focus_doubles import MemorySlide, blur, tissue_picture
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.tissue import TissueMask, find_tissue, tissue_mask
-from focusviewer.slides import RGB
 
 
 def _on_glass(patch: RGB, glass: tuple[int, int, int] = (243, 242, 244)) -> RGB:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from focus_doubles import MemorySlide, blur
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus import map_slide
 from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights, scale_prefix
-from focusviewer.slides import RGB
 
 
 def _one_by_one(module: FocusLiteNNModule, image: RGB, rows: int, cols: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import SlideError, UserError
 from focusviewer.qc.identity import NamePattern, describe_records, identify, ndpi_tags
 from focusviewer.qc.identity import focus_records as read_records
@@ -14,7 +15,7 @@ from focusviewer.qc.report import write_report
 from focusviewer.qc.report_cards import focus_records
 from focusviewer.qc.rules import load_rules, rules_from
 from focusviewer.qc.store import Worklist
-from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.slides import Level, Region, Slide, SlideInfo
 
 
 class Stated(Slide):

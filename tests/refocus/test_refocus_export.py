@@ -10,12 +10,13 @@ import pytest
 import tifffile
 from PIL import Image
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import CancelledError, UserError
 from focusviewer.refocus import get_engine, layout
 from focusviewer.refocus.export import export_region, level_sizes, write_pyramid
 from focusviewer.refocus.modes import Wish
 from focusviewer.refocus.tiling import refocus_view
-from focusviewer.slides import RGB, Region, Slide, open_slide
+from focusviewer.slides import Region, Slide, open_slide
 
 
 def picture(height: int, width: int) -> RGB:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.modes import MODES, Wish, target_of
-from focusviewer.slides import RGB
 
 
 class Tilted(Refocuser):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.optics.camera import Camera
 from focusviewer.refocus import registry
@@ -20,7 +21,6 @@ from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, save_radiance
 from focusviewer.refocus.radiance.tiles import tiles
-from focusviewer.slides.base import RGB
 
 FloatMap = np.ndarray
 TILE = 192

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.focus.base import FocusModel, ModelEntry, ScoreGrid
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides.base import RGB
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.training.judging.fields import FieldSet
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
 from focusviewer.focus.base import ModelEntry
 from focusviewer.optics import Optics, defocus_image
 from focusviewer.optics.stack_simulator import SimulatedStack, StackRecipe
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.operators import SCANNER
-from focusviewer.slides.base import RGB
 from focusviewer.training.judging import focus as focus_module
 from focusviewer.training.judging import honesty, pictures
 from focusviewer.training.judging import planes as planes_module

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
 from focusviewer.focus.base import ModelEntry
 from focusviewer.focus.focuslitenn import FocusLiteNNModule, save_weights
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.training.transfer import (
     Judged,
     judged_models,

@@ -20,8 +20,8 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import Order, RefocusArea
 from focusviewer.app.models.sweep import SAVED_FPS, saved_targets
 from focusviewer.app.pixels import read_rect
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import CancelledError
-from focusviewer.slides import RGB
 
 RENDERING = 0.8
 """Part of the work on a sweep that is over when its pictures are made."""

@@ -14,7 +14,7 @@ from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.pixels import rgba_to_qimage
 from focusviewer.app.views.refocus_boxes import TrustBox
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 
 REST_MS = 300
 TURQUOISE = (0, 200, 180)  # far from every stain

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from focusviewer.app.models.document import Document
-from focusviewer.refocus.base import MAX_Z_UM, FloatMap
+from focusviewer.core.arrays import FloatMap
+from focusviewer.refocus.base import MAX_Z_UM
 from focusviewer.refocus.modes import Wish
 from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.fusion.fuser import Fuser
-from focusviewer.slides import RGB
 
 FORMAT = "1"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, unreadable_weights
+from focusviewer.refocus.base import Encoded, unreadable_weights
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane, to_rgb
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.optics.psf import Optics
-from focusviewer.refocus.base import Encoded, FloatMap
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane
-from focusviewer.slides.base import RGB
-
-FloatArray = npt.NDArray[np.float32]
 
 OPTICS = Optics(na=0.7)
 """What is taken for the scanner's optics."""

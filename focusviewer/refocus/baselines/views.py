@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import MAX_Z_UM, Encoded, FloatMap, Refocuser, acquired_plane, check_view, full_map
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser, acquired_plane, check_view, full_map
 from focusviewer.refocus.blur_map import blur_map
-from focusviewer.slides.base import RGB
 
 _DEPTH_STEP_UM = 0.125
 

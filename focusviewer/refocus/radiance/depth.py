@@ -17,8 +17,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from focusviewer.refocus.base import MAX_Z_UM, FloatMap, Refocuser
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import MAX_Z_UM, Refocuser
 
 CELL_PX = 16
 """Pixels per cell of the depth map."""

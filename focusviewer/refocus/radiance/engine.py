@@ -18,21 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.focus.base import SAME_SCALE
-from focusviewer.refocus.base import (
-    Encoded,
-    FloatMap,
-    Refocuser,
-    acquired_plane,
-    check_view,
-    full_map,
-    unreadable_weights,
-)
+from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane, check_view, full_map, unreadable_weights
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     import torch

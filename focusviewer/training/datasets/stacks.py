@@ -17,10 +17,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import SlideError
 from focusviewer.optics.slide_writer import truth_path
 from focusviewer.slides import open_slide
-from focusviewer.slides.base import RGB, Region, Slide, SlideInfo
+from focusviewer.slides.base import Region, Slide, SlideInfo
 from focusviewer.slides.planes import image_files, plane_files
 from focusviewer.training.datasets.base import About, Dataset, Scheme, as_published, by_group
 from focusviewer.training.datasets.decode import TIFF

@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.files import atomic_write, cache_dir
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.optics import Camera, Optics, defocus_image, image_section, phantom_section
 from focusviewer.optics.demo_slide import VERSION as PHANTOM_VERSION
 from focusviewer.training.sources import MIN_CONTRAST, MIN_ENERGY_RATIO, Source, energy_ratio, load_sources
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 VERSION = 1
 """Raised whenever the same configuration would give other pixels."""

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.focus import intervals, mean
@@ -19,7 +18,6 @@ from focusviewer.training.judging.planes import APART, Planes, refocused
 from focusviewer.training.judging.rivals import INTERPOLATORS, Rivals
 from focusviewer.training.metrics import psnr, ssim
 
-RGB = npt.NDArray[np.uint8]
 Figures = dict[str, float]
 
 COUNTS = (1, 2, 3, 5)

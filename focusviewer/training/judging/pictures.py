@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.files import atomic_write, output_folder
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.real_planes import plane_distance_um
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
 from focusviewer.training.judging.traverse import NEIGHBOURS, ONE, STEP, TWO, Sweep
@@ -22,7 +22,6 @@ from focusviewer.training.metrics import psnr
 if TYPE_CHECKING:
     from focusviewer.training.judging.parts import Bench
 
-RGB = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 
 REAL_PX = 256

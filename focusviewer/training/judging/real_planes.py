@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.operators import SCANNER
@@ -23,8 +24,6 @@ from focusviewer.training.judging.rivals import Rivals
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
 from focusviewer.training.judging.study import reason
 from focusviewer.training.metrics import psnr, ssim
-
-RGB = npt.NDArray[np.uint8]
 
 STEPS = (1, 2, 3)
 PAIRS_A_SIDE = 2

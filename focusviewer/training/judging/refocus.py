@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.judging.stacks import ASSUMED_MPP, RealStack
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from focusviewer.optics import Optics
     from focusviewer.training.judging.rivals import Rivals
 
-RGB = npt.NDArray[np.uint8]
 
 DEPTHS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 NOISES = (0.002, 0.006)

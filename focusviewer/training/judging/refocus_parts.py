@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.errors import UserError
 from focusviewer.training.judging.fields import FieldsConfig, FieldSet, sharp_fields
 from focusviewer.training.judging.honesty import (
@@ -36,8 +36,6 @@ from focusviewer.training.judging.tables import Row
 from focusviewer.training.judging.traverse import NEIGHBOURS, ONE, STEP, SWEEPS, evaluate_traverse
 from focusviewer.training.judging.true_stacks import TrueStack, TrueStacksConfig, true_stacks
 from focusviewer.training.judging.uneven import Uneven, evaluate_uneven, uneven_sections
-
-RGB = npt.NDArray[np.uint8]
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)

@@ -12,15 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.errors import UserError
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.judging.study import reason
 from focusviewer.training.judging.true_stacks import LEVELS, TrueStack
 from focusviewer.training.metrics import psnr, ssim
-
-RGB = npt.NDArray[np.uint8]
 
 STEP = 0.2
 """Levels between two targets: 0.05 um."""

@@ -12,16 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.optics import Camera, Optics
 from focusviewer.optics.slab_imager import SlabImager, blend_depths
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.training.judging.focus import intervals, mean
 from focusviewer.training.metrics import psnr, ssim
-
-RGB = npt.NDArray[np.uint8]
-FloatMap = npt.NDArray[np.float32]
 
 NOISE = 0.004
 MPP = 0.25
