@@ -29,7 +29,7 @@ from focusviewer.cli.output import print_json
 from focusviewer.files import check_output_folder
 
 if TYPE_CHECKING:
-    from focusviewer.focus.base import ModelEntry
+    from focusviewer.core.registry import AnyEntry
     from focusviewer.training.judging.parts import Bench
 
 SHUFFLED_FIELDS = 10
@@ -124,7 +124,7 @@ def study(
         typer.echo(f"  not judged: {reason[0]}: {reason[1]}")
 
 
-def _shuffled(entries: list[ModelEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:
+def _shuffled(entries: list[AnyEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:
     from focusviewer.focus import models
     from focusviewer.training.judging.layout import SHUFFLED_COLUMNS, SHUFFLED_NOTE
     from focusviewer.training.judging.shuffle import evaluate_shuffled

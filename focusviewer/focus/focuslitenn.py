@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import UserError
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.files import write_safetensors
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.strips import Wanted, strips
@@ -164,9 +164,7 @@ class FocusLiteNN(FocusModel):
                 float(prefix.removeprefix("mpp")): _Weights(tensors, f"{prefix}/") for prefix in sorted(prefixes)
             }
         except Exception as error:
-            raise UserError(
-                f"Cannot load the weights of {name} from {weights}", str(error), "Reinstall FocusViewer."
-            ) from error
+            raise unreadable_weights(name, weights, error) from error
         self.mpps = tuple(sorted(self._scales))
         self.version = f"1-{hashlib.sha256(data).hexdigest()[:8]}"
 

@@ -9,6 +9,7 @@ from threading import Event
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.layout import (
     OVERLAP_PX,
@@ -24,7 +25,7 @@ from focusviewer.refocus.layout import (
     tile_px,
 )
 from focusviewer.refocus.modes import Wish, check_wish, target_of
-from focusviewer.refocus.planning import OnTile, Plan, count_tiles, make_plan, stop_if
+from focusviewer.refocus.planning import OnTile, Plan, count_tiles, make_plan
 
 __all__ = [
     "OVERLAP_PX",

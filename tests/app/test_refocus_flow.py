@@ -9,9 +9,10 @@ import pytest
 from app_fakes import FakeEngine, FakeSlide, picture
 
 from focusviewer.app.models.document import Document
-from focusviewer.app.models.refocus import acquired_plane, area_of, obstacle, z_range
+from focusviewer.app.models.refocus import area_of, obstacle, z_range
 from focusviewer.app.pixels import read_rect
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry
+from focusviewer.refocus.base import acquired_plane
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry
 from focusviewer.focus.registry import models
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.datasets import Dataset

@@ -311,7 +311,7 @@ def test_unreadable_weights_are_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_registry_lists_it_and_says_when_weights_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_weights", lambda name: None)
+    monkeypatch.setattr("focusviewer.core.registry.find_weights", lambda file: None)
     entry = next(entry for entry in registry.engines() if entry.name == "radiance")
     assert entry.trained
     assert not entry.available

@@ -19,7 +19,8 @@ from focusviewer.app.models.heatmap import HeatmapStyle, Histogram, MapReading
 from focusviewer.app.pixels import rgba_to_qimage
 from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.viewport import Viewport
-from focusviewer.focus.base import FocusMap, ModelEntry
+from focusviewer.core.registry import AnyEntry
+from focusviewer.focus.base import FocusMap
 from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
 from focusviewer.focus.regions import BlurRegion, find_regions
 
@@ -126,7 +127,7 @@ class HeatmapController(QObject):
     def load_models(self) -> None:
         """Fill the panel's lists (the registry is imported in a worker)."""
 
-        def work(job: Job) -> tuple[list[ModelEntry], tuple[str, ...], str]:
+        def work(job: Job) -> tuple[list[AnyEntry], tuple[str, ...], str]:
             from focusviewer import focus
 
             return focus.models(), tuple(focus.LUTS), focus.DEFAULT_MODEL

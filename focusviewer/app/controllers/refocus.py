@@ -10,7 +10,7 @@ from focusviewer.app.controllers.rendering import Renders
 from focusviewer.app.controllers.searching import Searches
 from focusviewer.app.controllers.study import Studies
 from focusviewer.app.controllers.tiles import TileSource
-from focusviewer.app.engine_room import SLOW, EngineMaker, EngineRoom, Rendered, make_engine
+from focusviewer.app.engine_room import EngineMaker, EngineRoom, Rendered, is_slow, make_engine
 from focusviewer.app.jobs import Jobs
 from focusviewer.app.models import refocus as model
 from focusviewer.app.models import refocus_words as words
@@ -19,6 +19,7 @@ from focusviewer.app.models.refocus import KNOB_MODES, Order, Painted, RefocusAr
 from focusviewer.app.throttle import Throttle
 from focusviewer.app.views.refocus_panel import RefocusPanel
 from focusviewer.app.views.viewport import Viewport
+from focusviewer.refocus.base import acquired_plane
 
 SLIDER_MS = 30
 
@@ -228,7 +229,7 @@ class RefocusController(QObject):
     def _moved(self) -> None:
         """The view is moving: what a slow engine still does for the old one is in vain."""
         area = self.studies.area
-        if self.document is None or area is None or area.engine not in SLOW:
+        if self.document is None or area is None or not is_slow(area.engine):
             return
         if not (self.studies.is_busy or self.renders.is_slow or self.searches.is_busy):
             return
@@ -309,7 +310,7 @@ class RefocusController(QObject):
         z_um = order.z_um
         if self.mode == "deblur" and z_um is not None:
             self.panel.set_target(z_um)
-        plane = None if z_um is None else model.acquired_plane(document.planes_um, z_um)
+        plane = None if z_um is None else acquired_plane(document.planes_um, z_um)
         self._limit = "" if z_um is None else model.why_not(document, z_um)
         if plane is not None:
             self._show_plane(plane)

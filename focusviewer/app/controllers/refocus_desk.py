@@ -17,7 +17,7 @@ from focusviewer.app.controllers.trust import TrustController
 from focusviewer.app.jobs import Job, Lane
 from focusviewer.app.models.compare import WAYS
 from focusviewer.app.views import choosers
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 if TYPE_CHECKING:
     from focusviewer.app.views.main_window import MainWindow
@@ -87,12 +87,12 @@ class RefocusDesk(QObject):
         """Fill the panel's list (the registry is imported in a worker)."""
         window, wanted = self._window, self._window.settings.engine
 
-        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
+        def work(job: Job) -> tuple[list[AnyEntry], str, str]:
             from focusviewer import refocus
 
             return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
 
-        def done(found: tuple[list[ModelEntry], str, str]) -> None:
+        def done(found: tuple[list[AnyEntry], str, str]) -> None:
             window.refocus_panel.set_engines(*found)
             window.refocus.view_rested()
 

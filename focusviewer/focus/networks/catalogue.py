@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from focusviewer.core.registry import ModelEntry, trained_entry
 from focusviewer.errors import UserError
-from focusviewer.files import resource_path
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.focus.base import FocusModel
 
 if TYPE_CHECKING:
     from focusviewer.focus.networks.base import FocusNetwork
@@ -109,25 +110,19 @@ def network_spec(name: str) -> NetworkSpec:
     raise UserError(f"There is no focus network {name!r}", advice=f"Choose one of: {known}.")
 
 
-def entries() -> list[ModelEntry]:
+def entries() -> list[ModelEntry[FocusModel]]:
     """The lines of the model registry for these networks."""
     return [_entry(spec) for spec in NETWORKS]
 
 
-def _entry(spec: NetworkSpec) -> ModelEntry:
-    try:
-        weights = resource_path("weights", f"{spec.name}.safetensors")
-    except FileNotFoundError:
-        weights = None
-
-    def build() -> FocusModel:
+def _entry(spec: NetworkSpec) -> ModelEntry[FocusModel]:
+    def build(weights: Path) -> FocusModel:
         from focusviewer.focus.networks.model import NetworkModel
 
-        assert weights is not None
         if spec.name == "eonss":
             from focusviewer.focus.networks.eonss_strips import EonssModel
 
             return EonssModel(spec, weights)
         return NetworkModel(spec, weights)
 
-    return ModelEntry(spec.name, "focus", build, spec.summary, weights, trained=True)
+    return trained_entry(spec.name, "focus", build, spec.summary)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from focusviewer.errors import UserError
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.files import write_safetensors
 from focusviewer.focus.networks.base import FocusNetwork
 
@@ -66,8 +66,7 @@ def load_networks(path: Path, make: Callable[[], FocusNetwork]) -> tuple[dict[fl
             raise ValueError("it holds no tensors")
         networks = {float(prefix.removeprefix("mpp")): _filled(make(), own) for prefix, own in scales.items()}
     except Exception as error:
-        what = f"Cannot load the weights of {path.stem} from {path}"
-        raise UserError(what, str(error), "Reinstall FocusViewer.") from error
+        raise unreadable_weights(path.stem, path, error) from error
     return networks, hashlib.sha256(data).hexdigest()[:8]
 
 

@@ -22,8 +22,8 @@ class PhysicalBaseline(Baseline):
 
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
         index = nearest_plane(encoded, target)
-        image, z_um = encoded.state.images[index], encoded.planes_um[index]
-        depth = encoded.state.depth_um
+        image, z_um = encoded.images[index], encoded.planes_um[index]
+        depth: FloatMap = encoded.state
         total = np.zeros((*encoded.shape, 3), np.float32)
         for middle, share in _by_depth(depth):
             wanted = float(np.average(np.abs(target - depth), weights=share))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from focusviewer.core.registry import AnyEntry
 from focusviewer.files import cache_dir
-from focusviewer.focus.base import ModelEntry
 from focusviewer.optics.demo_slide import VERSION as SLIDES_VERSION
 from focusviewer.training.judging.fields import FieldSet
 from focusviewer.training.judging.focus import evaluate_focus_fields, evaluate_focus_simulated
@@ -120,7 +120,7 @@ def judged_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
-def judged_as(entry: ModelEntry) -> str:
+def judged_as(entry: AnyEntry) -> str:
     """The kind whose tests a model is put to: baselines take those of what they are compared with."""
     return entry.kind.removesuffix("-baseline")
 

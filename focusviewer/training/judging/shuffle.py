@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.registry import AnyEntry
 from focusviewer.errors import UserError
 from focusviewer.files import weights_from
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.focus.base import FocusModel
 from focusviewer.training.judging.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.training.judging.focus import field_scores
 from focusviewer.training.metrics import bootstrap_interval, roc_auc, srcc
@@ -37,7 +38,7 @@ def shuffled_weights(weights: Path, seed: int) -> Iterator[None]:
 
 
 def evaluate_shuffled(
-    name: str, entries: Callable[[], list[ModelEntry]], fields: FieldSet, shuffles: int = 10
+    name: str, entries: Callable[[], list[AnyEntry]], fields: FieldSet, shuffles: int = 10
 ) -> dict[str, Any]:
     """Judge a model and shuffles of its weights on the simulated test stacks.
 

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from focusviewer.core.registry import AnyEntry
 from focusviewer.errors import CancelledError, UserError
 from focusviewer.files import atomic_write, output_folder
-from focusviewer.focus.base import ModelEntry
 from focusviewer.training.judging.tables import finite, json_text
 
 VERSION = "1"
@@ -86,7 +86,7 @@ def plain_outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def judge(
-    entries: Iterable[ModelEntry],
+    entries: Iterable[AnyEntry],
     parts: Sequence[Part],
     store: ResultStore | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
@@ -102,7 +102,7 @@ def judge(
 
 
 def _judge_model(
-    entry: ModelEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
+    entry: AnyEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
 ) -> list[Outcome]:
     failed = ""
     model: Any = None
@@ -130,7 +130,7 @@ def _judge_model(
     return outcomes
 
 
-def _attempt(entry: ModelEntry, model: Any, part: Part) -> Outcome:
+def _attempt(entry: AnyEntry, model: Any, part: Part) -> Outcome:
     start = time.perf_counter()
     try:
         rows = part.judge(model)
@@ -150,7 +150,7 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def outcome_key(entry: ModelEntry, model: Any, part: Part) -> str:
+def outcome_key(entry: AnyEntry, model: Any, part: Part) -> str:
     """Changes with the model's weights and version, the part, and this bench."""
     digest = hashlib.sha256(f"{VERSION}|{entry.kind}|{entry.name}|{getattr(model, 'version', '')}|{part.key}".encode())
     if entry.weights is not None and entry.weights.exists():
