@@ -33,3 +33,21 @@ def _own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 def rng() -> np.random.Generator:
     """A random generator that is the same in every run."""
     return np.random.default_rng(12345)
+
+
+@pytest.fixture
+def tiny_data(tmp_path: Path) -> Path:
+    """A data folder with seven small sharp images in the published layout."""
+    from PIL import Image
+    from scipy.ndimage import gaussian_filter
+
+    folder = tmp_path / "data" / "patches" / "bbbc038"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(5)
+    for index in range(7):
+        density = gaussian_filter(rng.standard_normal((256, 320)), 0.8) + gaussian_filter(
+            rng.standard_normal((256, 320)), 4
+        )
+        image = 10 ** -(np.clip(density / density.std() * 0.3 + 0.4, 0, 1.2)[..., None] * [0.6, 0.9, 0.3])
+        Image.fromarray((image * 255).astype(np.uint8)).save(folder / f"c_{index:02d}.png")
+    return tmp_path / "data"

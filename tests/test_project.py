@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import focusviewer
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "focusviewer").rglob("*.py"))

@@ -17,8 +17,8 @@ from focusviewer.app.program import has_display, make_application, make_window
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.app.waiting import wait_until
 from focusviewer.core.arrays import FloatMap
-from focusviewer.errors import CancelledError, UserError
-from focusviewer.files import atomic_write, output_folder
+from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Demo:
         return [message.text for message in self.window.messages.messages() if message.kind == "error"]
 
     def _open(self) -> None:
-        from focusviewer.optics.demo_slide import DemoSlide, ensure_demo_slide
+        from focusviewer.simulation.demo_slide import DemoSlide, ensure_demo_slide
 
         window = self.window
         found: list[DemoSlide] = []
@@ -102,7 +102,7 @@ class Demo:
         self._picture("overview.png")
 
     def _map(self) -> None:
-        from focusviewer.focus.truth import correlation_with_truth
+        from focusviewer.focus.mapping.truth import correlation_with_truth
 
         window = self.window
         made: list[FocusMap] = []

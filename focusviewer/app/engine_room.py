@@ -103,7 +103,7 @@ class EngineRoom:
             if name not in self._engines:
                 made = self.maker(name)
                 if is_slow(name):
-                    from focusviewer.refocus.patchwork import Patchwork
+                    from focusviewer.refocus.regions.piecewise import Patchwork
 
                     made = Patchwork(made)
                 self._engines[name] = made
@@ -183,7 +183,7 @@ def _silent(fraction: float) -> None:
 
 def glows(document: Document) -> bool:
     """Whether a slide is fluorescence; what cannot be read is not."""
-    from focusviewer.errors import SlideError
+    from focusviewer.core.errors import SlideError
     from focusviewer.refocus.support import is_fluorescence
 
     try:

@@ -17,7 +17,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.core.errors import CancelledError, UserError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from focusviewer.app.program import make_application, make_window
 from focusviewer.app.waiting import wait_until
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 
 def measure_pan(path: Path, frames: int = 400, size: tuple[int, int] = (1920, 1080)) -> dict[str, float]:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from PySide6.QtGui import QImage
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import CancelledError, UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.slides import DisplayPyramid, TileKey
 
 

@@ -21,9 +21,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication
 
 from focusviewer import __version__
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
-from focusviewer.qc.report_print import PrintedReport
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
+from focusviewer.qc.reports.printed import PrintedReport
 
 DPI = 144
 MARGIN_MM = 14.0

@@ -19,7 +19,7 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.settings import load_settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 log = logging.getLogger(__name__)
 

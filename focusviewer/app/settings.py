@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from focusviewer.files import atomic_write, config_dir
+from focusviewer.core.files import atomic_write, config_dir
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from focusviewer.app.actions import ActionRecord
 from focusviewer.app.views.verdict_panel import KEYS
-from focusviewer.qc.judge import Verdict
+from focusviewer.qc.verdicts.judgement import Verdict
 
 if TYPE_CHECKING:
     from focusviewer.app.views.main_window import MainWindow

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from focusviewer.bench.table import Benchmark, Result
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.slides import open_slide
 
 WORKERS = 2
@@ -24,7 +24,7 @@ def measure_qc(path: Path) -> Iterable[Result]:
     that workers spend on slides, all of them at work: starting them takes seconds once a night.
     """
     from focusviewer import qc
-    from focusviewer.qc.store import Worklist
+    from focusviewer.qc.worklist.store import Worklist
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -8,7 +8,7 @@ from pathlib import Path
 from focusviewer.bench import focus, qc, refocus, slides, window
 from focusviewer.bench.slide import bench_slide
 from focusviewer.bench.table import Benchmark, Result
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *window.START_BENCHMARKS,

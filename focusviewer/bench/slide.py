@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from focusviewer import files
+from focusviewer.core import files
 from focusviewer.core.arrays import RGB
 
 VERSION = 2
@@ -68,7 +68,8 @@ def write_bench_slide(path: Path, tiles: tuple[int, int] = TILES) -> None:
 
 def _field() -> RGB:
     """One field of tissue, FIELD_TILES tiles each way, out of focus towards its right side."""
-    from focusviewer.optics import Camera, image_section, phantom_section
+    from focusviewer.optics import Camera, image_section
+    from focusviewer.simulation.phantom.tissue import phantom_section
 
     side = FIELD_TILES * TILE_PX
     section = phantom_section(7, side, side, mpp=MPP)

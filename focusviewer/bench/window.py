@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.bench.table import Benchmark, Result
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 IMPORT_BUDGET_MS = 1500.0
 PICTURE_BUDGET_MS = 300.0

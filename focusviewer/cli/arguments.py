@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
     from focusviewer.slides import Slide
@@ -159,7 +159,7 @@ def check_output_file(path: Path, suffixes: Sequence[str], inputs: Sequence[Path
     ------
     UserError
     """
-    from focusviewer.files import check_output_folder
+    from focusviewer.core.files import check_output_folder
 
     if suffixes and path.suffix.lower() not in suffixes:
         raise UserError(

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
-from focusviewer.qc.links import SCHEME
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
+from focusviewer.qc.reports.links import SCHEME
 
 DESKTOP_NAME = "focusviewer.desktop"
 _MIME = f"x-scheme-handler/{SCHEME}"

@@ -10,7 +10,7 @@ from typing import Any
 from focusviewer import __version__
 from focusviewer.cli.output import to_json_text
 from focusviewer.core.arrays import RGB
-from focusviewer.files import atomic_write, output_folder
+from focusviewer.core.files import atomic_write, output_folder
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 

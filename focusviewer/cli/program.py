@@ -15,23 +15,14 @@ from collections.abc import Sequence
 import typer
 
 from focusviewer import __version__
-from focusviewer.cli import (
-    benchmarks,
-    calibrate,
-    datasets,
-    evaluate,
-    heatmap,
-    info,
-    qc,
-    refocus,
-    registry,
-    report,
-    score,
-    simulate,
-    train,
-    windows,
-)
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.cli.commands import bench as benchmarks
+from focusviewer.cli.commands import calibrate, datasets, heatmap, info, qc, report, score, train
+from focusviewer.cli.commands import models as registry
+from focusviewer.cli.commands import view as windows
+from focusviewer.cli.evaluate import group as evaluate
+from focusviewer.cli.refocus import command as refocus
+from focusviewer.cli.simulate import commands as simulate
+from focusviewer.core.errors import CancelledError, UserError
 
 REPORT_HINT = (
     "This is an error of FocusViewer. Please report it with the command you ran and the output of it "

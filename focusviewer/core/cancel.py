@@ -1,7 +1,7 @@
 """Ending work early: a token that is looked at between steps.
 
 A token is a ``threading.Event`` that whoever waits for the work may set. Work looks at it where it can stop without
-leaving anything half done, and ends with :class:`~focusviewer.errors.CancelledError`, which is never shown.
+leaving anything half done, and ends with :class:`~focusviewer.core.errors.CancelledError`, which is never shown.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 
-from focusviewer.errors import CancelledError
+from focusviewer.core.errors import CancelledError
 
 Progress = Callable[[float], None]
 """Is given the part of the work that is done, 0 to 1."""

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from focusviewer.core.errors import UserError
 from focusviewer.core.weights import REINSTALL, find_weights, missing_weights
-from focusviewer.errors import UserError
 
 
 class Model(Protocol):

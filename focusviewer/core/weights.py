@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focusviewer.errors import UserError
-from focusviewer.files import resource_path
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 
 REINSTALL = "Reinstall it."
 
@@ -17,7 +17,7 @@ def find_weights(file: str) -> Path | None:
     ----------
     file : str
         Path inside ``resources/weights``, like ``fast.safetensors`` or ``baselines/dfi.safetensors``; a folder given
-        by :func:`~focusviewer.files.weights_from` comes first.
+        by :func:`~focusviewer.core.files.weights_from` comes first.
     """
     try:
         return resource_path("weights", *file.split("/"))

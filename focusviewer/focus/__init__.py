@@ -6,13 +6,13 @@ Importing this room is light; torch, scikit-image and scipy come only with the m
 from focusviewer.core.arrays import FloatMap
 from focusviewer.core.registry import ModelEntry
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel, ScoreGrid
-from focusviewer.focus.calibration_store import calibrated, scanner_key
-from focusviewer.focus.colour import LUTS, colorize, lut_colours
-from focusviewer.focus.engine import map_slide
-from focusviewer.focus.regions import summary, to_geojson, worst_regions
+from focusviewer.focus.calibration.store import calibrated, scanner_key
+from focusviewer.focus.mapping.colour import LUTS, colorize, lut_colours
+from focusviewer.focus.mapping.engine import map_slide
+from focusviewer.focus.mapping.regions import summary, to_geojson, worst_regions
+from focusviewer.focus.mapping.store import MapCache, load_map, save_map
 from focusviewer.focus.registry import DEFAULT_MODEL, FOCUS_MODELS, get_model, models
-from focusviewer.focus.store import MapCache, load_map, save_map
-from focusviewer.focus.tissue import TissueMask, tissue_mask
+from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusMap, FocusModel
-from focusviewer.focus.calibration import Calibration, Curve, fit_curve, working_mpp
-from focusviewer.focus.calibration_store import scanner_key, shipped_calibrations
-from focusviewer.focus.engine import map_slide
+from focusviewer.focus.calibration.curve import Calibration, Curve, fit_curve, working_mpp
+from focusviewer.focus.calibration.store import scanner_key, shipped_calibrations
+from focusviewer.focus.mapping.engine import map_slide
 from focusviewer.slides import Slide
 
 OnShare = Callable[[float], None]

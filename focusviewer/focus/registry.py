@@ -38,7 +38,7 @@ def _focuslitenn(kernels: int) -> ModelEntry[FocusModel]:
     name = f"focuslitenn-{kernels}"
 
     def build(weights: Path) -> FocusModel:
-        from focusviewer.focus.focuslitenn import FocusLiteNN  # brings torch
+        from focusviewer.focus.networks.focuslitenn import FocusLiteNN  # brings torch
 
         return FocusLiteNN(name, weights)
 

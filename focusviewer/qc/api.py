@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from focusviewer.errors import UserError
-from focusviewer.files import output_folder
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import output_folder
 from focusviewer.focus.base import FocusModel
 from focusviewer.focus.registry import get_model
-from focusviewer.qc.batch import Batch, OnProgress
-from focusviewer.qc.discover import find_slides
-from focusviewer.qc.lock import batch_lock
-from focusviewer.qc.pool import Limits, LocalPool, Pool
-from focusviewer.qc.rules import Rules, load_rules
-from focusviewer.qc.slide_task import SLIDES_FOLDER, sweep
-from focusviewer.qc.store import FILE_NAME, Worklist
-from focusviewer.qc.summary import QcSummary
-from focusviewer.qc.tasks import output_error
-from focusviewer.qc.watcher import Watcher
+from focusviewer.qc.batch.discover import find_slides
+from focusviewer.qc.batch.pool import Limits, LocalPool, Pool
+from focusviewer.qc.batch.runner import Batch, OnProgress
+from focusviewer.qc.batch.slide_task import SLIDES_FOLDER, sweep
+from focusviewer.qc.batch.tasks import output_error
+from focusviewer.qc.batch.watcher import Watcher
+from focusviewer.qc.verdicts.rules import Rules, load_rules
+from focusviewer.qc.worklist.lock import batch_lock
+from focusviewer.qc.worklist.store import FILE_NAME, Worklist
+from focusviewer.qc.worklist.summary import QcSummary
 
 QC_MODEL = "eonss"
 """The focus model of batches: of those that are fast enough the one whose verdicts were right most often."""
@@ -163,9 +163,9 @@ def write_exports(worklist: Worklist, rules: Rules | None = None) -> None:
     OutputError
         If they cannot be written.
     """
-    from focusviewer.qc.exports import write_csv, write_json
-    from focusviewer.qc.focusplan import write_rescan
-    from focusviewer.qc.report import write_report
+    from focusviewer.qc.reports.exports import write_csv, write_json
+    from focusviewer.qc.reports.focusplan import write_rescan
+    from focusviewer.qc.reports.page import write_report
 
     try:
         write_csv(worklist, worklist.folder / "worklist.csv")
@@ -201,7 +201,7 @@ def _pool(workers: int, scheduler: str | None, cluster: str | None, limits: Limi
     pool: Pool
     sweep(out)
     if scheduler or cluster:
-        from focusviewer.qc.dask_runner import DaskPool
+        from focusviewer.qc.batch.dask_runner import DaskPool
 
         pool = DaskPool(scheduler, cluster, limits, out)
     else:

@@ -7,7 +7,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.confidence import Confidence, confidence
-from focusviewer.refocus.layout import Tile
+from focusviewer.refocus.regions.layout import Tile
 
 
 class Notes:

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""

@@ -39,7 +39,7 @@ def blur_map(image: RGB, mpp: float) -> FloatMap:
 
 
 def _microns(scores: FloatMap, model: FocusModel, working_mpp: float) -> FloatMap:
-    from focusviewer.focus.calibration_store import shipped_calibrations
+    from focusviewer.focus.calibration.store import shipped_calibrations
 
     for calibration in shipped_calibrations():
         if calibration.holds_for(model.name, model.version, "", working_mpp):

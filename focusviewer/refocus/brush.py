@@ -13,8 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from focusviewer.core.arrays import FloatMap
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 
 Rect = tuple[int, int, int, int]
 

@@ -135,7 +135,7 @@ def _reblurred(light: FloatMap, blur_um: FloatMap, wanted_um: FloatMap, mpp: flo
 
 def _operator(size: tuple[int, ...], mpp: float, blur_um: float, wanted_um: float) -> FloatMap:
     """Transfer function from one defocus to a larger one: float32 (3, H, W // 2 + 1)."""
-    from focusviewer.refocus.operators import operator
+    from focusviewer.refocus.fast.operators import operator
 
     radial = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
     table = operator(radial, blur_um, wanted_um, _NOISE_RATIO if blur_um > 0.1 else _NO_NOISE)
@@ -159,7 +159,7 @@ def _decibel(difference: FloatMap) -> float:
 def _trust(difference: FloatMap) -> FloatMap:
     from scipy.ndimage import uniform_filter
 
-    from focusviewer.refocus.guards import smooth_step
+    from focusviewer.refocus.fast.guards import smooth_step
 
     squared = uniform_filter(_cells(np.square(difference)), _WINDOW_CELLS, mode="nearest")
     rms = np.sqrt(np.maximum(squared, 0))

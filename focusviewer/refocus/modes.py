@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from focusviewer.core.arrays import FloatMap
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.support import distance_um, is_within_reach
 

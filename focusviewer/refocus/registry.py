@@ -49,7 +49,7 @@ def get_engine(name: str = DEFAULT_ENGINE) -> Refocuser:
 
 
 def _build_fast(weights: Path) -> Refocuser:
-    from focusviewer.refocus.fast import FastRefocuser
+    from focusviewer.refocus.fast.engine import FastRefocuser
 
     return FastRefocuser(weights)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import Progress, stoppable
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 
 class Restorer(ABC):

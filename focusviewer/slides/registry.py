@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from focusviewer.errors import SlideError
+from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Slide
-from focusviewer.slides.images import SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
+from focusviewer.slides.readers.pictures import SUFFIXES
+from focusviewer.slides.readers.tiff.pages import DamagedError, UnsureError
 from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
-from focusviewer.slides.tiffpages import DamagedError, UnsureError
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -162,7 +162,7 @@ def _unknown(path: Path, head: bytes) -> SlideError:
 
 
 def _open_folder(path: Path) -> Slide:
-    from focusviewer.slides.planes import PlaneFolder, image_files
+    from focusviewer.slides.readers.plane_folder import PlaneFolder, image_files
 
     if not image_files(path):
         for dicom in sorted(path.glob("*.dcm")):
@@ -171,25 +171,25 @@ def _open_folder(path: Path) -> Slide:
 
 
 def _tiff(path: Path) -> Slide:
-    from focusviewer.slides.tiff import open_tiff
+    from focusviewer.slides.readers.tiff.reader import open_tiff
 
     return open_tiff(path)
 
 
 def _openslide(path: Path) -> Slide:
-    from focusviewer.slides.openslide_reader import open_slide_file
+    from focusviewer.slides.readers.openslide import open_slide_file
 
     return open_slide_file(path)
 
 
 def _openslide_supports(path: Path, head: bytes) -> bool:
-    from focusviewer.slides.openslide_reader import supports
+    from focusviewer.slides.readers.openslide import supports
 
     return supports(path)
 
 
 def _picture(path: Path) -> Slide:
-    from focusviewer.slides.images import open_picture
+    from focusviewer.slides.readers.pictures import open_picture
 
     return open_picture(path)
 

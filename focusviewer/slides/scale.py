@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write, config_dir
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write, config_dir
 from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, mpp_from_power, usable_mpp
 
 _lock = threading.Lock()

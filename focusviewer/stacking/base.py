@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import Progress, stoppable
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write, output_folder
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusModel
-from focusviewer.focus.calibration import BLANK, Calibration, fit_curve
-from focusviewer.focus.calibration_store import write_calibrations
+from focusviewer.focus.calibration.curve import BLANK, Calibration, fit_curve
+from focusviewer.focus.calibration.store import write_calibrations
 from focusviewer.optics import Camera, Optics
-from focusviewer.optics.blur_pattern import BlurPattern
-from focusviewer.optics.phantom import TissuePhantom
-from focusviewer.optics.slide_simulator import SlideSimulator
-from focusviewer.training.sources import load_sources, sharp_crops
-from focusviewer.training.stacks import FIRST_SEED, simulate_focus_crops
+from focusviewer.simulation.phantom.tissue import TissuePhantom
+from focusviewer.simulation.sections.blur_pattern import BlurPattern
+from focusviewer.simulation.slides import SlideSimulator
+from focusviewer.training.data.sources import load_sources, sharp_crops
+from focusviewer.training.data.stacks import FIRST_SEED, simulate_focus_crops
 
 FINE_MPP, COARSE_MPP = 0.25, 0.5
 NA_RANGE = (0.65, 0.8)

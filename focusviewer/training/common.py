@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write, write_safetensors
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write, write_safetensors
 
 
 def data_folder(path: Path | None) -> Path:

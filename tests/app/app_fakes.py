@@ -12,7 +12,7 @@ import numpy.typing as npt
 from focusviewer.app.pixels import from_qimage
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import SlideError
+from focusviewer.core.errors import SlideError
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import Level, Region, Slide, SlideInfo

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from app_fakes import FakeEngine, FakeSlide, fake_map
 from PySide6.QtCore import QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
-from worklist_fakes import make_worklist, quiet
 
 from focusviewer.app.program import SWITCH_INTERVAL_S
 from focusviewer.app.settings import Settings
 from focusviewer.app.views import theme
 from focusviewer.app.views.main_window import MainWindow
-from focusviewer.errors import SlideError
-from focusviewer.qc.store import FILE_NAME
+from focusviewer.core.errors import SlideError
+from focusviewer.qc.worklist.store import FILE_NAME
 from focusviewer.slides import Slide
+from tests.app.app_fakes import FakeEngine, FakeSlide, fake_map
+from tests.app.worklist_fakes import make_worklist, quiet
 
 
 @pytest.fixture(autouse=True)

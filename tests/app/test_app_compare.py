@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, picture
 from PySide6.QtCore import QPoint, Qt
 
 from focusviewer.app.pixels import from_qimage
+from tests.app.app_fakes import FakeEngine, picture
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from app_fakes import FakeSlide
 
 from focusviewer.app.models.compare import Link, beside, contents, unit_of
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.view import View
+from tests.app.app_fakes import FakeSlide
 
 
 def document(name: str, size=(3000, 2000), **options) -> Document:

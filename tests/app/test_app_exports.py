@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_fakes import FakeEngine
 from PySide6.QtWidgets import QMessageBox
 
 from focusviewer.app.jobs import Jobs, Lane
 from focusviewer.app.views.bars import JobList
-from focusviewer.errors import CancelledError
+from focusviewer.core.errors import CancelledError
 from focusviewer.slides import Region
+from tests.app.app_fakes import FakeEngine
 
 
 class Gate:
@@ -38,7 +38,7 @@ class Gate:
 def gate(window, open_in, monkeypatch, qtbot) -> Iterator[Gate]:
     """A window that refocuses a slide, and whose regions take until the gate is opened."""
     made = Gate()
-    monkeypatch.setattr("focusviewer.refocus.export.export_region", made)
+    monkeypatch.setattr("focusviewer.refocus.regions.export.export_region", made)
     window.refocus.engine_maker = lambda name: FakeEngine()
     window.resize(700, 520)
     open_in(window, "fake.svs")

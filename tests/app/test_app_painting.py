@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focusviewer.app.models.painting import Painting, load_painting, save_painting
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 BOX = (1000, 500, 200, 100)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, FakeSlide, picture
 from PySide6.QtCore import QPoint, Qt
 
 from focusviewer.app.models.document import Document
@@ -13,6 +12,7 @@ from focusviewer.app.models.refocus import area_of, chosen_planes, planes_text, 
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
 from focusviewer.slides import Region
+from tests.app.app_fakes import FakeEngine, FakeSlide, picture
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_a_saved_sweep_moves_and_knows_what_it_is(window, close_up, qtbot, tmp_p
 
 
 def test_a_region_is_exported_with_the_mode_and_box_on_screen(window, close_up, qtbot, tmp_path, monkeypatch) -> None:
-    import focusviewer.refocus.export as export
+    import focusviewer.refocus.regions.export as export
 
     calls = []
 

@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, FakeSlide, picture
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFont, QImage, QKeyEvent, QPainter
 
@@ -14,7 +13,8 @@ from focusviewer.app.models.refocus import Order
 from focusviewer.app.models.view import View
 from focusviewer.app.pixels import from_qimage
 from focusviewer.app.views.patch import Badge, PatchLayer, broken, paint_badges
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
+from tests.app.app_fakes import FakeEngine, FakeSlide, picture
 
 LEFT = Qt.MouseButton.LeftButton
 

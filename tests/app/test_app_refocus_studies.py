@@ -6,13 +6,13 @@ import threading
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, FakeSlide
 
 from focusviewer.app.controllers import shelf
 from focusviewer.app.controllers.shelf import Shelf
 from focusviewer.app.engine_room import Study
 from focusviewer.app.models.refocus import RefocusArea
 from focusviewer.refocus.base import Encoded
+from tests.app.app_fakes import FakeEngine, FakeSlide
 
 
 class GatedEngine(FakeEngine):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine
 
 from focusviewer.app.models.refocus import RefocusArea
 from focusviewer.app.models.refocus_words import made_text, scan_text
 from focusviewer.refocus.base import Encoded
+from tests.app.app_fakes import FakeEngine
 
 
 def known(blur_um: float, planes_um: tuple[float, ...] = (0.0,), notes: tuple[str, ...] = ()) -> Encoded:

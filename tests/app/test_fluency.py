@@ -9,12 +9,12 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from app_fakes import FakeSlide
 from PySide6.QtCore import QTimer
 
 from focusviewer.app.controllers.heatmap import make_map
 from focusviewer.core.arrays import RGB
 from focusviewer.slides import Region
+from tests.app.app_fakes import FakeSlide
 
 LONGEST_GAP_MS = 50
 ROUNDS = 6

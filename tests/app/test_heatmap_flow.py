@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from app_fakes import FakeSlide, fake_map, picture
 
 from focusviewer.app.models.heatmap import emphasise, extent, read_map
 from focusviewer.focus import colorize, lut_colours
+from tests.app.app_fakes import FakeSlide, fake_map, picture
 
 
 def run(window, qtbot) -> None:
@@ -153,7 +153,7 @@ def test_a_map_comes_back_with_its_slide(window, open_in, qtbot) -> None:
 
 
 def test_an_error_while_mapping_is_told_in_the_window(window, open_in, qtbot) -> None:
-    from focusviewer.errors import ScaleUnknownError
+    from focusviewer.core.errors import ScaleUnknownError
 
     open_in(window, "fake.svs")
 

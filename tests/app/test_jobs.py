@@ -8,7 +8,7 @@ from PySide6.QtCore import QThread
 
 from focusviewer.app.jobs import Jobs, Lane
 from focusviewer.app.throttle import Throttle
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.core.errors import CancelledError, UserError
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from app_fakes import FakeSlide
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QLabel, QPushButton
@@ -11,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from focusviewer.app.controllers.slides import MAX_FROM_FOLDER
 from focusviewer.app.views.dialogs import ScaleAnswer, ScaleDialog
 from focusviewer.slides import TileKey
+from tests.app.app_fakes import FakeSlide
 
 
 def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:
@@ -213,7 +213,7 @@ def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
 
 
 def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot, monkeypatch) -> None:
-    monkeypatch.setattr("focusviewer.qc.identity.focus_records", lambda slide: {"focus_points": (10, -20, 30)})
+    monkeypatch.setattr("focusviewer.slides.identity.focus_records", lambda slide: {"focus_points": (10, -20, 30)})
     open_in(window, "unscaled.png")
     window.slides.set_scale(window.document, ScaleAnswer(0.5))  # reads everything again
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)

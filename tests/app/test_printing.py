@@ -12,8 +12,8 @@ from PySide6.QtGui import QImage, QPainter
 from focusviewer.app.pixels import from_qimage
 from focusviewer.app.printing import make_document, paint_page, write_pdf
 from focusviewer.app.program import look_at
-from focusviewer.errors import UserError
-from focusviewer.qc.report_print import PrintedReport
+from focusviewer.core.errors import UserError
+from focusviewer.qc.reports.printed import PrintedReport
 
 
 def report(slides: int) -> PrintedReport:

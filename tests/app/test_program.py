@@ -6,15 +6,15 @@ import sys
 
 import numpy as np
 import pytest
-from app_fakes import FakeSlide, fake_map
 from PIL import Image
 
 from focusviewer.app import measure_pan
 from focusviewer.app.demo import blurred_place
 from focusviewer.app.program import run_view
 from focusviewer.app.waiting import wait_until
-from focusviewer.errors import UserError
-from focusviewer.focus.truth import correlation_with_truth
+from focusviewer.core.errors import UserError
+from focusviewer.focus.mapping.truth import correlation_with_truth
+from tests.app.app_fakes import FakeSlide, fake_map
 
 FRAME_MS = 16
 

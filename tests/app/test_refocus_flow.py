@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import FakeEngine, FakeSlide, picture
 
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.refocus import area_of, obstacle, z_range
 from focusviewer.app.pixels import read_rect
 from focusviewer.core.registry import ModelEntry
 from focusviewer.refocus.base import acquired_plane
+from tests.app.app_fakes import FakeEngine, FakeSlide, picture
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:
 
 
 def test_an_engine_that_fails_is_told_and_the_scan_stays(window, open_in, qtbot) -> None:
-    from focusviewer.errors import UserError
+    from focusviewer.core.errors import UserError
 
     def broken(name: str) -> FakeEngine:
         raise UserError("The weights of fake are missing")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import picture
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
@@ -16,6 +15,7 @@ from focusviewer.app.views.dialogs import shortcut_sheet
 from focusviewer.app.views.layers import Minimap
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.slides import Region
+from tests.app.app_fakes import picture
 
 
 def wheel(window: MainWindow, at: QPoint, notches: float, modifiers=Qt.KeyboardModifier.NoModifier) -> None:

@@ -3,9 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from app_fakes import FakeSlide
 from PySide6.QtGui import QFontMetrics
-from worklist_fakes import RULES, enter, make_worklist
 
 from focusviewer.app.models.worklist import (
     Choice,
@@ -25,11 +23,13 @@ from focusviewer.app.models.worklist import (
 )
 from focusviewer.app.models.worklist_preview import Previewer, as_toml
 from focusviewer.app.views.worklist_table import tip_of, two_lines
-from focusviewer.errors import CancelledError, UserError
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.records import SlideFacts, SlideRow
-from focusviewer.qc.rules import rules_from
-from focusviewer.qc.store import Worklist
+from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.rules import rules_from
+from focusviewer.qc.worklist.records import SlideFacts, SlideRow
+from focusviewer.qc.worklist.store import Worklist
+from tests.app.app_fakes import FakeSlide
+from tests.app.worklist_fakes import RULES, enter, make_worklist
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 

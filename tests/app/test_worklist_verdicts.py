@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from worklist_fakes import listed_names, press, quiet, verdicts_in
 
 from focusviewer.app.models.worklist import Column
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.store import Worklist
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.store import Worklist
+from tests.app.worklist_fakes import listed_names, press, quiet, verdicts_in
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 P, V, X = Qt.Key.Key_P, Qt.Key.Key_V, Qt.Key.Key_X
@@ -145,7 +145,7 @@ def test_agreement_of_two_readers_is_shown(window, open_list, listed, qtbot) -> 
 
 
 def test_a_verdict_that_cannot_be_written_is_told(window, open_list, monkeypatch, qtbot) -> None:
-    from focusviewer.errors import UserError
+    from focusviewer.core.errors import UserError
 
     def full(self, *args, **kwargs):
         raise UserError("Cannot write to the worklist", "the disk is full", "Free some space.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from worklist_fakes import enter, listed_names, press, quiet
 
 from focusviewer.app.controllers.worklist import WorklistController
 from focusviewer.app.models.worklist import Column, Sieve
 from focusviewer.app.views.dialogs import shortcut_sheet
 from focusviewer.focus.base import LEVEL_UM
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.rules import Thresholds
-from focusviewer.qc.store import FILE_NAME, Worklist
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.rules import Thresholds
+from focusviewer.qc.worklist.store import FILE_NAME, Worklist
+from tests.app.worklist_fakes import enter, listed_names, press, quiet
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 P, V, X = Qt.Key.Key_P, Qt.Key.Key_V, Qt.Key.Key_X

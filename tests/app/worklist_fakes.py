@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from app_fakes import FakeSlide, fake_map
 from PySide6.QtCore import Qt
 
 from focusviewer.app.views.main_window import MainWindow
 from focusviewer.focus.base import FocusMap
-from focusviewer.qc.features import slide_features
-from focusviewer.qc.judge import judge
-from focusviewer.qc.records import Result, SlideFacts
-from focusviewer.qc.regions import blurred_regions
-from focusviewer.qc.rules import Rules
-from focusviewer.qc.slide_task import folder_name, write_folder
-from focusviewer.qc.store import FILE_NAME, Worklist
+from focusviewer.qc.batch.slide_task import folder_name, write_folder
+from focusviewer.qc.verdicts.features import slide_features
+from focusviewer.qc.verdicts.judgement import judge
+from focusviewer.qc.verdicts.rules import Rules
+from focusviewer.qc.worklist.records import Result, SlideFacts
+from focusviewer.qc.worklist.regions import blurred_regions
+from focusviewer.qc.worklist.store import FILE_NAME, Worklist
+from tests.app.app_fakes import FakeSlide, fake_map
 
 RULES = Rules()
 

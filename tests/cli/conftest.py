@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tools import AddingEngine, Outcome, tissue_like
 from PIL import Image
 
 from focusviewer.cli.program import run
+from tests.cli.tools import AddingEngine, Outcome, tissue_like
 
 
 @pytest.fixture

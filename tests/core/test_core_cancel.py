@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from focusviewer.core.cancel import stop_if, stoppable
-from focusviewer.errors import CancelledError
+from focusviewer.core.errors import CancelledError
 
 
 def test_work_goes_on_until_its_token_is_set() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import weights_from
 from focusviewer.core.registry import ModelEntry, Registry, trained_entry
 from focusviewer.core.weights import find_weights, need_weights
-from focusviewer.errors import UserError
-from focusviewer.files import weights_from
 from focusviewer.focus import FOCUS_MODELS
 from focusviewer.refocus import ENGINES
 from focusviewer.restoration import RESTORERS

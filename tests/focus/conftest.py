@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from focus_doubles import MemorySlide, tissue_picture
 
 from focusviewer.core.arrays import RGB
-from focusviewer.focus.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
+from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
+from tests.focus.doubles import MemorySlide, tissue_picture
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qc_tasks import InlinePool
 
 from focusviewer.focus.registry import get_model
-from focusviewer.qc.batch import Batch
-from focusviewer.qc.rules import Rules
-from focusviewer.qc.store import FILE_NAME, Worklist
+from focusviewer.qc.batch.runner import Batch
+from focusviewer.qc.verdicts.rules import Rules
+from focusviewer.qc.worklist.store import FILE_NAME, Worklist
+from tests.qc.tasks import InlinePool
 
 MODEL = "tenengrad"  # needs no weights; gives no distances, so everything is for REVIEW
 

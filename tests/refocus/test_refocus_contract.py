@@ -10,11 +10,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry
-from focusviewer.errors import UserError
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.baselines.learned import INTERPOLATORS
-from focusviewer.refocus.patchwork import Patchwork
+from focusviewer.refocus.regions.piecewise import Patchwork
 from focusviewer.refocus.registry import ENGINES
 
 SHAPE = (70, 93)

@@ -9,7 +9,7 @@ import pytest
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import Progress
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.restoration import Restorer, get_restorer, restorers
 
 

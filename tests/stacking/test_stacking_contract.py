@@ -9,7 +9,7 @@ import pytest
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import Progress
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.stacking import Stacked, Stacker, get_stacker, stackers
 
 ZS = (1.5, -0.5, 0.5)

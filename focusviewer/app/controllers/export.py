@@ -21,7 +21,7 @@ from focusviewer.app.models.refocus import Order, RefocusArea
 from focusviewer.app.models.sweep import SAVED_FPS, saved_targets
 from focusviewer.app.pixels import read_rect
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import CancelledError
+from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import acquired_plane
 
 RENDERING = 0.8
@@ -63,7 +63,7 @@ class ExportController(QObject):
         by_hand = self._refocus.panel.sources.by_hand
 
         def work(job: Job) -> None:
-            from focusviewer.refocus.sweep import write_sweep
+            from focusviewer.refocus.regions.sweep import write_sweep
 
             targets = saved_targets(low_um, high_um)
             pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, by_hand, job), strict=True))
@@ -118,8 +118,8 @@ class ExportController(QObject):
             box = (x0, y0, x1 - x0, y1 - y0)
 
         def work(job: Job) -> None:
-            from focusviewer.refocus.export import export_region
-            from focusviewer.refocus.tiling import View
+            from focusviewer.refocus.regions.export import export_region
+            from focusviewer.refocus.regions.tiling import View
 
             view = View(document.slide, box, area.planes, area.planes_um, mpp)
             shrink = max(1, max(box[2:]) // MAP_PX)

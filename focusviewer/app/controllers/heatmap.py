@@ -21,8 +21,8 @@ from focusviewer.app.views.heatmap_panel import HeatmapPanel
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.core.registry import AnyEntry
 from focusviewer.focus.base import FocusMap
-from focusviewer.focus.colour import LUTS, Mode, colorize, colour_values, value_range
-from focusviewer.focus.regions import BlurRegion, find_regions
+from focusviewer.focus.mapping.colour import LUTS, Mode, colorize, colour_values, value_range
+from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 
 MAP_THREADS = 2
 PARTIAL_S = 0.25  # the overlay fills in at this pace: every new one is painted over the whole viewport
@@ -72,8 +72,8 @@ def make_map(
 ) -> FocusMap:
     """Map a slide, or take the map from the disk cache; in microns where a calibration holds for it (any thread)."""
     from focusviewer import focus
-    from focusviewer.focus.calibration import apply_calibration
-    from focusviewer.focus.calibration_store import find_calibration
+    from focusviewer.focus.calibration.curve import apply_calibration
+    from focusviewer.focus.calibration.store import find_calibration
 
     if any(entry.name == name and entry.trained for entry in focus.models()):
         import_torch()

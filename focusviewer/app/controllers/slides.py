@@ -15,7 +15,7 @@ from focusviewer.app.models.document import Document
 from focusviewer.app.models.worklist import worklist_in
 from focusviewer.app.pixels import to_qimage
 from focusviewer.app.views.dialogs import ScaleAnswer
-from focusviewer.errors import SlideError
+from focusviewer.core.errors import SlideError
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
@@ -189,7 +189,7 @@ class SlideController(QObject):
         """What the scanner wrote about its focus."""
 
         def work(job: Job) -> list[tuple[str, str]]:
-            from focusviewer.qc.identity import describe_records, focus_records
+            from focusviewer.slides.identity import describe_records, focus_records
 
             return describe_records(focus_records(document.slide))
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from focusviewer.app.controllers.refocus import RefocusController
 from focusviewer.app.models.sweep import live_targets
 from focusviewer.app.views.refocus_boxes import SweepBox
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 FRAME_MS = 60
 

@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models.worklist import Session, Snapshot
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.records import VerdictRow
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.records import VerdictRow
 
 POLL_MS = 2000
 """How often to look for what other windows and programs have written."""

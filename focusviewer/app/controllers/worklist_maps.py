@@ -12,9 +12,9 @@ from focusviewer.app.controllers.heatmap import HeatmapController
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.models.document import Document
 from focusviewer.app.models.worklist import Line
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusMap
-from focusviewer.qc.records import Result
+from focusviewer.qc.worklist.records import Result
 
 
 def stored_map(folder: Path, result: Result) -> tuple[FocusMap, float | None]:
@@ -25,7 +25,7 @@ def stored_map(folder: Path, result: Result) -> tuple[FocusMap, float | None]:
     UserError
         If it cannot be read, or belongs to another slide or model.
     """
-    from focusviewer.focus.store import load_map
+    from focusviewer.focus.mapping.store import load_map
 
     found = load_map(folder / "map.npz")
     try:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage, QPixmap
 
 from focusviewer.app.jobs import Job, Jobs, Lane
 from focusviewer.app.pixels import to_qimage
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 KEPT = 600
 """Of the list's pictures; of the large ones a twentieth."""
@@ -37,8 +37,8 @@ def picture(wanted: Wanted) -> QImage | None:
     """A slide's thumbnail, under its map if wanted and there; None without a thumbnail (any thread)."""
     from PIL import Image
 
-    from focusviewer.focus.store import load_map
-    from focusviewer.qc.pictures import overlay
+    from focusviewer.focus.mapping.store import load_map
+    from focusviewer.qc.reports.pictures import overlay
 
     try:
         with Image.open(wanted.folder / "thumbnail.png") as file:

@@ -11,8 +11,8 @@ from focusviewer.app.models.worklist import Snapshot
 from focusviewer.app.models.worklist_preview import Preview, Previewer
 from focusviewer.app.views.choosers import choose_rules
 from focusviewer.app.views.worklist_preview_panel import WorklistPreviewPanel
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.rules import Rules, load_rules
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.rules import Rules, load_rules
 
 REST_MS = 120
 """How long a slider rests before the list is judged again."""

@@ -25,9 +25,9 @@ from focusviewer.app.views.verdict_panel import PICTURE, VerdictPanel
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.app.views.worklist_panel import WorklistPanel
 from focusviewer.app.views.worklist_table import THUMB
-from focusviewer.qc.agreement import pairs_of
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.records import VerdictRow
+from focusviewer.qc.verdicts.agreement import pairs_of
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.records import VerdictRow
 
 VEIL = "Blinded: give your verdict first, then the focus map can be seen."
 NOTHING_OPEN = "No worklist is open. Open one with File > Open worklist."

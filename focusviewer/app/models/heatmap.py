@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from focusviewer.app.settings import Settings
 from focusviewer.focus.base import LEVEL_UM, FocusMap
-from focusviewer.focus.regions import BlurRegion
+from focusviewer.focus.mapping.regions import BlurRegion
 
 HISTOGRAM_BINS = 48
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from focusviewer.app.models.refocus import Box
 from focusviewer.core.arrays import FloatMap
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.refocus.brush import FocusPainting
 
 Point = tuple[float, float]

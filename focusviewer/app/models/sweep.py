@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from focusviewer.refocus.sweep import sweep_targets
+from focusviewer.refocus.regions.sweep import sweep_targets
 
 LIVE_STEP_UM, SAVED_STEP_UM = 0.1, 0.2
 LIVE_STEPS, SAVED_STEPS = 90, 40

@@ -11,10 +11,10 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
-from focusviewer.errors import UserError
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.records import Failure, RegionRow, Result, SlideRow, VerdictRow
-from focusviewer.qc.store import FILE_NAME, Worklist
+from focusviewer.core.errors import UserError
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.records import Failure, RegionRow, Result, SlideRow, VerdictRow
+from focusviewer.qc.worklist.store import FILE_NAME, Worklist
 
 MANY_CHANGES = 50
 """From so many changed slides on the whole list is read again: that is faster than one by one."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from focusviewer.errors import CancelledError, UserError
+from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.focus.base import FocusMap
-from focusviewer.focus.store import load_map
-from focusviewer.qc.features import slide_features
-from focusviewer.qc.judge import Judgement, Verdict, judge
-from focusviewer.qc.records import Result, SlideRow
-from focusviewer.qc.rules import Rules
+from focusviewer.focus.mapping.store import load_map
+from focusviewer.qc.verdicts.features import slide_features
+from focusviewer.qc.verdicts.judgement import Judgement, Verdict, judge
+from focusviewer.qc.verdicts.rules import Rules
+from focusviewer.qc.worklist.records import Result, SlideRow
 
 MAPS_KEPT = 2000
 """Maps of windows are small: a slide of 25,000 px has about 40,000 numbers."""

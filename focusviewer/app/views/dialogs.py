@@ -25,7 +25,7 @@ from focusviewer.app.actions import ActionRegistry
 from focusviewer.app.models.document import Document
 from focusviewer.app.views.theme import draw_svg
 from focusviewer.app.views.widgets import hint
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 from focusviewer.slides import PLAUSIBLE_MPP, mpp_from_power
 
 RESEARCH_USE = (

@@ -25,7 +25,7 @@ from focusviewer.app.views.theme import bind_icon
 from focusviewer.app.views.widgets import HistogramView, button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.core.registry import AnyEntry
 from focusviewer.focus.base import LEVEL_UM
-from focusviewer.focus.regions import BlurRegion
+from focusviewer.focus.mapping.regions import BlurRegion
 
 _SPOILT = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
 _UNCALIBRATED = "The model's own scale: not calibrated for this scanner."

@@ -43,7 +43,7 @@ from focusviewer.app.views.tools import WIDTH as TOOLS_WIDTH
 from focusviewer.app.views.tools import Tools
 from focusviewer.app.views.viewport import Viewport
 from focusviewer.app.views.worklist_panel import WorklistPanel
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 TITLE = "FocusViewer"
 LEFT_WIDTH = 210

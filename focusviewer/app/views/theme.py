@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPa
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
-from focusviewer.files import resource_path
+from focusviewer.core.files import resource_path
 
 Role = QPalette.ColorRole
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from focusviewer.qc.judge import Verdict
+from focusviewer.qc.verdicts.judgement import Verdict
 
 COLOURS = {  # back, text: at least 4.5 : 1 on both themes
     Verdict.PASS: ("#1a7f37", "#ffffff"),

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from focusviewer.app.models.worklist import Line, breakable, history_text, plain, region_text
 from focusviewer.app.views.verdict_badge import COLOURS, VerdictBadge
 from focusviewer.app.views.widgets import button, hint, panel_layout, row
-from focusviewer.qc.judge import Verdict
-from focusviewer.qc.records import VerdictRow
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.records import VerdictRow
 
 PICTURE = QSize(300, 170)
 MOST_HISTORY = 12

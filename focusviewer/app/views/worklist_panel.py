@@ -20,7 +20,7 @@ from focusviewer.app.models.worklist import Choice, Column, Line, Sieve, Snapsho
 from focusviewer.app.views.widgets import Section, button, hint, row
 from focusviewer.app.views.worklist_preview_panel import WorklistPreviewPanel
 from focusviewer.app.views.worklist_table import WorklistTable
-from focusviewer.qc.agreement import Agreement
+from focusviewer.qc.verdicts.agreement import Agreement
 
 WIDTH = 540
 MOST_PAIRS = 8

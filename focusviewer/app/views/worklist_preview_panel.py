@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, Q
 
 from focusviewer.app.models.worklist_preview import Preview, as_toml
 from focusviewer.app.views.widgets import button, hint, panel_layout, row
-from focusviewer.qc.rules import Rules
+from focusviewer.qc.verdicts.rules import Rules
 
 STEPS = 400
 THRESHOLDS = {  # name: words, largest, decimals

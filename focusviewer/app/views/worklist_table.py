@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.models.worklist import Column, Line, local_time
 from focusviewer.app.views.verdict_badge import badge_width, paint_badge
-from focusviewer.qc.judge import Verdict
+from focusviewer.qc.verdicts.judgement import Verdict
 
 THUMB = QSize(64, 48)
 COLUMNS = tuple(Column)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry, trained_entry
-from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusModel
 
 GetModel = Callable[[str], FocusModel]

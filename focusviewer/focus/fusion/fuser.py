@@ -3,7 +3,7 @@
 Chapter 4 of the thesis: each score is a monotone function of the hidden blur z plus noise,
 ``x_j = f_j(z) + n_j + e_j`` (4.1), with ``f_j(z) = c - exp(a (z - b))``, skew-normal ``n_j`` whose scale
 ``g_j(z)`` is quadratic in z, and normal ``e_j``. An encoder gives every window its own weights, and z is the weighted
-sum of its normalised scores. Trained in ``training/fusion.py``.
+sum of its normalised scores. Trained in ``training/tasks/fusion/task.py``.
 """
 
 from __future__ import annotations

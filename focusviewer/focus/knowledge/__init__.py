@@ -1,6 +1,6 @@
 """Focus models made by thought: the MaxPol family, phase coherence, sparse coding, the classical detector's map.
 
-MLV, another of them, is one of the measures (``focus/measures.py``).
+MLV, another of them, is one of the measures (``focus/measures/__init__.py``).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _sparish(weights: Path) -> FocusModel:
 
 
 def _hifst(weights: Path) -> FocusModel:
-    from focusviewer.focus.detector import HiFST, load_curve
+    from focusviewer.focus.knowledge.detector import HiFST, load_curve
 
     return HiFST(load_curve(weights))
 

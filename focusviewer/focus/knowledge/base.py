@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
 from focusviewer.focus.base import FocusModel, ScoreGrid
-from focusviewer.focus.measures_base import STRIDE, WINDOW, Gray, to_gray
+from focusviewer.focus.measures.base import STRIDE, WINDOW, Gray, to_gray
 
 _ROWS = 4  # rows of windows filtered at a time: bounds memory and costs little, since bands overlap by one window
 

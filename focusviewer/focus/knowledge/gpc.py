@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
-from focusviewer.focus.measures_base import WINDOW, Gray
+from focusviewer.focus.measures.base import WINDOW, Gray
 
 _FLAT = 1e-5  # gradient energy below which a window is as good as empty
 

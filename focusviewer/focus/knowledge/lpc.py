@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import ComplexArray
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
-from focusviewer.focus.measures_base import WINDOW, Gray
+from focusviewer.focus.measures.base import WINDOW, Gray
 
 _ORIENTATIONS = 8
 _WAVELENGTHS = (4.0, 6.0, 8.0)  # px: scales 1, 3/2 and 2

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
 from focusviewer.focus.knowledge.kernels import Taps, generalised_gaussian, inverse_kernel, maxpol, response
-from focusviewer.focus.measures_base import Gray
+from focusviewer.focus.measures.base import Gray
 
 _HALF = 16
 _DARK = 0.05  # gray below which HVS-MaxPol sees nothing

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import FloatArray
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
 from focusviewer.focus.knowledge.sparse import omp
-from focusviewer.focus.measures_base import Gray
+from focusviewer.focus.measures.base import Gray
 
 BLOCK = 8
 ATOMS = 5

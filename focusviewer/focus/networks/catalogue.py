@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry, trained_entry
-from focusviewer.errors import UserError
 from focusviewer.focus.base import FocusModel
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from focusviewer.focus.networks.base import MIDDLE_GRAY, PIXEL_GAIN, FocusNetwor
 from focusviewer.focus.networks.catalogue import NetworkSpec
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, Eonss
 from focusviewer.focus.networks.model import NetworkModel
+from focusviewer.focus.networks.strips import Run, Wanted, strips
 from focusviewer.focus.networks.weights import load_networks
-from focusviewer.focus.strips import Run, Wanted, strips
 
 KERNEL, STEP, PADDING = 5, 2, 2
 WINDOW_PX, STRIDE_PX = 235, 130

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.core.arrays import RGB
+from focusviewer.core.threads import one_core
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.networks.base import FocusNetwork, channels_last
 from focusviewer.focus.networks.catalogue import NetworkSpec
 from focusviewer.focus.networks.weights import load_networks, parameter_count
-from focusviewer.focus.torch_threads import one_core
 
 
 class NetworkModel(FocusModel):

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from focusviewer.core.files import write_safetensors
 from focusviewer.core.weights import unreadable_weights
-from focusviewer.files import write_safetensors
 from focusviewer.focus.networks.base import FocusNetwork
 
 HALF_ABOVE = 1_000_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.errors import UserError
 from focusviewer.core.weights import unreadable_weights
-from focusviewer.errors import UserError
 from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane, to_rgb
 

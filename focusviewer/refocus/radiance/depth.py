@@ -89,8 +89,8 @@ def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> F
 @lru_cache(maxsize=1)
 def _fast() -> Refocuser:
     from focusviewer.core.weights import need_weights
-    from focusviewer.refocus.fast import FastRefocuser
-    from focusviewer.refocus.patchwork import Patchwork
+    from focusviewer.refocus.fast.engine import FastRefocuser
+    from focusviewer.refocus.regions.piecewise import Patchwork
 
     return Patchwork(FastRefocuser(need_weights("fast")), _BLOCK_PX)
 

@@ -276,7 +276,7 @@ class RadianceRefocuser(Refocuser):
 
 def _allowed(planes: tuple[RGB, ...]) -> tuple[FloatMap, tuple[str, ...]]:
     """Where the residual may be used, and what to tell the user."""
-    from focusviewer.refocus.guards import refraction
+    from focusviewer.refocus.fast.guards import refraction
 
     refracting = max(refraction(plane) for plane in planes)
     gate = tissue_gate(planes) * np.float32(1 - refracting)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
-from focusviewer.refocus.guards import smooth_step
+from focusviewer.refocus.fast.guards import smooth_step
 
 CELL_PX = 4
 _DEVIATION = (0.02, 0.05)

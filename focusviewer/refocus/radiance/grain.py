@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
-from focusviewer.refocus.guards import smooth_step
+from focusviewer.refocus.fast.guards import smooth_step
 
 GRAIN = (0.55, 0.8)
 """Ratio below which all is taken for grain, and from which nothing is."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from focusviewer.training.datasets import bbbc006, deepfocus, focuspath, kimia, path_dt_msu, stacks, tcga_focus
+from focusviewer.training.datasets import stacks
 from focusviewer.training.datasets.base import About, Dataset
+from focusviewer.training.datasets.readers import bbbc006, deepfocus, focuspath, kimia, path_dt_msu, tcga_focus
 from focusviewer.training.datasets.records import DatasetError
 
 ROOT_VARIABLE = "FOCUSVIEWER_DATASETS"

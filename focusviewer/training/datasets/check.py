@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.training.datasets.base import Dataset
 from focusviewer.training.datasets.decode import facts
-from focusviewer.training.datasets.path_dt_msu import SLIDES
+from focusviewer.training.datasets.readers.path_dt_msu import SLIDES
 from focusviewer.training.datasets.records import DatasetError, Finding, ImageRecord
 
 

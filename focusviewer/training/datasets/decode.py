@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import SlideError
-from focusviewer.slides.images import decode_picture, ranged
+from focusviewer.core.errors import SlideError
 from focusviewer.slides.pixels import PALETTE, PixelFormat, Raw
-from focusviewer.slides.tiffpages import page_format
+from focusviewer.slides.readers.pictures import decode_picture, ranged
+from focusviewer.slides.readers.tiff.pages import page_format
 from focusviewer.training.datasets.records import DatasetError
 
 Limits = tuple[float, float] | None

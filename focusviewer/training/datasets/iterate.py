@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
 from focusviewer.training.datasets.base import EVERYTHING, Dataset
-from focusviewer.training.datasets.path_dt_msu import MaskedImages
+from focusviewer.training.datasets.readers.path_dt_msu import MaskedImages
 from focusviewer.training.datasets.records import DatasetError, FocusImage, FocusStack, ImageRecord
 from focusviewer.training.datasets.reference import Reference
 from focusviewer.training.datasets.splits import SEED

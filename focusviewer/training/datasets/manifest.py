@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from focusviewer.files import atomic_write
+from focusviewer.core.files import atomic_write
 from focusviewer.training.datasets.records import DatasetError, Finding
 from focusviewer.training.datasets.walk import files_below
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 LEVEL_UM = 0.25
 """One focus level: the z step of FocusPath, in um."""

@@ -18,11 +18,11 @@ from zipfile import BadZipFile
 import numpy as np
 
 from focusviewer.core.arrays import RGB
-from focusviewer.errors import SlideError
-from focusviewer.optics.slide_writer import truth_path
+from focusviewer.core.errors import SlideError
 from focusviewer.slides import open_slide
 from focusviewer.slides.base import Region, Slide, SlideInfo
-from focusviewer.slides.planes import image_files, plane_files
+from focusviewer.slides.readers.plane_folder import image_files, plane_files
+from focusviewer.slides.writer import truth_path
 from focusviewer.training.datasets.base import About, Dataset, Scheme, as_published, by_group
 from focusviewer.training.datasets.decode import TIFF
 from focusviewer.training.datasets.records import DatasetError, Finding, FocusStack, ImageRecord

@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import LossOptimiser
 from focusviewer.training.lab.typed_toml import checked

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from focusviewer.errors import UserError
-from focusviewer.files import atomic_write
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import atomic_write
 from focusviewer.training.lab.typed_toml import checked, read_table, toml_lines
 
 Own = TypeVar("Own")

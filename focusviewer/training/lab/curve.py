@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from focusviewer.files import atomic_write
+from focusviewer.core.files import atomic_write
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

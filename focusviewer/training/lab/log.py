@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from focusviewer.files import atomic_write
+from focusviewer.core.files import atomic_write
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, float]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import Task
 from focusviewer.training.lab.update import Updater

@@ -25,8 +25,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from focusviewer.errors import UserError
-from focusviewer.files import check_output_folder, output_folder
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import check_output_folder, output_folder
 from focusviewer.training.lab import checkpoint
 from focusviewer.training.lab.config import LabConfig, refuse_change, write_config
 from focusviewer.training.lab.curve import draw_curve

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from focusviewer.errors import UserError
+from focusviewer.core.errors import UserError
 
 Settings = TypeVar("Settings")
 

@@ -1,0 +1,158 @@
+"""``heatmap``: the focus map of a whole slide, as numbers, picture and regions."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from focusviewer.cli.arguments import (
+    AsJson,
+    Magnification,
+    Mpp,
+    RegionText,
+    SlidePath,
+    check_planes,
+    opened,
+    parse_region,
+)
+from focusviewer.cli.output import Progress, print_json, to_json_text
+from focusviewer.core.errors import ScaleUnknownError, UserError
+
+if TYPE_CHECKING:
+    from focusviewer.focus.base import FocusMap
+
+PICTURE_PX = 1200
+"""Longest side of map.png, about."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    app.command()(heatmap)
+
+
+def heatmap(
+    path: SlidePath,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Focus model or measure.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the map's files.")] = None,
+    region: RegionText = None,
+    plane: Annotated[int, typer.Option("--plane", help="Plane of a focal stack, from 0.")] = 0,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Windows at or above this score count as blurred.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Worker threads.")] = 2,
+    raw: Annotated[bool, typer.Option("--raw", help="The model's own scores, whatever calibration there is.")] = False,
+    mpp: Mpp = None,
+    magnification: Magnification = None,
+    json: AsJson = False,
+) -> None:
+    """Whole-slide focus map: DIR/map.npz, map.png, map.geojson and summary.json.
+
+    The threshold is in the unit of the map: levels of 0.25 um for trained models and wherever a calibration holds (3
+    when missing). Other scores have none, so they call nothing blurred unless it is given.
+    """
+    from focusviewer.core.files import check_output_folder
+    from focusviewer.focus import DEFAULT_MODEL, calibrated, get_model, map_slide, scanner_key, summary
+
+    focus_model = get_model(model or DEFAULT_MODEL)
+    if threshold is not None and not math.isfinite(threshold):
+        raise UserError(f"--threshold {threshold} is no score", "", "Give a number, like --threshold 3.")
+    with opened(path, mpp, magnification) as slide:
+        check_planes([plane], slide)
+        box = parse_region(region, slide)
+        if focus_model.mpps and slide.mpp is None:
+            raise ScaleUnknownError(slide.name)
+        if out is not None:
+            check_output_folder(out)
+        with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress, cancel_on_interrupt() as cancel:
+            focus_map = map_slide(
+                slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
+            )
+        if not raw:
+            focus_map = calibrated(focus_map, slide, focus_model)
+        document = {
+            **summary(focus_map, threshold),
+            "path": str(path),
+            "fingerprint": slide.fingerprint,
+            "scanner": scanner_key(slide),
+        }
+    if out is not None:
+        write_map(out, focus_map, document, document["threshold"])
+    if json:
+        print_json(document)
+    else:
+        typer.echo(describe(document, focus_map, out))
+
+
+@contextmanager
+def cancel_on_interrupt() -> Iterator[threading.Event]:
+    """A cancel token that Ctrl+C sets, so that worker threads end soon instead of finishing their work first."""
+    token = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield token  # only the main thread may say what a signal does
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: token.set())
+    try:
+        yield token
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float | None) -> None:
+    """Write the four files of a map into a folder, which is made; each appears whole or not at all.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written to.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from focusviewer.core.files import atomic_write, output_folder
+    from focusviewer.focus import colorize, save_map, to_geojson
+
+    output_folder(folder)
+    save_map(focus_map, folder / "map.npz")
+    colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
+    zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
+    with atomic_write(folder / "map.png") as temporary:
+        Image.fromarray(np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))).save(temporary)
+    regions = to_geojson(focus_map, math.inf if threshold is None else threshold)
+    for name, content in (("map.geojson", regions), ("summary.json", document)):
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(to_json_text(content) + "\n", encoding="utf-8")
+
+
+def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) -> str:
+    """The map's figures for people."""
+    unit = " levels of 0.25 um" if focus_map.absolute else " (relative measure)"
+    if not document["tissue_windows"]:
+        lines = ["no tissue found"]
+    else:
+        lines = [
+            f"median blur:  {document['median']:.3g}{unit}, 95 % of windows below {document['p95']:.3g}",
+        ]
+        if document["blurred_fraction"] is not None:
+            share = f"{document['blurred_fraction']:.1%} of tissue windows"
+            lines.append(f"blurred:      {share} at or above {document['threshold']:g}")
+    if document["calibration"]:
+        lines.append(f"calibration:  {document['calibration']}")
+    lines += [
+        f"windows:      {document['tissue_windows']} with tissue of {document['windows']}",
+        f"time:         {document['seconds']:.1f} s, of which decoding {document['decode_seconds']:.1f} s",
+    ]
+    if document["cannot_tell_windows"]:
+        count = document["cannot_tell_windows"]
+        lines.append(f"cannot tell:  {count} windows: pen, dust, a rim, a fold, or next to no stain")
+    if document["unreadable_windows"]:
+        lines.append(f"unreadable:   {document['unreadable_windows']} windows with tissue could not be decoded")
+    if out is not None:
+        lines.append(f"written to:   {out}")
+    return "\n".join([f"model:        {document['model']}", *lines])

@@ -1,0 +1,77 @@
+"""``info``: what a file is, and what it says about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from focusviewer.cli.arguments import AsJson, Magnification, Mpp, SlidePath, opened
+from focusviewer.cli.output import print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    app.command()(info)
+
+
+def info(path: SlidePath, mpp: Mpp = None, magnification: Magnification = None, json: AsJson = False) -> None:
+    """Format, size, levels, pixel size, planes and properties of a slide."""
+    from focusviewer.slides import to_json
+    from focusviewer.slides.identity import describe_records, focus_records
+
+    with opened(path, mpp, magnification) as slide:
+        records = focus_records(slide)
+        document = to_json(slide.info) | {"focus_records": records}
+    if json:
+        print_json(document)
+        return
+    lines = _lines(document)
+    if records:
+        lines += ["focus records of the scanner:", *(f"  {name}: {text}" for name, text in describe_records(records))]
+    typer.echo("\n".join(lines))
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    """The facts of an ``info`` document for people, one a line."""
+    width, height = document["dimensions"]
+    facts = [
+        ("path", document["path"]),
+        ("format", document["format"]),
+        ("vendor", document["vendor"] or "not stated"),
+        ("size", f"{width} x {height} pixels"),
+        ("levels", len(document["levels"])),
+        ("pixel size", _scale(document)),
+        ("magnification", f"{document['objective_power']:g}x" if document["objective_power"] else "not stated"),
+        ("planes", _planes(document)),
+        ("pixels", document["computed"] or "as the file has them; nothing says that they were computed"),
+        ("other images", ", ".join(document.get("associated") or []) or "none"),
+        ("fingerprint", document["fingerprint"]),
+    ]
+    lines = [f"{name + ':':<15}{value}" for name, value in facts]
+    properties = document.get("properties") or {}
+    if properties:
+        lines += ["properties:", *(f"  {key}: {_short(str(value))}" for key, value in sorted(properties.items()))]
+    return lines
+
+
+def _scale(document: dict[str, Any]) -> str:
+    if document["mpp"]:
+        return f"{document['mpp']:.4g} um"
+    stated = document.get("stated_mpp")
+    why = f"the file states {stated:g} um, which cannot be" if stated else "not stated"
+    return f"unknown ({why}; give --mpp UM or --magnification X to commands that need it)"
+
+
+def _planes(document: dict[str, Any]) -> str:
+    planes = document["planes_um"]
+    if len(planes) == 1:
+        return "1"
+    if not document.get("z_step_known", True):
+        return f"{len(planes)}, z step not stated"
+    return f"{len(planes)}, z = {', '.join(f'{z:g}' for z in planes)} um"
+
+
+def _short(text: str, limit: int = 150) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

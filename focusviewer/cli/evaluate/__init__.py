@@ -1,0 +1,1 @@
+"""``evaluate``: models on what they never saw, simulated and real."""

@@ -1,0 +1,1 @@
+"""``refocus``: a region as the microscope would show it at another focus."""

@@ -1,0 +1,1 @@
+"""``simulate``: images, stacks and slides whose focus is known."""

@@ -1,0 +1,1 @@
+"""Focus models against known truth."""

@@ -1,0 +1,1 @@
+"""Score fusion against its members and against other ways to fuse."""

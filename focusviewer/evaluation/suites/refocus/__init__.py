@@ -1,0 +1,1 @@
+"""Refocusing engines against truth, against doing nothing, and against other methods."""

@@ -1,0 +1,1 @@
+"""Tables of figures: one type, their columns and titles, and the figures others have published."""

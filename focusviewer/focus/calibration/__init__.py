@@ -1,0 +1,1 @@
+"""From a model's scores to microns from focus on one scanner."""

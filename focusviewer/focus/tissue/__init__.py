@@ -1,0 +1,1 @@
+"""Where there is tissue on a slide, and what no focus model may judge."""

@@ -1,0 +1,238 @@
+"""Worker programs on this machine, with limits of time and memory for every task."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import focusviewer
+from focusviewer.qc.batch.memory import memory_mb_of
+from focusviewer.qc.batch.tasks import Answer, Task
+from focusviewer.qc.batch.worker import BEGUN, READY, receive, send
+
+HIDDEN_COMMAND = "qc-worker"
+"""How a packed program, which has no Python to call, is asked to be a worker."""
+
+_LOOK_S = 0.1
+_MOST_FAILED_STARTS = 3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one slide may take.
+
+    Attributes
+    ----------
+    timeout_s : float or None
+        Wall time.
+    memory_mb : float or None
+        Memory of the worker while it works on it; not watched where the system does not tell it.
+    """
+
+    timeout_s: float | None = None
+    memory_mb: float | None = None
+
+
+class Pool(Protocol):
+    """Something that does tasks: here, or on many machines."""
+
+    def submit(self, task: Task) -> None:
+        """Queue a task."""
+
+    def next(self, timeout_s: float) -> tuple[Task, Answer] | None:
+        """An answer, in no order; None when there was none in time."""
+
+    def close(self) -> None:
+        """Stop, whatever is at work."""
+
+
+class LocalPool:
+    """Worker programs on this machine.
+
+    A worker that dies or breaks a limit costs its task (which fails, with the reason) and is replaced.
+
+    Parameters
+    ----------
+    workers : int
+        How many work side by side.
+    limits : Limits
+        For each task.
+    """
+
+    def __init__(self, workers: int, limits: Limits | None = None) -> None:
+        self.size, self.limits = max(1, workers), limits or Limits()
+        self._waiting: deque[Task] = deque()
+        self._workers: list[_Worker] = []
+        self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+        self._failed_starts = 0
+
+    def submit(self, task: Task) -> None:
+        """Queue a task."""
+        self._waiting.append(task)
+        self._hand_out()
+
+    def next(self, timeout_s: float) -> tuple[Task, Answer] | None:
+        """An answer, in no order; None when there was none in ``timeout_s`` seconds.
+
+        Raises
+        ------
+        RuntimeError
+            If workers cannot be started.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            left = until - time.monotonic()
+            try:
+                worker, message = self._inbox.get(timeout=max(0.0, min(_LOOK_S, left)))
+            except queue.Empty:
+                self._enforce()
+                if left <= 0:
+                    return None
+                continue
+            done = self._hear(worker, message)
+            self._hand_out()
+            if done is not None:
+                return done
+
+    def close(self) -> None:
+        """Stop all workers at once."""
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.join()
+        self._workers.clear()
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid for worker in self._workers]
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            if self._waiting and worker.ready and worker.task is None:
+                worker.give(self._waiting.popleft())
+        idle = sum(worker.task is None for worker in self._workers)
+        for _ in range(min(self.size - len(self._workers), len(self._waiting) - idle)):
+            self._workers.append(_Worker(self._inbox))
+
+    def _hear(self, worker: _Worker, message: Any) -> tuple[Task, Answer] | None:
+        if message == READY:
+            worker.ready, self._failed_starts = True, 0
+            return None
+        if message == BEGUN:
+            worker.since = time.monotonic()
+            return None
+        task = worker.task
+        worker.task = None
+        if message is not None:
+            assert task is not None
+            return task, message
+        if worker not in self._workers:
+            return None
+        self._workers.remove(worker)
+        worker.join()
+        if task is not None:
+            return task, Answer(failure=f"Cannot judge {task.path.name}: {worker.verdict or worker.end()}.")
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _MOST_FAILED_STARTS:
+                raise RuntimeError(f"worker programs do not start ({worker.end()})")
+        return None
+
+    def _enforce(self) -> None:
+        now, limits = time.monotonic(), self.limits
+        for worker in self._workers:
+            if worker.task is None or worker.since is None or worker.verdict:
+                continue
+            if limits.timeout_s is not None and now - worker.since > limits.timeout_s:
+                worker.verdict = f"it took longer than {limits.timeout_s:g} s (--timeout)"
+            elif limits.memory_mb is not None:
+                used = memory_mb_of(worker.process.pid)
+                if used is not None and used > limits.memory_mb:
+                    worker.verdict = f"it needed more than {limits.memory_mb:g} MB of memory (--memory)"
+            if worker.verdict:
+                worker.kill()
+
+
+@dataclass(eq=False)
+class _Worker:
+    """One worker program, and the thread that listens to it."""
+
+    inbox: queue.Queue[tuple[_Worker, Any]]
+    task: Task | None = None
+    since: float | None = None  # when the work on the task began
+    ready: bool = False
+    verdict: str = ""  # why we ended it
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.process = start_worker()
+        self.listener = threading.Thread(target=self._listen, name="qc-worker", daemon=True)
+        self.listener.start()
+
+    def give(self, task: Task) -> None:
+        self.task, self.since = task, None
+        assert self.process.stdin is not None
+        with suppress(OSError):  # it may just have died: the listener will say so
+            send(self.process.stdin, task)  # type: ignore[arg-type]
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def join(self) -> None:
+        self.process.wait()
+        self.listener.join()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            with suppress(OSError):
+                stream.close()
+
+    def end(self) -> str:
+        """How the process ended, in words."""
+        code = self.process.returncode
+        if code is not None and code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = f"signal {-code}"
+            hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+            return f"its worker was ended by {name}{hint}"
+        return f"its worker ended with code {code}"
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        while True:
+            try:
+                message = receive(self.process.stdout)  # type: ignore[arg-type]
+            except (EOFError, OSError):
+                self.process.wait()
+                self.inbox.put((self, None))
+                return
+            self.inbox.put((self, message))
+
+
+def start_worker() -> subprocess.Popen[bytes]:
+    """Start a worker program that does one thing at a time, on one core."""
+    folders = [str(Path(focusviewer.__file__).parent.parent), *sys.path]
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {**os.environ, **one, "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder)}
+    packed = getattr(sys, "frozen", False)
+    command = [sys.executable, HIDDEN_COMMAND] if packed else [sys.executable, "-m", "focusviewer.qc.batch.worker"]
+    loud = bool(os.environ.get("FOCUSVIEWER_DEBUG"))
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if loud else subprocess.DEVNULL,
+    )

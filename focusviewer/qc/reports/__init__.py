@@ -1,0 +1,1 @@
+"""Reports of a worklist: HTML, paper, CSV, JSON, and the list of slides to scan again."""

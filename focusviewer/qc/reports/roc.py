@@ -1,0 +1,191 @@
+"""How well the program's scores tell slides that need a rescan, over every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.worklist.records import Result, SlideRow
+
+SCORES = {
+    "score": "score of the rules",
+    "blurred_fraction": "blurred part of the tissue",
+    "worst_decile_um": "worst tenth of the tissue, um",
+    "largest_region_mm2": "largest blurred region, mm2",
+}
+_SIZE, _LEFT, _TOP = 320, 46, 14
+
+
+@dataclass(frozen=True)
+class Roc:
+    """A receiver operating characteristic; point i calls every slide with a score >= thresholds[i].
+
+    Attributes
+    ----------
+    thresholds, false_rate, recall, precision : float64 (N,)
+        From the strictest threshold to the loosest; the first calls nothing. ``precision`` is NaN there.
+    auc : float
+        Area under the curve; NaN when only one class is there.
+    """
+
+    thresholds: npt.NDArray[np.float64]
+    false_rate: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+    auc: float
+
+
+def roc(scores: Sequence[float], truth: Sequence[bool]) -> Roc:
+    """The curve of scores, larger meaning worse; slides with the same score are called together.
+
+    Parameters
+    ----------
+    scores : sequence of float (N,)
+    truth : sequence of bool (N,)
+        Whether the slide needs a rescan.
+    """
+    values, wanted = np.asarray(scores, np.float64), np.asarray(truth, bool)
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.diff(values[order]) != 0, True)[: values.size]
+    right, wrong = np.cumsum(wanted[order])[last], np.cumsum(~wanted[order])[last]
+    right, wrong = np.concatenate([[0], right]), np.concatenate([[0], wrong])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, false_rate = right / max(right[-1], 1), wrong / max(wrong[-1], 1)
+        precision = right / (right + wrong)
+    both = bool(right[-1] and wrong[-1])
+    auc = float(np.sum(np.diff(false_rate) * (recall[1:] + recall[:-1]) / 2)) if both else float("nan")
+    return Roc(np.concatenate([[np.inf], values[order][last]]), false_rate, recall, precision, auc)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The program's RESCAN verdicts against the truth."""
+
+    right: int
+    wrong: int
+    missed: int
+    passed: int
+
+    @property
+    def recall(self) -> float:
+        """Part of the slides that need a rescan that got one; NaN without any."""
+        return self.right / (self.right + self.missed) if self.right + self.missed else float("nan")
+
+    @property
+    def precision(self) -> float:
+        """Part of the slides sent back that needed it; NaN when none was."""
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else float("nan")
+
+    @property
+    def false_rate(self) -> float:
+        """Part of the good slides that were sent back; NaN without any."""
+        return self.wrong / (self.wrong + self.passed) if self.wrong + self.passed else float("nan")
+
+
+def calls(verdicts: Sequence[Verdict], truth: Sequence[bool]) -> Calls:
+    """Count RESCAN verdicts, right and wrong."""
+    said, wanted = np.array([verdict is Verdict.RESCAN for verdict in verdicts], bool), np.asarray(truth, bool)
+    counts = (said & wanted, said & ~wanted, ~said & wanted, ~said & ~wanted)
+    return Calls(*(int(count.sum()) for count in counts))
+
+
+def roc_section(truth: Mapping[str, bool], rows: Sequence[SlideRow]) -> str:
+    """HTML with the curves of every score, the program's own verdicts marked, and the figures in a table.
+
+    Parameters
+    ----------
+    truth : mapping of fingerprint or absolute path to bool
+        Whether the slide needs a rescan; slides that are not named are left out.
+    rows : sequence of SlideRow
+        Of the worklist; those without a result are left out.
+    """
+    named = [(row.result, _truth(truth, row)) for row in rows]
+    judged = [(result, need) for result, need in named if result is not None and need is not None]
+    if not judged:
+        return ""
+    results, wanted = [result for result, _ in judged], [need for _, need in judged]
+    made = calls([result.judgement.verdict for result in results], wanted)
+    curves = {name: roc([_score(result, name) for result in results], wanted) for name in SCORES}
+    rules = ", ".join(sorted({result.judgement.rules for result in results}))
+    lines = [
+        f"<tr><td>{escape(title)}</td><td class=n>{_number(curves[name].auc)}</td>"
+        f"<td class=n>{_best(curves[name])}</td></tr>"
+        for name, title in SCORES.items()
+    ]
+    return (
+        '<section id="roc"><h2>Against the truth</h2>'
+        f"<p>{len(wanted)} slides, {sum(wanted)} of which need a rescan. Verdicts by the rules {escape(rules)}: "
+        f"RESCAN recall {_number(made.recall)}, precision {_number(made.precision)} ({made.right} right, "
+        f"{made.wrong} wrong, {made.missed} missed).</p>"
+        f"<figure>{_plot(curves, made)}</figure>"
+        "<table><thead><tr><th>threshold on</th><th class=n>area under the curve</th>"
+        "<th class=n>lowest recall and precision at the best threshold</th></tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></section>"
+    )
+
+
+def _truth(truth: Mapping[str, bool], row: SlideRow) -> bool | None:
+    found = truth.get(row.facts.fingerprint)
+    return truth.get(str(row.facts.path)) if found is None else found
+
+
+def _score(result: Result, name: str) -> float:
+    value = result.judgement.score if name == "score" else getattr(result.features, name)
+    return 0.0 if value is None else float(value)
+
+
+def _best(curve: Roc) -> str:
+    """The threshold at which the lower one of recall and precision is highest."""
+    both = np.minimum(curve.recall[1:], curve.precision[1:])
+    if not both.size:
+        return "–"
+    best = int(np.argmax(both))
+    return f"{both[best]:.3f} at {curve.thresholds[1 + best]:.3g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "–"
+
+
+def _plot(curves: Mapping[str, Roc], made: Calls) -> str:
+    """The curves as SVG in the colours of the page."""
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return _LEFT + x * _SIZE, _TOP + (1 - y) * _SIZE
+
+    parts = []
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        (x, bottom), (left, y) = at(tick, 0), at(0, tick)
+        parts.append(f'<path class="grid" d="M{x:g} {_TOP}V{bottom:g}M{left:g} {y:g}H{_LEFT + _SIZE}"/>')
+        parts.append(f'<text x="{x:g}" y="{bottom + 14:g}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{left - 5:g}" y="{y + 4:g}" text-anchor="end">{tick:g}</text>')
+    for index, (name, curve) in enumerate(curves.items()):
+        points = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in _thin(curve))
+        parts.append(f'<polyline class="line s{index}" points="{points}"/>')
+        y = _TOP + 14 + 18 * index
+        parts.append(f'<path class="line s{index}" d="M{_LEFT + _SIZE + 14} {y - 4}h18"/>')
+        label = f"{SCORES[name]} ({_number(curve.auc)})"
+        parts.append(f'<text x="{_LEFT + _SIZE + 38}" y="{y}">{escape(label)}</text>')
+    if np.isfinite(made.recall) and np.isfinite(made.false_rate):
+        x, y = at(made.false_rate, made.recall)
+        parts.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>the rules</title></circle>')
+    middle = _LEFT + _SIZE / 2, _TOP + _SIZE + 30
+    parts.append(f'<text x="{middle[0]}" y="{middle[1]}" text-anchor="middle">good slides sent back</text>')
+    parts.append(
+        f'<text x="12" y="{_TOP + _SIZE / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 12 {_TOP + _SIZE / 2})">slides in need found (recall)</text>'
+    )
+    size = f"{_LEFT + _SIZE + 290} {_TOP + _SIZE + 36}"
+    label = "Receiver operating characteristic; the dot marks the rules"
+    return f'<svg viewBox="0 0 {size}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def _thin(curve: Roc) -> list[tuple[float, float]]:
+    """The curve's corners, each once."""
+    points = list(zip(curve.false_rate.tolist(), curve.recall.tolist(), strict=True))
+    return list(dict.fromkeys(points))

@@ -1,0 +1,1 @@
+"""Verdicts: from a focus map to PASS, REVIEW or RESCAN, with the reasons."""

@@ -1,0 +1,83 @@
+"""What a focus map says of a slide as a whole: the features that verdicts are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from focusviewer.focus.base import LEVEL_UM, FocusMap
+from focusviewer.focus.mapping.regions import blurred_windows, label_regions
+
+WORST_PART = 0.1
+
+
+@dataclass(frozen=True)
+class SlideFeatures:
+    """A slide in a few numbers.
+
+    Attributes
+    ----------
+    tissue_found : bool
+    tissue_mm2 : float or None
+        Area of the windows with tissue, each counted with its stride-sized middle; None without a pixel size.
+    tissue_windows : int
+        Windows with tissue: judged, not judgeable and unreadable ones.
+    blurred_fraction : float
+        Part of the judged windows that is blurred, 0..1.
+    largest_region_mm2 : float or None
+        The largest connected blurred region; None without a pixel size.
+    median_um, worst_decile_um : float
+        Distance from focus: the median window's, and the mean over the worst tenth.
+    cannot_tell_fraction, unreadable_fraction : float
+        Parts of the windows with tissue, 0..1.
+    mpp : float or None
+        Pixel size of level 0, um.
+    absolute : bool
+        Whether the scores are distances from focus at all.
+    """
+
+    tissue_found: bool
+    tissue_mm2: float | None
+    tissue_windows: int
+    blurred_fraction: float
+    largest_region_mm2: float | None
+    median_um: float
+    worst_decile_um: float
+    cannot_tell_fraction: float
+    unreadable_fraction: float
+    mpp: float | None
+    absolute: bool
+
+
+def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
+    """Count a focus map into features.
+
+    Parameters
+    ----------
+    blurred_um : float
+        Distance from focus from which a window is blurred, um.
+    """
+    judged = focus_map.blur[focus_map.tissue].astype(np.float64) * LEVEL_UM
+    unknown = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
+    windows = judged.size + unknown + focus_map.unreadable
+    usable = judged.size > 0 and focus_map.absolute
+    cell_mm2 = None if focus_map.mpp is None else (focus_map.stride_px * focus_map.mpp / 1000) ** 2
+    largest = 0
+    if usable:
+        labels, count = label_regions(blurred_windows(focus_map, blurred_um / LEVEL_UM))
+        largest = int(np.bincount(labels.ravel())[1:].max()) if count else 0
+    worst = np.sort(judged)[-max(1, round(WORST_PART * judged.size)) :] if usable else np.zeros(1)
+    return SlideFeatures(
+        tissue_found=windows > 0,
+        tissue_mm2=None if cell_mm2 is None else windows * cell_mm2,
+        tissue_windows=windows,
+        blurred_fraction=float((judged >= blurred_um).mean()) if usable else 0.0,
+        largest_region_mm2=None if cell_mm2 is None else largest * cell_mm2,
+        median_um=float(np.median(judged)) if usable else 0.0,
+        worst_decile_um=float(worst.mean()),
+        cannot_tell_fraction=unknown / windows if windows else 0.0,
+        unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,
+        mpp=focus_map.mpp,
+        absolute=focus_map.absolute,
+    )

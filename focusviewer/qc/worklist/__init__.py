@@ -1,0 +1,1 @@
+"""The worklist: slides, verdicts and their history in one SQLite file."""

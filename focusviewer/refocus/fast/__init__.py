@@ -1,0 +1,1 @@
+"""The fast engine: physical operators of the optics, mixed per place by a small network."""

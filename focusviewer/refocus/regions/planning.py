@@ -1,0 +1,149 @@
+"""Deciding what is to be rendered where a wish depends on what is in the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+
+from focusviewer.core.arrays import FloatMap
+from focusviewer.core.cancel import stop_if
+from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
+from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
+from focusviewer.refocus.regions.layout import Span, Tile, View, read_tile, spans, tile_at, tile_px
+
+OnTile = Callable[[], None]
+
+STUDIED_PX = 512
+STUDIED = 8
+"""Places, and their size, that are studied to find the best focus of a large region."""
+
+_CANDIDATES = 32
+_LOOK_PX = 128
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A wish that no longer depends on what is in the view.
+
+    Attributes
+    ----------
+    wish : Wish
+        ``refocus`` to one z, or a map, or ``all-in-focus``.
+    plane : int or None
+        The acquired plane that fulfils it as it is.
+    kept : dict
+        Tiles that were studied to find it.
+    """
+
+    wish: Wish
+    plane: int | None
+    kept: dict[Tile, Encoded]
+
+
+def make_plan(
+    view: View, engine: Refocuser, wish: Wish, on_tile: OnTile | None = None, cancel: Event | None = None
+) -> Plan:
+    """Decide what is to be rendered, looking at the view where the wish depends on it.
+
+    Raises
+    ------
+    SlideError, UserError, CancelledError
+        As :func:`refocus_view`.
+    """
+    check_wish(wish, view.planes_um, engine.max_z_um)
+    if wish.map_um is not None or wish.mode == "all-in-focus":
+        return Plan(wish, None, {})
+    kept: dict[Tile, Encoded] = {}
+    z_um = wish.z_um
+    if _depends_on_view(view, wish):
+        studied, kept = _study(view, engine, on_tile, cancel)
+        if z_um is None:
+            z_um = _sharpest(engine, studied, view.planes_um, cancel)
+        else:
+            depth = float(np.median(np.concatenate([_depths(encoded) for encoded in studied])))
+            check_defocus(z_um, depth, view.planes_um)
+    return Plan(Wish("refocus", z_um), plane_at(view, z_um), kept)
+
+
+def _depends_on_view(view: View, wish: Wish) -> bool:
+    """Whether the view has to be studied to know one z, or to allow it."""
+    return wish.z_um is None or (wish.mode == "defocus" and plane_at(view, wish.z_um) is None)
+
+
+def count_tiles(view: View, wish: Wish) -> int:
+    """How many tiles a view takes, those that are only studied included."""
+    side = tile_px(len(view.planes))
+    tiles = len(spans(view.box[2], side)) * len(spans(view.box[3], side))
+    studies = wish.mode in ("deblur", "defocus") and _depends_on_view(view, wish)
+    return tiles + (min(STUDIED, tiles) if studies else 0)
+
+
+def plane_at(view: View, z_um: float | None) -> int | None:
+    """The plane of the slide that lies at a target, if one does."""
+    index = None if z_um is None else acquired_plane(view.planes_um, z_um)
+    return None if index is None else view.planes[index]
+
+
+def _study(
+    view: View, engine: Refocuser, on_tile: OnTile | None, cancel: Event | None
+) -> tuple[list[Encoded], dict[Tile, Encoded]]:
+    """Encode the view, or the places of a large one that show most; kept is what rendering can use again."""
+    side = tile_px(len(view.planes))
+    _, _, width, height = view.box
+    columns, rows = spans(width, side), spans(height, side)
+    if len(columns) * len(rows) == 1:
+        places = [tile_at(view, engine, columns[0], rows[0])]
+    else:
+        places = _telling_places(view, min(STUDIED, len(columns) * len(rows)))
+    studied: list[Encoded] = []
+    for tile in places:
+        stop_if(cancel)
+        studied.append(engine.encode([read_tile(view, tile, p) for p in view.planes], view.mpp, view.planes_um))
+        if on_tile is not None:
+            on_tile()
+    return studied, {places[0]: studied[0]} if len(columns) * len(rows) == 1 else {}
+
+
+def _telling_places(view: View, count: int) -> list[Tile]:
+    """Squares spread over the view, those with most contrast in their middle: empty glass tells no focus."""
+    _, _, width, height = view.box
+    across = min(max(1, round(np.sqrt(_CANDIDATES * width / height))), _CANDIDATES)
+    down = max(1, _CANDIDATES // across)
+    sides = min(STUDIED_PX, width), min(STUDIED_PX, height)
+    found: list[tuple[float, Tile]] = []
+    for row in range(down):
+        for column in range(across):
+            x = round((column + 0.5) / across * width - sides[0] / 2)
+            y = round((row + 0.5) / down * height - sides[1] / 2)
+            x, y = min(max(x, 0), width - sides[0]), min(max(y, 0), height - sides[1])
+            tile = Tile((x, x + sides[0]), (y, y + sides[1]), (0, 0, 0, 0))
+            middle = Tile(_middle(tile.x), _middle(tile.y), (0, 0, 0, 0))
+            look = read_tile(view, middle, view.planes[len(view.planes) // 2])
+            found.append((float(look.mean(axis=2).std()), tile))
+    best = sorted(range(len(found)), key=lambda index: -found[index][0])[:count]
+    return [found[index][1] for index in sorted(best)]
+
+
+def _middle(span: Span) -> Span:
+    half = min(_LOOK_PX, span[1] - span[0]) // 2
+    centre = (span[0] + span[1]) // 2
+    return centre - half, centre + half
+
+
+def _sharpest(engine: Refocuser, studied: list[Encoded], planes_um: tuple[float, ...], cancel: Event | None) -> float:
+    """The one z at which most of the view is sharpest."""
+    from focusviewer.refocus.auto import blur_score, search
+
+    def score(z_um: float) -> float:
+        stop_if(cancel)
+        return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in studied]))
+
+    guess = float(np.median([encoded.best_z_um for encoded in studied]))
+    return search(score, planes_um, guess, *reach_um(planes_um, engine.max_z_um))
+
+
+def _depths(encoded: Encoded) -> FloatMap:
+    return np.asarray(np.ravel(encoded.blur_um[::4, ::4]) + np.float32(encoded.planes_um[0]), np.float32)

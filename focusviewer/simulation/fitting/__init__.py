@@ -1,0 +1,1 @@
+"""Fits the model of image formation to pairs of real planes."""

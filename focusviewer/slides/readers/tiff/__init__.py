@@ -1,0 +1,1 @@
+"""TIFF slides and stacks: the file's structure, what its dialects state, its pages, its pixels."""

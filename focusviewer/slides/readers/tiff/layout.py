@@ -1,0 +1,215 @@
+"""Which pages of a TIFF file are the levels of the pyramid, the focal planes and the side images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from focusviewer.slides.readers.tiff import metadata as tiffmeta
+from focusviewer.slides.readers.tiff.metadata import Stated
+from focusviewer.slides.readers.tiff.pages import UnsureError
+
+
+@dataclass
+class Layout:
+    """Pages by role.
+
+    ``levels[level][plane]`` is one page, None (a plane the file does not hold) or a list of three pages that are
+    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ).
+    """
+
+    format: str
+    vendor: str | None
+    levels: list[list[Any]]
+    stated: Stated = field(default_factory=Stated)
+    associated: dict[str, Any] = field(default_factory=dict)
+    contiguous: Contiguous | None = None
+
+    @property
+    def first(self) -> Any:
+        """The first page of level 0."""
+        page = next(page for page in self.levels[0] if page is not None)
+        return page[0] if isinstance(page, list) else page
+
+
+@dataclass
+class Contiguous:
+    """A stack stored as one uncompressed array of the given shape, axes (planes, H, W[, samples])."""
+
+    offset: int
+    dtype: str
+    planes: int
+    plane_stride: int
+
+
+def read_layout(tif: Any) -> Layout:
+    """Sort the pages of an open ``tifffile.TiffFile``.
+
+    Raises
+    ------
+    UnsureError
+        For dialects that another reader knows better.
+    """
+    first = tif.pages[0]
+    software = str(first.software or "")
+    if tif.is_ndpi:
+        return _ndpi(tif)
+    if tif.is_scn or tif.is_bif or tif.is_philips or "MedScan" in software or tif.is_mdgel or tif.is_lsm:
+        raise UnsureError("a dialect that OpenSlide knows better")
+    if tif.is_ome:
+        return _ome(tif)
+    if tif.is_imagej:
+        return _imagej(tif)
+    return _pages(tif)
+
+
+def _pages(tif: Any) -> Layout:
+    """Aperio, and TIFF without a dialect: levels by shrinking size, planes by equal size."""
+    pages = [page.aspage() for page in tif.pages]
+    first = pages[0]
+    layout = Layout("Tiled TIFF" if first.is_tiled else "TIFF", None, [[first]])
+    if tif.is_svs:
+        layout.format, layout.vendor, layout.stated = "Aperio SVS", "aperio", tiffmeta.aperio(first.description)
+    for index, page in enumerate(pages[1:], start=1):
+        side = tiffmeta.other_image(page.description) if tif.is_svs else None
+        if side is None and tif.is_svs and index == 1 and not page.is_tiled:
+            side = "thumbnail"
+        if side:
+            layout.associated.setdefault(side, page)
+        elif _same_kind(page, first) and _size(page) == _size(first) and not page.is_reduced and not tif.is_qpi:
+            layout.levels[0].append(page)
+        elif _next_level(page, layout.levels[-1][0], first):
+            layout.levels.append([page])
+    planes = len(layout.levels[0])
+    if planes > 1:
+        if tif.is_svs:
+            raise UnsureError("several full-size images in an Aperio file")
+        layout.levels = layout.levels[:1]  # which plane the smaller pages belong to is not said
+        layout.format = "Multi-page TIFF"
+    elif len(layout.levels) == 1 and first.subifds:
+        layout.levels += [[page] for page in _sub_levels(first)]
+    return layout
+
+
+def _sub_levels(page: Any) -> list[Any]:
+    """Smaller versions of a page kept in its SubIFDs, in order."""
+    found: list[Any] = []
+    for sub in page.pages or ():
+        candidate = sub.aspage()
+        if _next_level(candidate, found[-1] if found else page, page, flagged=True):
+            found.append(candidate)
+    return found
+
+
+def _size(page: Any) -> tuple[int, int]:
+    return int(page.imagewidth), int(page.imagelength)
+
+
+def _same_kind(page: Any, first: Any) -> bool:
+    return bool(page.samplesperpixel == first.samplesperpixel and page.dtype == first.dtype)
+
+
+def _next_level(page: Any, previous: Any, first: Any, *, flagged: bool = False) -> bool:
+    """Whether a page is the next smaller level: same kind, same shape within a pixel or so, tiled or flagged."""
+    (w0, h0), (w1, h1), (w, h) = _size(first), _size(previous), _size(page)
+    if not _same_kind(page, first) or w >= w1 or h > h1 or min(w, h) < 1:
+        return False
+    if not (flagged or page.is_reduced or (page.is_tiled and first.is_tiled)):
+        return False
+    # Levels are cut to whole pixels, so a small one may be off in shape by a pixel or two.
+    return bool(abs(w / w0 - h / h0) <= 2.0 / min(w0, h0) * max(1.0, w0 / w) ** 0.5 + 2.0 / max(w0, h0) + 0.005)
+
+
+def _from_series(series: Any) -> tuple[list[list[Any]], Contiguous | None]:
+    """Levels and planes of a tifffile series; channels other than colour and times other than the first are left."""
+    keyframe = series.keyframe
+    inner = len(keyframe.axes)
+    axes, shape = series.axes[:-inner], series.shape[:-inner]
+    if series.axes[-inner:] != keyframe.axes or "Z" in keyframe.axes or "C" in keyframe.axes:
+        raise UnsureError(f"axes {series.axes}")
+    z_axis = next((axis for axis in "ZIQT" if axis in axes), None)
+    planes = shape[axes.index(z_axis)] if z_axis else 1
+    colours = 1
+    if "C" in axes and shape[axes.index("C")] == 3 and keyframe.samplesperpixel == 1 and keyframe.dtype == "uint8":
+        colours = 3
+    if any(
+        page is not None and page.parent.filehandle.path != keyframe.parent.filehandle.path for page in series.pages
+    ):
+        raise UnsureError("planes spread over several files")
+    total = math.prod(shape)
+
+    def index(plane: int, channel: int) -> int:
+        flat = 0
+        for axis, size in zip(axes, shape, strict=True):
+            flat = flat * size + (plane if axis == z_axis else channel if axis == "C" else 0)
+        return flat
+
+    if len(series.pages) != total:
+        if series.dataoffset is None or colours > 1:
+            raise UnsureError("pages that are not laid out as the description says")
+        nbytes = math.prod(keyframe.shape) * keyframe.dtype.itemsize
+        stride = (index(1, 0) if planes > 1 else 1) * nbytes
+        dtype = tuple_dtype(series)
+        return [[keyframe] * planes], Contiguous(int(series.dataoffset), dtype, planes, stride)
+    levels: list[list[Any]] = []
+    for level in series.levels:
+        row: list[Any] = []
+        for plane in range(planes):
+            group = [_page(level.pages[index(plane, channel)]) for channel in range(colours)]
+            row.append(None if None in group else group[0] if colours == 1 else group)
+        levels.append(row)
+    return levels, None
+
+
+def tuple_dtype(series: Any) -> str:
+    """Numpy dtype of the stored bytes, with their byte order."""
+    order = series.keyframe.parent.byteorder
+    return str(series.dtype.newbyteorder(order).str)
+
+
+def _page(page: Any) -> Any:
+    return None if page is None else page.aspage()
+
+
+def _ome(tif: Any) -> Layout:
+    series = max(tif.series, key=lambda one: math.prod(one.keyframe.shape[:2]) if one.keyframe else 0)
+    levels, contiguous = _from_series(series)
+    names = tiffmeta.ome_image_names(tif.ome_metadata)
+    which = next((i for i, one in enumerate(tif.series) if one is series), 0)
+    stated = tiffmeta.ome(tif.ome_metadata, which, len(levels[0]))
+    if stated.z_um is not None and "Z" not in series.axes:
+        stated.z_um = None
+    layout = Layout("OME-TIFF", None, levels, stated, contiguous=contiguous)
+    for index, other in enumerate(tif.series):
+        name = (names[index] if index < len(names) else "").lower()
+        side = next((mark for mark in ("label", "macro", "thumbnail") if mark in name), None)
+        if other is not series and side:
+            layout.associated.setdefault(side, other.keyframe)
+    return layout
+
+
+def _imagej(tif: Any) -> Layout:
+    series = tif.series[0]
+    levels, contiguous = _from_series(series)
+    stated = tiffmeta.imagej(tif.imagej_metadata or {}, tif.pages[0])
+    if "Z" not in series.axes and "I" not in series.axes:
+        stated.z_um = None
+    return Layout("ImageJ TIFF", None, levels, stated, contiguous=contiguous)
+
+
+def _ndpi(tif: Any) -> Layout:
+    """Hamamatsu files with several focal planes; those with one are left to OpenSlide."""
+    pages = [page.aspage() for page in tif.pages]
+
+    def tag(page: Any, code: int) -> float | None:
+        found = page.tags.get(code)
+        return None if found is None else float(found.value)
+
+    stacks = tiffmeta.ndpi_planes([tag(page, 65424) for page in pages], [tag(page, 65421) for page in pages])
+    if not stacks or len(next(iter(stacks.values()))) < 2:
+        raise UnsureError("a Hamamatsu slide with one plane")
+    planes = len(next(iter(stacks.values())))
+    levels: list[list[Any]] = [[pages[i] for i in row] for row in stacks.values() if len(row) == planes]
+    stated = Stated(objective_power=next(iter(stacks)), z_um=[(tag(page, 65424) or 0) / 1000 for page in levels[0]])
+    return Layout("Hamamatsu NDPI", "hamamatsu", levels, stated)

@@ -1,0 +1,1 @@
+"""One module for each published data set: how its folder is read."""

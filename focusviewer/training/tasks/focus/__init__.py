@@ -1,0 +1,1 @@
+"""Tasks that learn to judge focus."""

@@ -1,0 +1,1 @@
+"""Fusion of focus scores, learned without labels."""

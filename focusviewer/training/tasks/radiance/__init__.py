@@ -1,0 +1,1 @@
+"""The radiance network for refocusing."""

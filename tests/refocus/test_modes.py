@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.errors import UserError
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.refocus.modes import MODES, Wish, target_of
+
+
+class Tilted(Refocuser):
+    """Takes the tissue to rise from 0 to 2 um across the view; renders nothing."""
+
+    name = "tilted"
+
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
+    ) -> Encoded:
+        height, width = images[0].shape[:2]
+        depth = np.linspace(0, 2, width, dtype=np.float32)[None].repeat(height, 0)
+        return Encoded((height, width), mpp, tuple(planes_um), depth - np.float32(planes_um[0]), images[0])
+
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        raise AssertionError("nothing is to be rendered")
+
+
+VIEW = np.full((20, 30, 3), 200, np.uint8)
+ENGINE = Tilted()
+ONE = ENGINE.encode([VIEW], 0.25)
+THREE = ENGINE.encode([VIEW] * 3, 0.25, (-1.0, 0.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("encoded", "mode", "z_um"),
+    [
+        (ONE, "refocus", 2.5),
+        (ONE, "extrapolate", 3.0),
+        (ONE, "defocus", -2.0),
+        (ONE, "defocus", 3.5),
+        (ONE, "deblur", 1.25),  # found before
+        (THREE, "refocus", 1.0),
+        (THREE, "interpolate", 1.5),
+        (THREE, "interpolate", 3.0),
+        (THREE, "extrapolate", -2.0),
+        (THREE, "extrapolate", 6.5),
+    ],
+)
+def test_one_focus_is_the_target_as_it_is(encoded: Encoded, mode: str, z_um: float) -> None:
+    assert target_of(ENGINE, encoded, Wish(mode, z_um)) == z_um
+
+
+@pytest.mark.parametrize(
+    ("encoded", "wish", "words"),
+    [
+        (THREE, Wish("interpolate", 3.5), "planes lie from -1 to 3 um"),
+        (ONE, Wish("interpolate", 0.5), "one plane lies at 0 um"),
+        (THREE, Wish("extrapolate", 1.0), "beyond them"),
+        (ONE, Wish("extrapolate", 0.0), "beyond them"),
+        (ONE, Wish("defocus", 0.9), "no defocus"),
+        (ONE, Wish("refocus", 4.5), "reaches 4 um"),
+        (THREE, Wish("refocus", 7.5), "4.5 um away"),
+        (ONE, Wish("refocus", float("nan")), "not a number"),
+        (ONE, Wish("refocus"), "needs a focus"),
+        (ONE, Wish("map"), "No target map"),
+        (ONE, Wish("map", map_um=np.zeros((3, 3), np.float32)), "does not fit"),
+        (ONE, Wish("map", map_um=np.full((20, 30), 5, np.float32)), "reaches 4 um"),
+        (ONE, Wish("sharpen", 1.0), "No mode is called"),
+    ],
+)
+def test_a_mode_that_does_not_apply_is_refused_with_its_reason(encoded: Encoded, wish: Wish, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        target_of(ENGINE, encoded, wish)
+
+
+def test_all_in_focus_follows_the_predicted_depth_or_a_measured_one() -> None:
+    predicted = target_of(ENGINE, THREE, Wish("all-in-focus"))
+    np.testing.assert_allclose(predicted[5], np.linspace(0, 2, 30), atol=1e-6)  # type: ignore[index]
+    measured = np.full((20, 30), 0.75, np.float32)
+    assert target_of(ENGINE, THREE, Wish("all-in-focus", map_um=measured)) is measured
+    assert target_of(ENGINE, THREE, Wish("map", map_um=measured)) is measured
+
+
+def test_deblurring_searches_within_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def best(engine: Refocuser, encoded: Encoded, low: float, high: float) -> float:
+        asked.append((low, high))
+        return 1.5
+
+    monkeypatch.setattr("focusviewer.refocus.auto.best_z", best)
+    assert target_of(ENGINE, THREE, Wish("deblur")) == 1.5
+    assert asked == [(-5.0, 7.0)]
+
+
+def test_every_mode_has_a_name() -> None:
+    assert set(MODES) == {"refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map"}
