@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.widgets.common import button, hint, row
 from focusviewer.app.widgets.theme import bind_icon
+from focusviewer.refocus.base import MAX_PLANES
 from focusviewer.refocus.provenance import z_text
 
-MAX_CHECKED = 16
 LIST_ROWS = 5
 
 
@@ -117,7 +117,7 @@ class SourceBox(QWidget):
         for index, z_um in enumerate(planes_um):
             item = QListWidgetItem(f"Plane {index + 1}   {z_text(z_um)}")
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
-            item.setCheckState(Qt.CheckState.Checked if index < MAX_CHECKED else Qt.CheckState.Unchecked)
+            item.setCheckState(Qt.CheckState.Checked if index < MAX_PLANES else Qt.CheckState.Unchecked)
             self.planes.addItem(item)
         for widget in (self.way, self.planes):
             widget.blockSignals(False)
@@ -134,15 +134,15 @@ class SourceBox(QWidget):
     @property
     def by_hand(self) -> tuple[int, ...]:
         """Planes chosen by hand; empty for automatic."""
-        return self.checked[:MAX_CHECKED] if self.way.currentIndex() == 1 else ()
+        return self.checked[:MAX_PLANES] if self.way.currentIndex() == 1 else ()
 
     def _show(self) -> None:
         by_hand = self.way.currentIndex() == 1
         self.planes.setVisible(by_hand)
         count = len(self.checked)
-        too_many = f"{count} are checked; engines take {MAX_CHECKED}, so the first {MAX_CHECKED} are used."
-        self.none.setText(too_many if count > MAX_CHECKED else "Check at least one plane: until then the nearest work.")
-        self.none.setVisible(by_hand and not 0 < count <= MAX_CHECKED)
+        too_many = f"{count} are checked; engines take {MAX_PLANES}, so the first {MAX_PLANES} are used."
+        self.none.setText(too_many if count > MAX_PLANES else "Check at least one plane: until then the nearest work.")
+        self.none.setVisible(by_hand and not 0 < count <= MAX_PLANES)
 
     @Slot()
     def _tell(self) -> None:

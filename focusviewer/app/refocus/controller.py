@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from focusviewer.app.refocus import area as model
 from focusviewer.app.refocus import words
 from focusviewer.app.refocus.area import KNOB_MODES, Order, Painted, RefocusArea
-from focusviewer.app.refocus.inference.engines import SLOW, EngineMaker, EngineRoom, Rendered, make_engine
+from focusviewer.app.refocus.inference.engines import EngineMaker, EngineRoom, Rendered, is_slow, make_engine
 from focusviewer.app.refocus.inference.renders import Renders
 from focusviewer.app.refocus.inference.searches import Searches
 from focusviewer.app.refocus.inference.studies import Studies
@@ -19,6 +19,7 @@ from focusviewer.app.services.throttle import Throttle
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.refocus.base import acquired_plane
 
 SLIDER_MS = 30
 
@@ -228,7 +229,7 @@ class RefocusController(QObject):
     def _moved(self) -> None:
         """The view is moving: what a slow engine still does for the old one is in vain."""
         area = self.studies.area
-        if self.document is None or area is None or area.engine not in SLOW:
+        if self.document is None or area is None or not is_slow(area.engine):
             return
         if not (self.studies.is_busy or self.renders.is_slow or self.searches.is_busy):
             return
@@ -309,7 +310,7 @@ class RefocusController(QObject):
         z_um = order.z_um
         if self.mode == "deblur" and z_um is not None:
             self.panel.set_target(z_um)
-        plane = None if z_um is None else model.acquired_plane(document.planes_um, z_um)
+        plane = None if z_um is None else acquired_plane(document.planes_um, z_um)
         self._limit = "" if z_um is None else model.why_not(document, z_um)
         if plane is not None:
             self._show_plane(plane)

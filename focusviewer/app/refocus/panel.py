@@ -10,7 +10,7 @@ from focusviewer.app.refocus.area import MODES, z_range
 from focusviewer.app.refocus.boxes import PaintBox, SourceBox, SweepBox, TrustBox
 from focusviewer.app.refocus.slider import FocusSlider
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 SWEEP_UM = 2.0
 """How far a sweep goes either way, unless the user says otherwise."""
@@ -122,7 +122,7 @@ class RefocusPanel(QWidget):
         """The engine that is chosen."""
         return self.engine.currentData() or ""
 
-    def set_engines(self, entries: list[ModelEntry], wanted: str, default: str) -> None:
+    def set_engines(self, entries: list[AnyEntry], wanted: str, default: str) -> None:
         """Fill the list of engines; those whose weights are missing cannot be chosen."""
         self.engine.blockSignals(True)
         fill_choices(self.engine, entries, wanted, default)

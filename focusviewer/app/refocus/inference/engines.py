@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -16,18 +17,25 @@ from focusviewer.app.services.jobs import Job
 from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB, TileKey
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus import ENGINES
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.slides import TileKey
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
 
-SLOW = frozenset({"radiance"})
-"""Engines that take seconds for a view: they are worked piece by piece, and stopped when something else is wanted."""
-
-
 TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
 """What files say of a target that followed from the pixels."""
+
+
+@lru_cache
+def is_slow(name: str) -> bool:
+    """Whether an engine takes seconds for a view.
+
+    Such an engine is worked piece by piece, and stopped when something else is wanted.
+    """
+    return ENGINES.is_slow(name)
 
 
 def make_engine(name: str) -> Refocuser:
@@ -75,7 +83,7 @@ class Rendered:
 class EngineRoom:
     """Keeps the engines that were built.
 
-    One that is SLOW is worked by one thread at a time: who watches it is told to the engine itself.
+    One that is slow is worked by one thread at a time: who watches it is told to the engine itself.
     """
 
     def __init__(self, maker: EngineMaker = make_engine) -> None:
@@ -94,7 +102,7 @@ class EngineRoom:
         with self._building:
             if name not in self._engines:
                 made = self.maker(name)
-                if name in SLOW:
+                if is_slow(name):
                     from focusviewer.refocus.piecewise import Patchwork
 
                     made = Patchwork(made)
@@ -105,7 +113,7 @@ class EngineRoom:
     def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
         """Use an engine for a job, which can then stop it, and tells how far it is (engines that are slow)."""
         engine = self.engine(name)
-        if name in SLOW:
+        if is_slow(name):
             with engine.watched(job.cancel, job.report if report else _silent):  # type: ignore[attr-defined]
                 yield engine
         else:

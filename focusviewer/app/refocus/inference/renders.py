@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import Order
-from focusviewer.app.refocus.inference.engines import SLOW, EngineRoom, Rendered, Study
+from focusviewer.app.refocus.inference.engines import EngineRoom, Rendered, Study, is_slow
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 
 LIVE_MS = 150.0
@@ -63,7 +63,7 @@ class Renders(QObject):
             self._jobs.cancel("render")
         (study, order), self._next = self._next, None
         name = study.area.engine
-        self._is_slow = name in SLOW and self._took.get(name, LIVE_MS + 1) > LIVE_MS
+        self._is_slow = is_slow(name) and self._took.get(name, LIVE_MS + 1) > LIVE_MS
         self._job = self._jobs.start(
             "render",
             lambda job: self._room.render(study, order, job),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.inference.engines import SLOW, EngineRoom, Study, glows
+from focusviewer.app.refocus.inference.engines import EngineRoom, Study, glows, is_slow
 from focusviewer.app.refocus.inference.study_cache import Shelf
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.tiles import TileSource
@@ -123,7 +123,7 @@ class Studies(QObject):
             self._go_on()
 
         self._studied = area
-        slow = area.engine in SLOW
+        slow = is_slow(area.engine)
         title = f"Studying the view ({area.engine})" if slow else "Studying the view"
         lane = Lane.INFERENCE if slow else Lane.STUDY
         self._job = self._jobs.start("encode", work, lane=lane, title=title, done=done, failed=failed)
@@ -146,6 +146,6 @@ class Studies(QObject):
 
 def _of_one_view(first: RefocusArea, second: RefocusArea) -> bool:
     """Whether two areas differ in nothing but their planes, and are studied by an engine that cannot be stopped."""
-    if first.engine in SLOW:
+    if is_slow(first.engine):
         return False
     return replace(first, planes=second.planes, planes_um=second.planes_um) == second
