@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from focusviewer.refocus.regions.piecewise import Patchwork
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.core.arrays import RGB, FloatMap
@@ -15,6 +14,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.baselines.learned import INTERPOLATORS
+from focusviewer.refocus.piecewise import Patchwork
 from focusviewer.refocus.registry import ENGINES
 
 SHAPE = (70, 93)
