@@ -18,7 +18,7 @@ BAR_WIDTH = 0.88
 HEADROOM = 0.04
 
 
-class _BarBox(pg.ViewBox):
+class _BarBox(pg.ViewBox):  # type: ignore[misc] # pyqtgraph has no types
     """Tells where it is clicked or dragged beside the line."""
 
     pointed = Signal(float)

@@ -115,7 +115,7 @@ class HeatmapPanel(QWidget):
         state = self._state
         follow(state, "models", self._show_models)
         follow(state, "luts", self._show_luts)
-        follow(state, "model", self._show_model)
+        state.events.model.connect(self._show_model)
         follow(state, "threshold_of", self._show_unit)
         bind_choice(state, "model", self.model)
         bind_choice(state, "lut", self.lut)
@@ -152,7 +152,7 @@ class HeatmapPanel(QWidget):
 
     def _show_model(self, name: str) -> None:
         """Turn to a model; one that is not listed (yet) is named, but cannot be chosen by hand."""
-        if name and self._state.models and self.model.findData(name) < 0:
+        if name and self.model.findData(name) < 0:
             with quietly(self.model):
                 self.model.addItem(name, name)
                 disable_choice(self.model, self.model.count() - 1)

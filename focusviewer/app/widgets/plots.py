@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFrame
 TICK_PT = 7.5
 
 
-class Plot(pg.PlotWidget):
+class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph has no types
     """A plot that the mouse neither moves nor zooms, without a menu, in the colours of the palette.
 
     Parameters
