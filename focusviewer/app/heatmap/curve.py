@@ -10,7 +10,7 @@ from focusviewer.app.heatmap.reading import FocusCurve
 from focusviewer.app.widgets.common import hint
 
 if TYPE_CHECKING:
-    from focusviewer.app.heatmap.points import BlurCurve
+    from focusviewer.app.heatmap.curve_plot import BlurCurve
 
 HEIGHT = 96
 
@@ -46,7 +46,7 @@ class CurveView(QWidget):
             self.hide()
             return
         if self.plot is None:
-            from focusviewer.app.heatmap.points import BlurCurve
+            from focusviewer.app.heatmap.curve_plot import BlurCurve
 
             self.plot = BlurCurve()
             self.plot.setFixedHeight(HEIGHT)

@@ -12,7 +12,7 @@ from focusviewer.app.heatmap.reading import Histogram
 from focusviewer.app.widgets.common import hint
 
 if TYPE_CHECKING:
-    from focusviewer.app.heatmap.bars import BlurBars
+    from focusviewer.app.heatmap.histogram_plot import BlurBars
 
 HEIGHT = 92
 AXIS_HEIGHT = 16
@@ -87,7 +87,7 @@ class HistogramView(QWidget):
 
     def _made_bars(self) -> BlurBars:
         if self.bars is None:
-            from focusviewer.app.heatmap.bars import BlurBars
+            from focusviewer.app.heatmap.histogram_plot import BlurBars
 
             self.bars = BlurBars()
             self.bars.set_threshold(self._threshold)
