@@ -91,7 +91,7 @@ class Demo:
         self._until(lambda: bool(found), "the demo slide", MAKE_S)
         window.jobs.progressed.disconnect(_tell_terminal)
         window.load_registries()
-        self._until(lambda: bool(window.mapping.panel.style_now.model), "the list of models")
+        self._until(lambda: bool(window.mapping.state.model), "the list of models")
         self._until(lambda: bool(window.refocusing.panel.engine_name), "the list of engines")
         started = perf_counter()
         window.open_paths([found[0].slide])
@@ -123,7 +123,7 @@ class Demo:
     def _refocus(self) -> None:
         window = self.window
         x, y = blurred_place(self.truth, WANTED_Z_UM)
-        window.mapping.panel.visible_box.setChecked(False)
+        window.mapping.state.visible = False
         window.mapping.section.header.setChecked(False)
         window.viewport.go_to(x, y, 1.0)
         self._until(lambda: window.viewport.is_complete, "the blurred part")
