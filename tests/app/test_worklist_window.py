@@ -216,3 +216,32 @@ def test_worklist_commands_are_on_the_shortcut_sheet_and_off_without_a_list(wind
     open_list(window)
     assert window.menus.actions["worklist.pass"].isEnabled()
     assert isinstance(window.worklist.session, WorklistSession)
+
+
+def test_the_curve_is_plotted_when_it_is_seen_and_only_while_there_is_one(window, open_list, listed, qtbot) -> None:
+    with Worklist(listed) as worklist:
+        worklist.give_verdict(FAKE, Verdict.RESCAN, "Ben")
+    open_list(window)
+    panel = window.worklist.panel
+    roc = panel.thresholds.roc
+    panel.thresholds_section.header.setChecked(True)
+    assert not roc.isVisible()
+    window.worklist.state.select(OTHER)
+    press(qtbot, window, P)
+    assert roc.isVisible() and roc.plot is not None
+    assert "2 slides, 1 to rescan" in roc.text.text()
+    curve = roc.plot.listDataItems()[1]
+    assert curve.getData()[1].tolist() == [0.0, 1.0, 1.0]
+    press(qtbot, window, X)  # all are to be scanned again now
+    assert not roc.isVisible()
+
+
+def test_a_blinded_reader_who_clicks_on_a_column_still_sees_the_order_by_name(window, open_list, qtbot) -> None:
+    open_list(window)
+    window.worklist.verdicts.blinded.setChecked(True)
+    header = window.worklist.panel.table.horizontalHeader()
+    score = list(Column).index(Column.SCORE)
+    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder, Qt.SortOrder.DescendingOrder):
+        header.setSortIndicator(score, order)
+        assert header.sortIndicatorSection() == list(Column).index(Column.SLIDE)
+        assert listed_names(window) == ["fake.svs", "other.svs", "stack.tif"]

@@ -16,8 +16,8 @@ from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
 if TYPE_CHECKING:
     from pyqtgraph import PlotWidget
 
-SIZE = (230, 200)
-TICKS = [[(tick, f"{tick:g}") for tick in (0.0, 0.25, 0.5, 0.75, 1.0)]]
+SIZE = (220, 170)
+TICKS = [[(tick, f"{tick:g}") for tick in (0.0, 0.5, 1.0)]]
 
 
 class RocPlot(QWidget):
@@ -31,9 +31,9 @@ class RocPlot(QWidget):
         self._state = state
         self.plot: PlotWidget | None = None
         self.text = hint()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.text, 1, Qt.AlignmentFlag.AlignTop)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.addWidget(self.text, 1, Qt.AlignmentFlag.AlignTop)
         follow(state, "roc", self._show)
 
     def _show(self, curve: RocCurve | None) -> None:
@@ -58,7 +58,7 @@ class RocPlot(QWidget):
             return
         if self.plot is None:
             self.plot = _empty_plot()
-            self.layout().insertWidget(0, self.plot)  # type: ignore[attr-defined]
+            self._row.insertWidget(0, self.plot)
         _draw_curve(self.plot, curve, self.palette())
 
 
@@ -74,7 +74,10 @@ def _empty_plot() -> PlotWidget:
     plot.setMouseEnabled(x=False, y=False)
     plot.setMenuEnabled(False)
     plot.hideButtons()
-    plot.setRange(xRange=(0.0, 1.0), yRange=(0.0, 1.0), padding=0.02)
+    plot.setRange(xRange=(0.0, 1.0), yRange=(0.0, 1.0), padding=0.05)  # the curve runs along the edges
+    plot.getPlotItem().layout.setContentsMargins(0, 0, 8, 0)
+    for side in ("bottom", "left"):
+        plot.getAxis(side).setStyle(hideOverlappingLabels=False, autoExpandTextSpace=True)
     return plot
 
 

@@ -6,7 +6,7 @@ its verdict, and is dropped when it is no longer true.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import shiboken6
 from PySide6.QtGui import QUndoStack
@@ -24,16 +24,24 @@ class VerdictEdit(Edit):
     ----------
     row : VerdictRow
         As the file has it.
+    is_done : bool
+        Whether it is done, as the stack has it.
+    stands : bool
+        Whether it stands, as far as is known of the file.
     pending : bool
-        Whether it was undone or redone and the file does not know yet.
+        Whether it is being written that it stands, or stands no longer.
     """
 
-    def __init__(self, row: VerdictRow, edits: VerdictEdits) -> None:
-        super().__init__(
-            f"Verdict {row.verdict.value}", lambda: edits.give_again(self), lambda: edits.take_back(self), done=True
-        )
+    def __init__(self, row: VerdictRow, write: Callable[[VerdictEdit], None]) -> None:
+        super().__init__(f"Verdict {row.verdict.value}", lambda: self._turn(True), lambda: self._turn(False), done=True)
         self.row = row
+        self.is_done = self.stands = True
         self.pending = False
+        self._write = write
+
+    def _turn(self, is_done: bool) -> None:
+        self.is_done = is_done
+        self._write(self)
 
 
 class VerdictEdits:
@@ -41,77 +49,70 @@ class VerdictEdits:
 
     def __init__(self, stacks: UndoStacks, session: WorklistSession) -> None:
         self._stacks, self._session = stacks, session
-        self._follows_file = False  # a stack is moved because the file has changed: nothing is to be written
 
     # --- the file has changed ------------------------------------------------------------------------------
 
     def push(self, row: VerdictRow) -> None:
         """A verdict was written: it becomes an item of its slide's stack."""
-        self._stacks.of(row.fingerprint).push(VerdictEdit(row, self))
+        self._stacks.of(row.fingerprint).push(VerdictEdit(row, self._write))
 
     def taken_back(self, row: VerdictRow | None) -> None:
         """A verdict was taken back: its item is undone, or marked obsolete when something else lies above it."""
         if row is None:
             return
         for stack, index, edit in self._edits():
-            if edit.row.number != row.number or index >= stack.index():
+            if edit.row.number != row.number:
                 continue
+            edit.stands = False  # so that nothing is written when it is undone
             if index == stack.index() - 1:
-                self._follows_file = True
                 stack.undo()
-                self._follows_file = False
-            else:
+            elif index < stack.index():
                 edit.setObsolete(True)
             return
 
     def keep_true(self, snapshot: Snapshot) -> None:
         """Drop the verdicts of a slide when somebody else has given or taken back verdicts of that reader."""
-        by_slide: dict[tuple[str, str], list[tuple[bool, VerdictEdit]]] = {}
-        for stack, index, edit in self._edits():
-            key = (edit.row.who, edit.row.fingerprint)
-            by_slide.setdefault(key, []).append((index < stack.index(), edit))
+        by_slide: dict[tuple[str, str], list[VerdictEdit]] = {}
+        for _, _, edit in self._edits():
+            by_slide.setdefault((edit.row.who, edit.row.fingerprint), []).append(edit)
         for key, edits in by_slide.items():
-            done = [edit.row.number for is_done, edit in edits if is_done and not edit.isObsolete()]
+            done = [edit.row.number for edit in edits if edit.is_done and not edit.isObsolete()]
             standing = snapshot.standing.get(key, ())
             is_true = not done or (standing[-1:] == (done[-1],) and set(done) <= set(standing))
-            if not is_true and not any(edit.pending for _, edit in edits):
-                self._drop([edit for _, edit in edits])
+            if not is_true and not any(edit.pending for edit in edits):
+                self._drop(edits)
 
     def clear(self) -> None:
         """The worklist is closed: none of its verdicts can be taken back any more."""
         self._drop([edit for _, _, edit in self._edits()])
 
-    # --- an item is undone or redone -----------------------------------------------------------------------
+    # --- an item was undone or redone ----------------------------------------------------------------------
 
-    def take_back(self, edit: VerdictEdit) -> None:
-        """Write that a verdict is taken back, unless that is why its item is undone."""
-        if self._follows_file:
+    def _write(self, edit: VerdictEdit) -> None:
+        """Write what the stack says of a verdict, if the file says otherwise; one thing after the other."""
+        if edit.pending or edit.is_done == edit.stands:
             return
         edit.pending = True
-
-        def taken_back(row: VerdictRow | None) -> None:
-            edit.pending = False
-            if row is None:
-                self._drop([edit])
-
-        def lost() -> None:
-            self._drop([edit])
-
-        self._session.undo(edit.row.who, edit.row.number, taken_back=taken_back, lost=lost)
-
-    def give_again(self, edit: VerdictEdit) -> None:
-        """Write a verdict once more that was taken back."""
-        edit.pending = True
-
-        def written(row: VerdictRow) -> None:
-            edit.pending = False
-            edit.row = row
-
-        def lost() -> None:
-            self._drop([edit])
-
         row = edit.row
-        self._session.give(row.fingerprint, row.verdict, row.who, row.note, written=written, lost=lost)
+
+        def written(again: VerdictRow) -> None:
+            edit.row, edit.stands, edit.pending = again, True, False
+            self._write(edit)
+
+        def taken_back(taken: VerdictRow | None) -> None:
+            if taken is None:  # somebody else has done so
+                self._drop([edit])
+                return
+            edit.stands = edit.pending = False
+            self._write(edit)
+
+        def lost() -> None:
+            self._drop([edit])
+
+        if edit.is_done:
+            self._session.give(row.fingerprint, row.verdict, row.who, row.note, written=written, lost=lost)
+        else:
+            self._session.undo(row.who, row.number, taken_back=taken_back, lost=lost)
 
     # --- stacks --------------------------------------------------------------------------------------------
 
@@ -126,7 +127,6 @@ class VerdictEdits:
     def _drop(self, edits: list[VerdictEdit]) -> None:
         """Mark items as obsolete; those that nothing else lies above, or follows, go at once."""
         for edit in edits:
-            edit.pending = False
             if shiboken6.isValid(edit):  # Qt deletes what was undone when something else is done
                 edit.setObsolete(True)
         for stack in self._stacks.stacks():
