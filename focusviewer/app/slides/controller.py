@@ -14,8 +14,8 @@ from focusviewer.app.services.pixels import to_qimage
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.viewer.document import Document
-from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.core.errors import SlideError
+from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]

@@ -21,7 +21,7 @@ NOTHING_SELECTED = "Select a slide of the worklist first."
 Pairs = tuple[tuple[str, str, Agreement], ...]
 
 
-@dataclass(frozen=True, eq=False)  # comparing ten thousand slides takes longer than showing them
+@dataclass(frozen=True, eq=False)  # a new one is always shown: comparing all slides would be for nothing
 class Listing:
     """The slides of a worklist as the reader may see them.
 
