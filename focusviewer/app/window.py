@@ -94,7 +94,7 @@ class MainWindow(QMainWindow):
         self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, tools)
         self.saving = SavingFeature(jobs, tiles, viewport, self.slides, self.refocusing, self.painting, settings, self)
         self.worklist = WorklistFeature(
-            jobs, self.slides, self.heatmap, viewport, messages, settings, self, self.open_paths
+            jobs, self.slides, self.heatmap, viewport, messages, settings, self.undo, self, self.open_paths
         )
         self.status = Status(jobs)
 
