@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtGui import QImage
 
-from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.refocus.area import RefocusArea, RefocusRequest
 from focusviewer.app.services.jobs import Job
 from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
@@ -23,11 +23,14 @@ EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
 
 SLOW = frozenset({"radiance"})
-"""Engines that take seconds for a view: they are worked piece by piece, and stopped when something else is wanted."""
-
 
 TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
 """What files say of a target that followed from the pixels."""
+
+
+def is_slow(name: str) -> bool:
+    """Whether an engine takes seconds for a view: it is worked piece by piece, and stopped for something else."""
+    return name in SLOW
 
 
 def make_engine(name: str) -> Refocuser:
@@ -72,10 +75,10 @@ class Rendered:
     milliseconds: float
 
 
-class EngineRoom:
+class EngineHost:
     """Keeps the engines that were built.
 
-    One that is SLOW is worked by one thread at a time: who watches it is told to the engine itself.
+    One that is slow is worked by one thread at a time: who watches it is told to the engine itself.
     """
 
     def __init__(self, maker: EngineMaker = make_engine) -> None:
@@ -94,7 +97,7 @@ class EngineRoom:
         with self._building:
             if name not in self._engines:
                 made = self.maker(name)
-                if name in SLOW:
+                if is_slow(name):
                     from focusviewer.refocus.piecewise import Patchwork
 
                     made = Patchwork(made)
@@ -105,7 +108,7 @@ class EngineRoom:
     def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
         """Use an engine for a job, which can then stop it, and tells how far it is (engines that are slow)."""
         engine = self.engine(name)
-        if name in SLOW:
+        if is_slow(name):
             with engine.watched(job.cancel, job.report if report else _silent):  # type: ignore[attr-defined]
                 yield engine
         else:
@@ -129,7 +132,7 @@ class EngineRoom:
             encoded = engine.encode(images, area.mpp, area.planes_um)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
-    def render(self, study: Study, order: Order, job: Job) -> Rendered:
+    def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
         """Give a view in the focus that is wanted.
 
         Raises
@@ -142,11 +145,11 @@ class EngineRoom:
         area = study.area
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            target = target_of(engine, study.encoded, order.wish(area.box, study.encoded.shape))
+            target = target_of(engine, study.encoded, request.over(area.box, study.encoded.shape))
             pixels = engine.render(study.encoded, target)
             spent = 1000 * (perf_counter() - started)
             image = to_qimage(pixels)
-            return Rendered(area, order.mode, order.z_um, target, pixels, image, engine.version, spent)
+            return Rendered(area, request.mode, request.z_um, target, pixels, image, engine.version, spent)
 
     def best_z(self, study: Study, low_um: float, high_um: float, job: Job) -> float:
         """Sharpest focus of a view, judged by its blur score."""
@@ -173,12 +176,12 @@ def _silent(fraction: float) -> None:
     """Tell nobody."""
 
 
-def glows(document: Document) -> bool:
+def is_fluorescence(document: Document) -> bool:
     """Whether a slide is fluorescence; what cannot be read is not."""
     from focusviewer.core.errors import SlideError
-    from focusviewer.refocus.support import is_fluorescence
+    from focusviewer.refocus import support
 
     try:
-        return is_fluorescence(document.slide)
+        return support.is_fluorescence(document.slide)
     except SlideError:
         return False
