@@ -33,7 +33,7 @@ def run_demo(snapshot: Path | None = None) -> dict[str, Any]:
     ----------
     snapshot : Path, optional
         Folder for pictures and ``demo.json``; the program then runs off-screen and ends by itself. Without a
-        display this happens too, in ``./focusviewer-demo``.
+        display this happens too, in ``./demo-out``.
 
     Returns
     -------

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.app.program import has_display, make_application, make_window
+from focusviewer.app.program import make_application, make_window
 from focusviewer.app.services.jobs import Job, Lane
 from focusviewer.app.waiting import wait_until
 from focusviewer.app.window import MainWindow
+from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap
 
 log = logging.getLogger(__name__)
 
-DEFAULT_FOLDER = Path("focusviewer-demo")
 WINDOW_SIZE = (1600, 1000)
 WANTED_Z_UM = 2.0  # far enough to be a nuisance, near enough to be mended
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
@@ -202,7 +202,7 @@ def blurred_place(truth: dict[str, FloatMap], z_um: float, reach: int = 8) -> tu
 def run_demo(snapshot: Path | None, started: float) -> dict[str, Any]:
     """See :func:`focusviewer.app.run_demo`; ``started`` is when it was called (perf_counter)."""
     offscreen = snapshot is not None or not has_display()
-    folder = output_folder(snapshot or DEFAULT_FOLDER) if offscreen else None
+    folder = output_folder(snapshot or SNAPSHOT_FOLDER) if offscreen else None
     app = make_application(offscreen=offscreen)
     window = make_window(app, remember=not offscreen)
     if offscreen:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout
 
 from focusviewer.app.services.actions import ActionRecord
 from focusviewer.app.services.settings import Settings
+from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.common import Section
 
 LEFT_WIDTH = 210
@@ -46,7 +47,7 @@ class Docks:
         window.resizeDocks([self.slides, self.tools], [LEFT_WIDTH, TOOLS_WIDTH], Qt.Orientation.Horizontal)
 
     def _add(self, title: str, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self._window)
+        dock = QDockWidget(tr(title), self._window)
         dock.setObjectName(name)
         dock.setWidget(widget)
         dock.setFeatures(

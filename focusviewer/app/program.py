@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from psygnal import EmitLoopError
 from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from focusviewer import __version__
 from focusviewer.app.services.settings import load_settings
+from focusviewer.app.services.text import install_language
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import theme
 from focusviewer.app.window import MainWindow
+from focusviewer.core.display import has_display
 from focusviewer.core.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,13 +32,6 @@ SWITCH_INTERVAL_S = 0.0002
 Every call into Qt lets go of the interpreter and takes it back, so a paint of a hundred calls waits this long a
 hundred times while a worker runs Python code. Python's default of 5 ms stops the window for 150 ms at a time.
 """
-
-
-def has_display() -> bool:
-    """Whether a window could be seen."""
-    if os.environ.get("QT_QPA_PLATFORM"):
-        return os.environ["QT_QPA_PLATFORM"] not in ("offscreen", "minimal")
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def make_application(*, offscreen: bool = False) -> QApplication:
@@ -51,6 +47,7 @@ def make_application(*, offscreen: bool = False) -> QApplication:
     app.setApplicationName("FocusViewer")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("focusviewer")
+    install_language(app)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     return app
 
@@ -124,6 +121,8 @@ def _show_unexpected_errors(window: MainWindow) -> None:
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, EmitLoopError) and error.__cause__ is not None:  # raised by what follows a state
+            error = error.__cause__
         usual(kind, error, trace)
         if isinstance(error, Exception):
             window.show_error(str(error) if isinstance(error, UserError) else f"Something went wrong: {error!r}")

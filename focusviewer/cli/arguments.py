@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from focusviewer.core.errors import UserError
+from focusviewer.core.geometry import Box
 
 if TYPE_CHECKING:
     from focusviewer.slides import Slide
@@ -28,8 +29,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 RegionText = Annotated[
     str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part: corner and size in level-0 pixels.")
 ]
-
-Box = tuple[int, int, int, int]
 
 
 @contextmanager

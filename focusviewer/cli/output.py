@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
-
-def plain(value: Any) -> Any:
-    """``value`` in terms of JSON: numpy numbers and arrays, paths, and no NaN or infinity (they become null)."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    return value
-
-
-def to_json_text(document: Any, ascii_only: bool = False) -> str:
-    """The document as JSON text; letters outside ASCII stay readable unless only ASCII will do."""
-    return json.dumps(plain(document), indent=2, ensure_ascii=ascii_only, allow_nan=False)
+from focusviewer.core.json_text import to_json_text
 
 
 def print_json(document: Any) -> None:

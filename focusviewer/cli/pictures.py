@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer import __version__
-from focusviewer.cli.output import to_json_text
 from focusviewer.core.files import atomic_write, output_folder
+from focusviewer.core.json_text import to_json_text
 from focusviewer.slides.base import RGB
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
@@ -67,7 +67,7 @@ def _write_tiff(path: Path, pixels: RGB, document: Mapping[str, Any], mpp: float
 
     import tifffile
 
-    from focusviewer.cli.output import plain
+    from focusviewer.core.json_text import plain
 
     scale: dict[str, Any] = (
         {} if mpp is None else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}

@@ -1,1 +1,1 @@
-"""What every room uses: errors that a person sees, files, folders and threads."""
+"""What every room stands on: errors, files, small helpers without pixels."""

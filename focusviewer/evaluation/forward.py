@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE
+from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE, plane_files
 from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.metrics import psnr, ssim
-from focusviewer.metrics.similarity import RADIUS, similarity_maps, unit_pair
+from focusviewer.metrics.similarity import RADIUS, ssim_map
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.pair import PairFit, fit_pair
 from focusviewer.simulation.fitting.predict import Prediction
@@ -145,11 +144,7 @@ def _ssim(made: Prediction, fit: PairFit) -> float:
     if fit.inside is None:
         return float(np.mean([ssim(a, b) for a, b in zip(made.planes, fit.truth, strict=True)]))
     inner = fit.inside[RADIUS:-RADIUS, RADIUS:-RADIUS]
-    values = []
-    for a, b in zip(made.planes, fit.truth, strict=True):
-        luminance, structure = similarity_maps(*unit_pair(a, b))
-        values.append(float((luminance * structure)[inner].mean()))
-    return float(np.mean(values))
+    return float(np.mean([ssim_map(a, b)[inner].mean() for a, b in zip(made.planes, fit.truth, strict=True)]))
 
 
 def _rounded(value: Any) -> Any:
@@ -183,9 +178,7 @@ def _read_folder(folder: Path) -> PlaneStack:
     if packed.exists():
         planes = np.moveaxis(np.load(packed, allow_pickle=False)["stacks"], 1, 0)[..., None]
     else:
-        files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
-        files.sort(key=lambda path: int(path.stem[1:]))
-        pictures = [np.asarray(Image.open(path)) for path in files]
+        pictures = [np.asarray(Image.open(path)) for path in plane_files(folder)]
         planes = np.stack([picture[None, ..., None] if picture.ndim == 2 else picture[None] for picture in pictures])
     best = REFERENCE.get(folder.name)
     return PlaneStack(

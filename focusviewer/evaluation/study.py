@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.core.errors import CancelledError, UserError
-from focusviewer.core.files import atomic_write, output_folder
-from focusviewer.evaluation.tables.table import finite, json_text
+from focusviewer.core.files import output_folder
+from focusviewer.core.json_text import plain, write_json
 from focusviewer.focus.base import ModelEntry
 
 VERSION = "1"
@@ -71,8 +71,7 @@ class ResultStore:
     def save(self, outcome: Outcome, key: str) -> None:
         """Keep a finished outcome."""
         path = self._path((outcome.kind, outcome.model, outcome.part))
-        with atomic_write(path) as temporary:
-            temporary.write_text(json_text({"key": key, **plain_outcome(outcome)}), encoding="utf-8")
+        write_json(path, {"key": key, **plain_outcome(outcome)}, indent=1)
 
     def _path(self, outcome_id: tuple[str, str, str]) -> Path:
         return self.folder / ("__".join(outcome_id).replace("/", "-") + ".json")
@@ -81,7 +80,7 @@ class ResultStore:
 def plain_outcome(outcome: Outcome) -> dict[str, Any]:
     """The outcome in plain values."""
     document = asdict(outcome)
-    document["rows"] = [{name: finite(value) for name, value in row.items()} for row in outcome.rows]
+    document["rows"] = [{name: plain(value) for name, value in row.items()} for row in outcome.rows]
     return document
 
 

@@ -18,9 +18,10 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, resource_path, weights_from
+from focusviewer.core.json_text import plain
 from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack, curve_figures, evaluate_focus, real_stacks
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_real
-from focusviewer.evaluation.tables.table import Column, Table, finite
+from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.focus.base import FocusModel, ModelEntry
 from focusviewer.refocus.base import Refocuser
 
@@ -157,7 +158,7 @@ def _focus_figures(model: FocusModel, stack: RealStack) -> dict[str, Any]:
     if stack.best:
         # A curve whose lowest plane lies one off has a step the wrong way beside the stated one, whatever it does.
         row["monotone_own"] = curve_figures(row["scores"], (row["lowest"], row["lowest"]))["monotone"]
-    return {"planes": len(stack.planes), **{name: finite(row.get(name)) for name in _FOCUS if name in row}}
+    return {"planes": len(stack.planes), **{name: plain(row.get(name)) for name in _FOCUS if name in row}}
 
 
 def _refocus_figures(engine: Refocuser, stack: RealStack) -> dict[str, Any]:
@@ -279,7 +280,7 @@ def running_table(path: Path | None = None) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    value = finite(value)
+    value = plain(value)
     if isinstance(value, (list, tuple)):
         return " ".join(str(item) for item in value)
     return "" if value is None else value

@@ -7,8 +7,12 @@ from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, Mod
 from focusviewer.focus.calibration.store import calibrated, scanner_key
 from focusviewer.focus.mapping.colour import LUTS, colorize, lut_colours
 from focusviewer.focus.mapping.engine import map_slide
-from focusviewer.focus.mapping.regions import summary, to_geojson, worst_regions
+from focusviewer.focus.mapping.geojson import to_geojson
+from focusviewer.focus.mapping.outputs import write_map
+from focusviewer.focus.mapping.regions import BlurRegion, find_regions
+from focusviewer.focus.mapping.service import map_focus
 from focusviewer.focus.mapping.store import MapCache, load_map, save_map
+from focusviewer.focus.mapping.summary import map_document, summary
 from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 
@@ -16,6 +20,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "LEVEL_UM",
     "LUTS",
+    "BlurRegion",
     "FloatMap",
     "FocusMap",
     "FocusModel",
@@ -25,9 +30,12 @@ __all__ = [
     "TissueMask",
     "calibrated",
     "colorize",
+    "find_regions",
     "get_model",
     "load_map",
     "lut_colours",
+    "map_document",
+    "map_focus",
     "map_slide",
     "models",
     "save_map",
@@ -35,5 +43,5 @@ __all__ = [
     "summary",
     "tissue_mask",
     "to_geojson",
-    "worst_regions",
+    "write_map",
 ]

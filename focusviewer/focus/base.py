@@ -244,6 +244,11 @@ class FocusMap:
         """Windows that hold tissue and a score."""
         return np.isfinite(self.blur)
 
+    @property
+    def cell_mm2(self) -> float | None:
+        """Area of the stride-sized middle of a window; None without a pixel size."""
+        return None if self.mpp is None else (self.stride_px * self.mpp / 1000) ** 2
+
     def at(self, x_px: float, y_px: float) -> float:
         """Blur at a level-0 pixel: the nearest window's, NaN outside the grid."""
         nearest = self.window_at(x_px, y_px)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from focusviewer.core.errors import UserError
+from focusviewer.core.geometry import Box
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration, Curve, fit_curve, working_mpp
 from focusviewer.focus.calibration.store import scanner_key, shipped_calibrations
@@ -32,7 +33,7 @@ class Mark:
     um: float = 0.0
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
+    def box(self) -> Box:
         """x, y, width, height."""
         return self.x, self.y, self.width, self.height
 

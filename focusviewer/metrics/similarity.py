@@ -14,9 +14,12 @@ Floats = npt.NDArray[np.float64]
 
 K1, K2 = 0.01, 0.03
 RADIUS = 5
-_taps = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
+SIGMA = 1.5
+_taps = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
 WINDOW = _taps / _taps.sum()
 """The window of Wang et al. 2004: a Gaussian of 1.5 px over 11 px."""
+
+MOST_DB = float(10 * np.log10(255.0**2 / 1e-10))
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales (Wang, Simoncelli and Bovik 2003, fitted to human judgements)."""
@@ -44,10 +47,13 @@ def _unit(image: Image) -> Floats:
 
 
 def psnr(image: Image, reference: Image) -> float:
-    """Peak signal-to-noise ratio in dB; equal images give 148 dB, that of a mean squared error of 1e-10."""
+    """Peak signal-to-noise ratio in dB; equal images give 148 dB, that of a mean squared error of 1e-10 gray levels."""
+    from skimage.metrics import peak_signal_noise_ratio
+
     first, second = unit_pair(image, reference)
-    error = float(np.mean((first - second) ** 2)) * 255**2
-    return float(10 * np.log10(255.0**2 / max(error, 1e-10)))
+    with np.errstate(divide="ignore"):  # equal images: infinite, which no table and no mean can hold
+        decibel = peak_signal_noise_ratio(second, first, data_range=1.0)  # type: ignore[no-untyped-call]
+    return min(float(decibel), MOST_DB)
 
 
 def ssim(image: Image, reference: Image) -> float:
@@ -58,10 +64,27 @@ def ssim(image: Image, reference: Image) -> float:
     ValueError
         If the images are smaller than the window of 11 px.
     """
+    return float(ssim_map(image, reference).mean())
+
+
+def ssim_map(image: Image, reference: Image) -> Floats:
+    """Structural similarity at every full window: float64 (H - 10, W - 10, C).
+
+    Raises
+    ------
+    ValueError
+        If the images are smaller than the window of 11 px.
+    """
+    from skimage.metrics import structural_similarity
+
     first, second = unit_pair(image, reference)
     _check_size(first, 2 * RADIUS + 1)
-    luminance, structure = similarity_maps(first, second)
-    return float((luminance * structure).mean())
+    # The settings under which scikit-image computes what the paper defines.
+    paper = {"gaussian_weights": True, "sigma": SIGMA, "use_sample_covariance": False, "K1": K1, "K2": K2}
+    _, values = structural_similarity(  # type: ignore[no-untyped-call]
+        first, second, data_range=1.0, channel_axis=-1, full=True, **paper
+    )
+    return np.asarray(values[RADIUS:-RADIUS, RADIUS:-RADIUS])
 
 
 def ms_ssim(image: Image, reference: Image) -> float:
@@ -88,7 +111,10 @@ def ms_ssim(image: Image, reference: Image) -> float:
 
 
 def similarity_maps(first: Floats, second: Floats, peak: float = 1.0) -> tuple[Floats, Floats]:
-    """Luminance term and contrast-structure term of SSIM at every full window: float64 (H - 10, W - 10, C)."""
+    """Luminance term and contrast-structure term of SSIM at every full window: float64 (H - 10, W - 10, C).
+
+    MS-SSIM and IW-SSIM need the terms apart; scikit-image gives only their product (:func:`ssim_map`).
+    """
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
     mean_a, mean_b = windowed(first), windowed(second)
     var_a = np.maximum(windowed(first * first) - mean_a**2, 0)

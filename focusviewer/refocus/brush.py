@@ -14,9 +14,8 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
+from focusviewer.core.geometry import Box
 from focusviewer.refocus.base import FloatMap
-
-Rect = tuple[int, int, int, int]
 
 MAX_UNDO = 50
 _KIND = "focus painting"
@@ -29,14 +28,14 @@ class _Stroke:
     before: FloatMap
     cover: FloatMap
     z_um: float
-    touched: Rect | None = None
+    touched: Box | None = None
 
 
 @dataclass(frozen=True)
 class _Past:
     """What a stroke has replaced."""
 
-    rect: Rect
+    rect: Box
     values: FloatMap = field(repr=False)
 
 
@@ -53,11 +52,11 @@ class FocusPainting:
         Focus where nothing is painted, um.
     """
 
-    def __init__(self, rect: Rect, base_um: float | FloatMap = 0.0) -> None:
+    def __init__(self, rect: Box, base_um: float | FloatMap = 0.0) -> None:
         _, _, width, height = rect
         if width < 1 or height < 1:
             raise ValueError(f"a region of {width} x {height} pixels cannot be painted on")
-        self.rect: Rect = (int(rect[0]), int(rect[1]), int(width), int(height))
+        self.rect: Box = (int(rect[0]), int(rect[1]), int(width), int(height))
         self._map = np.array(np.broadcast_to(np.asarray(base_um, np.float32), (height, width)))
         self._stroke: _Stroke | None = None
         self._past: deque[_Past] = deque(maxlen=MAX_UNDO)
@@ -79,7 +78,7 @@ class FocusPainting:
             x0, y0, x1, y1 = stroke.touched
             self._past.append(_Past(stroke.touched, stroke.before[y0:y1, x0:x1].copy()))
 
-    def dab(self, x: float, y: float, radius_px: float, z_um: float, softness: float = 0.5) -> Rect | None:
+    def dab(self, x: float, y: float, radius_px: float, z_um: float, softness: float = 0.5) -> Box | None:
         """Touch the map with the brush.
 
         Outside of a stroke, or with another focus than the stroke's, a dab is a stroke of its own.
@@ -115,7 +114,7 @@ class FocusPainting:
             self.end()
         return changed
 
-    def _touch(self, x: float, y: float, radius: float, softness: float) -> Rect | None:
+    def _touch(self, x: float, y: float, radius: float, softness: float) -> Box | None:
         stroke = self._stroke
         assert stroke is not None
         height, width = self._map.shape
@@ -133,7 +132,7 @@ class FocusPainting:
         stroke.touched = rect if stroke.touched is None else _around(stroke.touched, rect)
         return rect
 
-    def undo(self) -> Rect | None:
+    def undo(self) -> Box | None:
         """Take the last stroke back; returns what has changed, None when there is nothing to take back."""
         self.end()
         if not self._past:
@@ -202,5 +201,5 @@ def _is_painting(path: Path) -> bool:
     return isinstance(about, dict) and about.get("kind") == _KIND
 
 
-def _around(a: Rect, b: Rect) -> Rect:
+def _around(a: Box, b: Box) -> Box:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])

@@ -76,13 +76,6 @@ class TileLoader:
         with self._wake:
             self._wishes.pop(pyramid, None)
 
-    @property
-    def pending(self) -> int:
-        """Tiles that are wanted or being read."""
-        with self._wake:
-            wanted = {key for keys in self._wishes.values() for key in keys}
-            return len(wanted | self._running)
-
     def close(self, timeout: float = 5) -> None:
         """Stop: nothing is reported any more; waits for running reads, at most ``timeout`` seconds."""
         with self._wake:

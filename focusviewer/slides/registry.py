@@ -10,9 +10,9 @@ from pathlib import Path
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Slide
 from focusviewer.slides.pyramid import with_pyramid
-from focusviewer.slides.readers.pictures import SUFFIXES
 from focusviewer.slides.readers.tiff.pages import DamagedError, UnsureError
 from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
+from focusviewer.slides.suffixes import PICTURE_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -196,4 +196,4 @@ def _picture(path: Path) -> Slide:
 
 register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
 register(Reader("openslide", 20, _openslide_supports, _openslide))
-register(Reader("picture", 10, lambda path, head: path.suffix.lower() in SUFFIXES, _picture))
+register(Reader("picture", 10, lambda path, head: path.suffix.lower() in PICTURE_SUFFIXES, _picture))

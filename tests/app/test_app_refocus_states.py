@@ -11,7 +11,7 @@ from PySide6.QtGui import QFont, QImage, QKeyEvent, QPainter
 
 from focusviewer.app.refocus.area import RefocusRequest
 from focusviewer.app.services.pixels import from_qimage
-from focusviewer.app.viewer.patch import Badge, PatchLayer, broken, paint_badges
+from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, broken, paint_badges
 from focusviewer.app.viewer.view import View
 from focusviewer.core.errors import UserError
 from tests.app.app_fakes import FakeEngine, FakeSlide, picture

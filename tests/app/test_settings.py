@@ -38,7 +38,7 @@ def test_bad_keys_are_dropped_with_a_warning_and_good_ones_kept() -> None:
 
 
 def test_a_broken_file_never_stops_the_start() -> None:
-    for text in ("{", "[1, 2]", "\x00\x01"):
+    for text in ("{", "[1, 2]", "\x00\x01", "[" * 100_000):
         settings_path().write_text(text, encoding="utf-8")
         loaded, warnings = load_settings()
         assert loaded == Settings()

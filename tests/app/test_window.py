@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from focusviewer.app.menus import SHORTCUT_SHEET
 from focusviewer.app.services.actions import ActionRecord, ActionRegistry
-from focusviewer.app.viewer.layers import Minimap
+from focusviewer.app.viewer.layers.minimap import Minimap
 from focusviewer.app.viewer.view import View
 from focusviewer.app.widgets.dialogs import shortcut_sheet
 from focusviewer.app.window import MainWindow
@@ -194,7 +194,7 @@ def test_planes_change_by_keys_wheel_and_slider(window, open_in, qtbot) -> None:
     settle(window, qtbot)
     middle = picture(window)[400, 400]
     assert abs(int(middle[2]) - (60 + 20 * 4)) <= 1
-    assert "z = +2.00 µm" in window.viewport.plane_text()
+    assert "z = +2.00 µm" in window.document.plane_text
 
 
 def test_a_touchpad_turns_one_plane_per_notch_not_per_event(window, open_in) -> None:

@@ -12,7 +12,7 @@ from focusviewer.app.window import MainWindow
 from focusviewer.focus.base import FocusMap
 from focusviewer.qc.batch.slide_task import folder_name, write_folder
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import judge
+from focusviewer.qc.verdicts.judgement import judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
@@ -40,7 +40,9 @@ def enter(worklist: Worklist, slide: FakeSlide, blurred_levels: float, cols: sli
     features = slide_features(focus_map, limits.blurred_um)
     regions = blurred_regions(focus_map, limits.blurred_um)
     folder = f"slides/{folder_name(facts)}"
-    result = Result(facts, features, judge(features, RULES), regions, focus_map.model, focus_map.model_version, folder)
+    result = Result(
+        facts, features, judgement_of(features, RULES), regions, focus_map.model, focus_map.model_version, folder
+    )
     width, height = slide.dimensions
     thumbnail = np.full((round(256 * height / width), 256, 3), 220, np.uint8)
     write_folder(worklist.folder / folder, focus_map, thumbnail, result, limits.blurred_um)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from focusviewer.cli.commands.models import read_figures
-from focusviewer.cli.output import Progress, table, to_json_text
+from focusviewer.cli.output import Progress, table
+from focusviewer.core.json_text import to_json_text
 
 
 def test_json_has_no_nan_and_no_numpy() -> None:

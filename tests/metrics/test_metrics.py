@@ -7,9 +7,6 @@ from scipy.stats import spearmanr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from focusviewer import metrics
-from focusviewer.evaluation.suites.refocus.reblur import reblur_consistency
-from focusviewer.optics import defocus_image
-from focusviewer.refocus.fast.operators import SCANNER
 
 
 @pytest.fixture
@@ -176,14 +173,3 @@ def test_dists_form_is_symmetric_and_takes_any_extractor(texture: np.ndarray) ->
     assert 0 < metrics.dists_form(soft, texture) < metrics.dists_form(blurred(texture, 2.0), texture)
     edges = metrics.dists_form(soft, texture, features=lambda image: [np.abs(np.diff(image, axis=1))])
     assert edges > metrics.dists_form(soft, texture, features=lambda image: [])
-
-
-def test_reblur_consistency_finds_invented_detail(texture: np.ndarray, rng: np.random.Generator) -> None:
-    scan = (defocus_image(texture.astype(np.float32) / 255, 1.0, 0.25, SCANNER) * 255 + 0.5).astype(np.uint8)
-    invented = np.clip(texture + gaussian_filter(rng.normal(0, 60, texture.shape), (2, 2, 0)), 0, 255).astype(np.uint8)
-    true = reblur_consistency(texture, scan, 1.0, 0.25)
-    assert true > 50
-    assert reblur_consistency(invented, scan, 1.0, 0.25) < true - 10
-    assert reblur_consistency(texture, texture, 0.0, 0.25) > 100
-    by_map = reblur_consistency(texture, scan, np.full(texture.shape[:2], 1.0), 0.25)
-    assert by_map == pytest.approx(true, abs=0.5)

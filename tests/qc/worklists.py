@@ -10,7 +10,7 @@ import numpy as np
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.qc.batch.slide_task import folder_name, write_folder
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import judge
+from focusviewer.qc.verdicts.judgement import judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import FileRow, Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
@@ -64,7 +64,7 @@ def result_of(
     facts = SlideFacts(f"{number:032x}", path, path.name, f"S-{number}", "aperio SS1302", "H&E")
     features = slide_features(found, rules.thresholds.blurred_um)
     regions = blurred_regions(found, rules.thresholds.blurred_um)
-    return Result(facts, features, judge(features, rules), regions, "test", "1", f"slides/{folder_name(facts)}")
+    return Result(facts, features, judgement_of(features, rules), regions, "test", "1", f"slides/{folder_name(facts)}")
 
 
 def fill(

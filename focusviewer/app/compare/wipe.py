@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from focusviewer.app.compare.state import CompareState
 from focusviewer.app.compare.views import WIPE_STEP, Way
 from focusviewer.app.services.binding import follow
-from focusviewer.app.viewer.layers import ACCENT
+from focusviewer.app.viewer.layers.hud import ACCENT
 
 WIDTH = 30
 KNOB = 13.0

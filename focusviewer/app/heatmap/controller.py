@@ -71,25 +71,18 @@ def make_map(
 ) -> FocusMap:
     """Map a slide, or take the map from the disk cache; in microns where a calibration holds for it (any thread)."""
     from focusviewer import focus
-    from focusviewer.focus.calibration.curve import apply_calibration
-    from focusviewer.focus.calibration.store import find_calibration
 
     if any(entry.name == name and entry.trained for entry in focus.models()):
         import_torch()
-    judge = focus.get_model(name)
-    cache = focus.MapCache()
-    made = cache.get(document.slide, judge, plane)  # as the model gives it: calibrations come and go
-    if made is None:
-        known = find_calibration(judge, document.slide)
-
-        def tell(share: float, partial: FocusMap) -> None:
-            progress(share, apply_calibration(partial, known))
-
-        made = focus.map_slide(
-            document.slide, judge, plane=plane, on_progress=tell, cancel=job.cancel, threads=MAP_THREADS
-        )
-        cache.put(document.slide, judge, made)
-    return focus.calibrated(made, document.slide, judge)
+    return focus.map_focus(
+        document.slide,
+        name,
+        plane=plane,
+        cache=focus.MapCache(),
+        threads=MAP_THREADS,
+        on_progress=progress,
+        cancel=job.cancel,
+    )
 
 
 class HeatmapController(QObject):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from PySide6.QtCore import QObject, Qt, Slot
 
 from focusviewer.app.heatmap.controller import HeatmapController
@@ -9,7 +11,7 @@ from focusviewer.app.heatmap.panel import HeatmapPanel
 from focusviewer.app.heatmap.reading import style_of
 from focusviewer.app.services.actions import ActionRecord
 from focusviewer.app.services.jobs import Jobs
-from focusviewer.app.services.settings import Settings
+from focusviewer.app.services.settings import HeatmapMode, Settings
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets.common import Section
 
@@ -71,5 +73,5 @@ class HeatmapFeature(QObject):
         """Remember what is chosen."""
         style, settings = self.panel.style_now, self._settings
         settings.model, settings.lut = style.model, style.lut
-        settings.heatmap_mode, settings.heatmap_opacity = style.mode, style.opacity
+        settings.heatmap_mode, settings.heatmap_opacity = cast(HeatmapMode, style.mode), style.opacity
         settings.threshold = self.controller.level_threshold

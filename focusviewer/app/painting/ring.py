@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from focusviewer.app.viewer.layers import ACCENT, HUD_TEXT, hud_box, hud_font
+from focusviewer.app.viewer.layers.hud import ACCENT, HUD_TEXT, hud_box, hud_font
 from focusviewer.app.viewer.view import View
 
 SMALLEST_PX = 3.0

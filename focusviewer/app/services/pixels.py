@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage
 
+from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.slides import RGB, DisplayPyramid, TileKey
@@ -43,37 +43,11 @@ def from_qimage(image: QImage) -> RGB:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
-class ImageCache:
+class ImageCache(LockedLRUCache[TileKey, QImage]):
     """Least-recently-used images, bounded in bytes; safe to use from any thread."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._images: OrderedDict[TileKey, QImage] = OrderedDict()
-        self._lock = threading.Lock()
-        self._max = max_bytes
-        self.nbytes = 0
-
-    def get(self, key: TileKey) -> QImage | None:
-        """The image, which then counts as just used."""
-        with self._lock:
-            image = self._images.get(key)
-            if image is not None:
-                self._images.move_to_end(key)
-            return image
-
-    def put(self, key: TileKey, image: QImage) -> None:
-        """Keep an image, letting go of the oldest when the bound is passed."""
-        with self._lock:
-            old = self._images.pop(key, None)
-            self.nbytes += image.sizeInBytes() - (old.sizeInBytes() if old is not None else 0)
-            self._images[key] = image
-            while self.nbytes > self._max and len(self._images) > 1:
-                self.nbytes -= self._images.popitem(last=False)[1].sizeInBytes()
-
-    def __contains__(self, key: TileKey) -> bool:
-        return key in self._images
-
-    def __len__(self) -> int:
-        return len(self._images)
+        super().__init__(max_bytes, QImage.sizeInBytes)
 
 
 def read_rect(

@@ -7,7 +7,10 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from focusviewer.core.files import atomic_write, config_dir
 
@@ -16,6 +19,9 @@ log = logging.getLogger(__name__)
 VERSION = 1
 MAX_RECENT = 12
 
+Theme = Literal["system", "light", "dark"]
+HeatmapMode = Literal["absolute", "normalised"]
+
 
 @dataclass
 class Settings:
@@ -23,17 +29,17 @@ class Settings:
 
     recent: list[str] = field(default_factory=list)
     last_folder: str = ""
-    theme: str = "system"
+    theme: Theme = "system"
     inertia: bool = False
     minimap: bool = True
     scale_bar: bool = True
     model: str = ""
     lut: str = ""
-    heatmap_mode: str = "absolute"
-    heatmap_opacity: float = 0.45
-    threshold: float = 3.0
+    heatmap_mode: HeatmapMode = "absolute"
+    heatmap_opacity: Annotated[float, Meta(ge=0, le=1)] = 0.45
+    threshold: Annotated[float, Meta(ge=0, le=1000)] = 3.0
     engine: str = ""
-    tile_cache_mb: int = 512
+    tile_cache_mb: Annotated[int, Meta(ge=64, le=16384)] = 512
     reader: str = ""
     next_after_verdict: bool = False
     geometry: str = ""
@@ -43,25 +49,6 @@ class Settings:
         """Put a path at the head of the recent files."""
         text = str(path)
         self.recent = [text, *(other for other in self.recent if other != text)][:MAX_RECENT]
-
-
-_CHOICES = {"theme": ("system", "light", "dark"), "heatmap_mode": ("absolute", "normalised")}
-_RANGES = {"heatmap_opacity": (0.0, 1.0), "threshold": (0.0, 1000.0), "tile_cache_mb": (64, 16384)}
-
-
-def _check(name: str, value: Any, default: Any) -> Any:
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    if type(value) is not type(default):
-        raise ValueError(f"is of type {type(value).__name__}, not {type(default).__name__}")
-    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-        raise ValueError("holds something that is not text")
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise ValueError(f"is none of {', '.join(_CHOICES[name])}")
-    low, high = _RANGES.get(name, (None, None))
-    if low is not None and not low <= value <= high:
-        raise ValueError(f"is not between {low} and {high}")
-    return value
 
 
 def settings_path() -> Path:
@@ -87,19 +74,19 @@ def load_settings(path: Path | None = None) -> tuple[Settings, list[str]]:
             raise ValueError("not a JSON object")
     except FileNotFoundError:
         return settings, []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return settings, [f"The settings in {path} cannot be read ({error}); starting with the defaults."]
     if stored.pop("version", VERSION) != VERSION:
         warnings.append(f"The settings in {path} are of another version; what still fits is kept.")
-    fields = {f.name for f in dataclasses.fields(Settings)}
+    types = get_type_hints(Settings, include_extras=True)
     for name, value in stored.items():
-        if name not in fields:
+        if name not in types:
             warnings.append(f"Unknown setting “{name}” was dropped.")
             continue
         try:
-            setattr(settings, name, _check(name, value, getattr(settings, name)))
-        except ValueError as error:
-            warnings.append(f"Setting “{name}” {error}; it was dropped.")
+            setattr(settings, name, msgspec.convert(value, types[name]))
+        except msgspec.ValidationError as error:
+            warnings.append(f"Setting “{name}” was dropped: {error}.")
     for warning in warnings:
         log.warning(warning)
     return settings, warnings

@@ -12,16 +12,14 @@ from PySide6.QtGui import QImage
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import to_qimage
 from focusviewer.app.services.tiles import TileSource
+from focusviewer.app.slides.files import slides_in, worklist_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
+from focusviewer.app.slides.state import SlidesState
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.worklist.lines import worklist_in
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]
-SLIDE_SUFFIXES = frozenset(
-    ".svs .ndpi .tif .tiff .dcm .mrxs .scn .bif .czi .vms .vmu .svslide .qptiff .png .jpg .jpeg .bmp".split()  # noqa: SIM905
-)
 MAX_FROM_FOLDER = 50
 
 
@@ -42,11 +40,21 @@ class SlideController(QObject):
     def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
         super().__init__()
         self._jobs, self._tiles, self.opener = jobs, tiles, opener
-        self.documents: list[Document] = []
-        self.current: Document | None = None
+        self.state = SlidesState()
         self._leaving: list[Slide] = []
         self.open_ms = 0.0
         jobs.ended.connect(self._job_ended)
+        self.state.events.current.connect(self._current_changed)
+
+    @property
+    def documents(self) -> list[Document]:
+        """The open slides."""
+        return list(self.state.documents)
+
+    @property
+    def current(self) -> Document | None:
+        """The slide that is shown."""
+        return self.state.current
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files and folders; the last one that opens is shown."""
@@ -54,10 +62,10 @@ class SlideController(QObject):
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        for document in self.documents:
-            if document.path == path:
-                self.show(document)
-                return
+        known = self.state.at(path)
+        if known is not None:
+            self.show(known)
+            return
         started = perf_counter()
 
         def work(job: Job) -> Document | list[Path] | Path:
@@ -90,13 +98,13 @@ class SlideController(QObject):
         self._jobs.start(kind, work, lane=Lane.FILES, title=title, done=done, failed=self.failed.emit)
 
     def _add(self, document: Document) -> None:
-        for other in self.documents:
-            if other.pyramid.fingerprint == document.pyramid.fingerprint:  # the same slide under another name
-                self._close_file(document.slide)
-                self.show(other)
-                self.known_already.emit(document.path, other)
-                return
-        self.documents.append(document)
+        other = self.state.same_as(document)
+        if other is not None:  # the same slide under another name
+            self._close_file(document.slide)
+            self.show(other)
+            self.known_already.emit(document.path, other)
+            return
+        self.state.documents += (document,)
         self._tiles.add(document.pyramid)
         self.opened.emit(document)
         self.show(document)
@@ -104,21 +112,20 @@ class SlideController(QObject):
 
     def show(self, document: Document | None) -> None:
         """Make an open slide the current one."""
-        if document is self.current:
-            return
-        self.current = document
+        self.state.current = document
+
+    def _current_changed(self, document: Document | None) -> None:
         self.current_changed.emit(document)
         if document is not None:
             self._read_pictures(document)
 
     def close(self, document: Document) -> None:
         """Close a slide; the one beside it is shown instead."""
-        if document not in self.documents:
+        if document not in self.state.documents:
             return
-        index = self.documents.index(document)
-        self.documents.remove(document)
+        beside = self.state.beside(document)
+        self.state.documents = tuple(other for other in self.state.documents if other is not document)
         if document is self.current:
-            beside = self.documents[min(index, len(self.documents) - 1)] if self.documents else None
             self.show(beside)
         self._tiles.drop(document.pyramid)
         self._close_file(document.slide)
@@ -145,9 +152,10 @@ class SlideController(QObject):
         """Release every file (at the end of the program, when no worker reads any more)."""
         for slide in [*(document.slide for document in self.documents), *self._leaving]:
             slide.close()
-        self.documents.clear()
         self._leaving.clear()
-        self.current = None
+        self.state.documents = ()
+        with self.state.events.current.blocked():  # nothing is shown any more
+            self.state.current = None
 
     def _close_file(self, slide: Slide) -> None:
         if any(job.needs is slide for job in self._jobs.running()):
@@ -160,14 +168,6 @@ class SlideController(QObject):
         if job.needs in self._leaving:
             self._leaving.remove(job.needs)
             self._close_file(job.needs)
-
-    def would_replace(self, path: Path) -> str:
-        """Name of the open slide that a file would be written over; empty for none."""
-        for document in self.documents:
-            inside = document.path.is_dir() and path.exists() and path.resolve().parent == document.path.resolve()
-            if inside or path.resolve() == document.path.resolve():
-                return document.name
-        return ""
 
     def _read_pictures(self, document: Document) -> None:
         def work(job: Job) -> dict[str, QImage]:
@@ -197,11 +197,3 @@ class SlideController(QObject):
             self.records_ready.emit(document, records)
 
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
-
-
-def slides_in(folder: Path) -> list[Path]:
-    """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SLIDE_SUFFIXES and path.is_file())
-    except OSError:
-        return []

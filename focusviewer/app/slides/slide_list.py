@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
 
+from focusviewer.app.services.binding import quietly
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import hint
 
@@ -50,12 +51,15 @@ class SlideList(QWidget):
 
     def show_documents(self, documents: list[Document], current: Document | None) -> None:
         """List the open slides."""
-        self.open_slides.blockSignals(True)
-        if documents and [item.data(ROLE) for item in self._items()] == documents:
-            # Only another one is shown. The list may be telling of that itself, so its items must stay.
+        with quietly(self.open_slides):
+            if not documents or [item.data(ROLE) for item in self._items()] != documents:
+                self._fill(documents)
+            # else only another one is shown: the list may be telling of that itself, so its items must stay
             self.open_slides.setCurrentRow(documents.index(current) if current in documents else -1)
-            self.open_slides.blockSignals(False)
-            return
+        self.open_slides.setVisible(bool(documents))
+        self.empty.setVisible(not documents)
+
+    def _fill(self, documents: list[Document]) -> None:
         icons = {item.data(ROLE): item.icon() for item in self._items()}
         self.open_slides.clear()
         for document in documents:
@@ -65,11 +69,6 @@ class SlideList(QWidget):
             item.setIcon(icons.get(document, QIcon()))
             item.setSizeHint(QSize(10, THUMB.height() + 8))
             self.open_slides.addItem(item)
-            if document is current:
-                self.open_slides.setCurrentItem(item)
-        self.open_slides.blockSignals(False)
-        self.open_slides.setVisible(bool(documents))
-        self.empty.setVisible(not documents)
 
     def show_recent(self, paths: list[str]) -> None:
         """List the recent files."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from focusviewer.app.viewer.view import View
 from focusviewer.focus.base import FocusMap
+from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import DisplayPyramid, Slide
 
 
@@ -56,3 +57,9 @@ class Document:
     def plane_um(self) -> float:
         """Z of the plane that is shown."""
         return self.slide.planes_um[self.view.plane]
+
+    @property
+    def plane_text(self) -> str:
+        """Which acquired plane is shown, in words."""
+        z = f"  ·  z = {z_text(self.plane_um)}" if self.slide.info.z_step_known else ""
+        return f"Acquired plane {self.view.plane + 1} of {len(self.planes_um)}{z}"

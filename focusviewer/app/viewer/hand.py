@@ -4,27 +4,49 @@ from __future__ import annotations
 
 import math
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QPointF, Qt, QTimer, Slot
+from PySide6.QtWidgets import QWidget
 
-if TYPE_CHECKING:
-    from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.app.viewer.layers.minimap import Minimap
+from focusviewer.app.viewer.view import View
 
 INERTIA_MS = 16
+
+
+class Picture(Protocol):
+    """What can be moved by hand."""
+
+    minimap: Minimap
+    inertia: bool
+
+    @property
+    def view(self) -> View | None:
+        """The current view, None without a slide."""
+
+    @property
+    def ratio(self) -> float:
+        """Screen pixels per logical pixel."""
+
+    def go_to(self, x: float, y: float, scale: float | None = None) -> None:
+        """Centre a level-0 pixel."""
+
+    def pan_pixels(self, dx: float, dy: float) -> None:
+        """Move the picture by screen pixels."""
 
 
 class Hand(QObject):
     """What the mouse holds of a viewport; positions are screen pixels."""
 
-    def __init__(self, port: Viewport) -> None:
-        super().__init__(port)
-        self._port = port
+    def __init__(self, port: Picture, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._port, self._widget = port, widget
         self._drag: QPointF | None = None
         self._on_map = False
         self._velocity = QPointF()
         self._moved_at = 0.0
-        self._cursor = port.cursor()  # to be restored
+        self._cursor = widget.cursor()  # to be restored
         self._timer = QTimer(self, interval=INERTIA_MS)
         self._timer.timeout.connect(self._glide)
 
@@ -37,8 +59,8 @@ class Hand(QObject):
         if self._on_map:
             port.go_to(*port.minimap.slide_point(port.view, port.ratio, at))
         else:
-            self._cursor = port.cursor()
-            port.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self._cursor = self._widget.cursor()
+            self._widget.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def move(self, at: QPointF) -> None:
         """Drag the picture, if it is held."""
@@ -60,7 +82,7 @@ class Hand(QObject):
         if gliding and perf_counter() - self._moved_at < 0.06:
             self._timer.start()
         if self._drag is not None and not self._on_map:
-            self._port.setCursor(self._cursor)
+            self._widget.setCursor(self._cursor)
         self._drag = None
 
     def stop(self) -> None:

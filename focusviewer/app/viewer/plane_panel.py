@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
+from focusviewer.app.services.binding import quietly
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.refocus.provenance import z_text
@@ -46,10 +47,9 @@ class PlanePanel(QWidget):
 
     def show_planes(self, planes_um: tuple[float, ...], plane: int, z_known: bool) -> None:
         """Show the planes of a slide and which one is on screen."""
-        self.slider.blockSignals(True)
-        self.slider.setRange(0, len(planes_um) - 1)
-        self.slider.setValue(plane)
-        self.slider.blockSignals(False)
+        with quietly(self.slider):
+            self.slider.setRange(0, len(planes_um) - 1)
+            self.slider.setValue(plane)
         z = f", z = {z_text(planes_um[plane])}" if z_known else ""
         self.text.setText(f"Plane <b>{plane + 1}</b> of {len(planes_um)}{z}")
         self.unknown.setVisible(not z_known)

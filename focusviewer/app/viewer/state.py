@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from focusviewer.app.services.settings import Settings
+from focusviewer.app.services.settings import Settings, Theme
 
 
 @dataclass
@@ -27,7 +27,7 @@ class ViewState:
     minimap: bool = True
     scale_bar: bool = True
     inertia: bool = False
-    theme: str = "system"
+    theme: Theme = "system"
 
     @classmethod
     def of(cls, settings: Settings) -> ViewState:

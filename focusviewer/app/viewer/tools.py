@@ -82,6 +82,10 @@ class ToolBox(QObject):
             self.active = tool
             self.changed.emit()
 
+    def offer(self, event: PointerEvent) -> bool:
+        """Let the tool in use take an event; whether it did."""
+        return self.active is not None and self.active.handle(event)
+
     def put_away(self, tool: Tool) -> None:
         """Put a tool away, if it is the one in use."""
         if self.active is tool:

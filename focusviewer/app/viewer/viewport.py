@@ -22,13 +22,15 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.hand import Hand
-from focusviewer.app.viewer.layers import HeatmapLayer, MarkLayer, Minimap, ScaleBar, TileLayer
-from focusviewer.app.viewer.paint_stats import PaintStats
-from focusviewer.app.viewer.patch import Badge, PatchLayer, paint_badges
+from focusviewer.app.viewer.layers.heatmap import HeatmapLayer, MarkLayer
+from focusviewer.app.viewer.layers.minimap import Minimap
+from focusviewer.app.viewer.layers.paint_stats import PaintStats
+from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, paint_badges
+from focusviewer.app.viewer.layers.scale_bar import ScaleBar
+from focusviewer.app.viewer.layers.tiles import TileLayer
 from focusviewer.app.viewer.tile_requests import TileRange, seen_tiles, wish_list
 from focusviewer.app.viewer.tools import Kind, PointerEvent, ToolBox
 from focusviewer.app.viewer.view import View, snap_scale, step_scale
-from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import TileKey
 
 REST_MS = 150
@@ -74,7 +76,7 @@ class Viewport(QWidget):
         self._keys: list[TileKey] = []
         self._range: TileRange | None = None
         self._moving = False
-        self._hand = Hand(self)
+        self._hand = Hand(self, self)
         self._turned = 0.0
         self._rest_timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest_timer.timeout.connect(self._rest)
@@ -276,16 +278,9 @@ class Viewport(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.scale_bar.visible:
             self.scale_bar.paint(painter, view, self.document.mpp, font, ratio)
-        scan = self.plane_text() if len(self.document.planes_um) > 1 else ""
+        scan = self.document.plane_text if len(self.document.planes_um) > 1 else ""
         corner = self.minimap.rect(view, ratio) if self.minimap.visible else QRect(view.width, 0, 0, 0)
         paint_badges(painter, self.badge, self.patch, view, scan, corner, font, ratio)
-
-    def plane_text(self) -> str:
-        """Which acquired plane is shown, in words."""
-        assert self.document is not None
-        planes, plane = self.document.planes_um, self.document.view.plane
-        z = f"  ·  z = {z_text(planes[plane])}" if self.document.slide.info.z_step_known else ""
-        return f"Acquired plane {plane + 1} of {len(planes)}{z}"
 
     def _paint_welcome(self, painter: QPainter, width: int, height: int) -> None:
         font = QFont(self.font())
@@ -308,14 +303,11 @@ class Viewport(QWidget):
 
     def _is_taken(self, kind: Kind, event: QMouseEvent) -> bool:
         """Whether the tool in use takes what the mouse did; the minimap is no place to work on."""
-        tool, document = self.tools.active, self.document
-        if tool is None or document is None:
-            return False
-        at = self._screen(event.position())
-        if kind is Kind.PRESS and self.minimap.contains(document.view, self.ratio, at):
+        document, at = self.document, self._screen(event.position())
+        if document is None or (kind is Kind.PRESS and self.minimap.contains(document.view, self.ratio, at)):
             return False
         place = document.view.to_slide(at.x(), at.y())
-        return tool.handle(PointerEvent(kind, place, event.button(), event.modifiers(), document))
+        return self.tools.offer(PointerEvent(kind, place, event.button(), event.modifiers(), document))
 
     def _screen(self, point: QPointF) -> QPointF:
         return point * self.ratio
@@ -395,8 +387,7 @@ class Viewport(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         """Clear the read-outs of the cursor."""
-        tool = self.tools.active
-        if tool is not None and self.document is not None:
+        if self.document is not None:
             nowhere, none = (math.nan, math.nan), Qt.KeyboardModifier.NoModifier
-            tool.handle(PointerEvent(Kind.LEAVE, nowhere, Qt.MouseButton.NoButton, none, self.document))
+            self.tools.offer(PointerEvent(Kind.LEAVE, nowhere, Qt.MouseButton.NoButton, none, self.document))
         self.pointed.emit(math.nan, math.nan)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from focusviewer.app.slides.controller import SLIDE_SUFFIXES
+from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -26,7 +26,7 @@ def open_dialog(dialog: QDialog) -> None:
 
 def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose files."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(SLIDE_SUFFIXES))
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
     filters = f"Slides and images ({patterns});;All files (*)"
     dialog = QFileDialog(parent, "Open slides", folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.focus.base import ModelEntry
 
@@ -40,16 +41,16 @@ def row(*items: QWidget | int, spacing: int = 6) -> QHBoxLayout:
 
 def button(text: str, icon: str = "", tip: str = "") -> QPushButton:
     """A push button with a themed icon."""
-    made = QPushButton(text)
+    made = QPushButton(tr(text))
     if icon:
         bind_icon(made, icon)
-    made.setToolTip(tip)
+    made.setToolTip(tr(tip))
     return made
 
 
 def hint(text: str = "") -> QLabel:
     """A line of faint, wrapped text."""
-    label = QLabel(text)
+    label = QLabel(tr(text))
     label.setObjectName("hint")
     label.setWordWrap(True)
     return label
@@ -78,7 +79,7 @@ class Section(QWidget):
         super().__init__()
         self.header = QToolButton()
         self.header.setObjectName("sectionHeader")
-        self.header.setText(title)
+        self.header.setText(tr(title))
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setCheckable(True)
         self.header.setChecked(open_)

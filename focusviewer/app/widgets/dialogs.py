@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer import __version__
 from focusviewer.app.services.actions import ActionRegistry
+from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.theme import draw_svg
 from focusviewer.core.files import resource_path
 
@@ -75,10 +76,10 @@ def shortcut_sheet(
     for group, keys_of_group in groups.items():
         keyed = [record for record in actions.listed(keys_of_group) if record.shortcuts]
         if keyed:
-            rows.append(f"<tr><td colspan=2><br><b>{escape(group)}</b></td></tr>")
+            rows.append(f"<tr><td colspan=2><br><b>{escape(tr(group))}</b></td></tr>")
         for record in keyed:
             keys = "  or  ".join(f"<b>{escape(key)}</b>" for key in native_keys(record.shortcuts))
-            name = escape(record.text.replace("&", "").rstrip("…"))
+            name = escape(tr(record.text).replace("&", "").rstrip("…"))
             rows.append(f"<tr><td width=190>{keys}</td><td>{name}</td></tr>")
     for title, lines in (("Held", HELD), ("Mouse", MOUSE)):
         rows.append(f"<tr><td colspan=2><br><b>{title}</b></td></tr>")

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 
 from focusviewer.app.services.actions import ActionRecord, ActionRegistry, Needs, Switch
 from focusviewer.app.services.binding import follow, quietly
+from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.dialogs import native_keys
 from focusviewer.app.widgets.theme import bind_icon
 
@@ -32,11 +33,11 @@ class Menus:
     def __init__(self, window: QMainWindow, picture: QWidget, registry: ActionRegistry) -> None:
         self._window, self._picture, self._registry = window, picture, registry
         self.actions = {record.key: self._make(record) for record in registry}
-        self.recent = QMenu("Open &recent", window)
+        self.recent = QMenu(tr("Open &recent"), window)
         self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
 
     def _make(self, record: ActionRecord) -> QAction:
-        action = QAction(record.text, self._window)
+        action = QAction(tr(record.text), self._window)
         action.setObjectName(record.key)
         if record.icon:
             bind_icon(action, record.icon)
@@ -56,7 +57,7 @@ class Menus:
     def add_menus(self, menus: Mapping[str, Sequence[str]]) -> None:
         """Add menus to the menu bar: their names with the keys of their commands; an empty key is a separator."""
         for name, keys in menus.items():
-            menu = self._window.menuBar().addMenu(f"&{name}")
+            menu = self._window.menuBar().addMenu(tr(f"&{name}"))
             for key in keys:
                 if key == RECENT:
                     menu.addMenu(self.recent)
@@ -110,8 +111,13 @@ def _bind_switch(action: QAction, switch: Switch) -> None:
     action.toggled.connect(toggled)
 
 
+def plain_text(record: ActionRecord) -> str:
+    """Name of a command without the signs of a menu."""
+    return tr(record.text).replace("&", "").rstrip("…")
+
+
 def tip_of(record: ActionRecord) -> str:
     """Tool tip of a command, with its keys."""
-    text = record.tip or record.text.replace("&", "").rstrip("…")
+    text = tr(record.tip) or plain_text(record)
     keys = ", ".join(native_keys(record.shortcuts))
     return f"{text} ({keys})" if keys else text

@@ -87,13 +87,6 @@ def check_worklist(path: Path) -> None:
         raise UserError(what, "it is a database of something else", advice)
 
 
-def worklist_in(path: Path) -> Path | None:
-    """The worklist that a path names or a folder holds, None if there is none (looks at the disk)."""
-    if path.suffix.lower() == ".sqlite":
-        return path
-    return path / FILE_NAME if (path / FILE_NAME).is_file() else None
-
-
 def os_user() -> str:
     """The name of the account, for want of the reader's own."""
     try:

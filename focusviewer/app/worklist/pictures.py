@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 
@@ -61,8 +61,8 @@ class WorklistPictures(QObject):
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
         self._jobs = jobs
-        self._small: OrderedDict[Wanted, QPixmap | None] = OrderedDict()
-        self._large: OrderedDict[Wanted, QPixmap | None] = OrderedDict()
+        self._small: LRUCache[Wanted, QPixmap | None] = LRUCache(KEPT)
+        self._large: LRUCache[Wanted, QPixmap | None] = LRUCache(KEPT // 20)
         self._waiting: dict[Wanted, bool] = {}  # in the order they came into sight; whether they are large
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._start)
@@ -71,7 +71,6 @@ class WorklistPictures(QObject):
         """A picture, or None while it is being made or if there is none."""
         store = self._large if large else self._small
         if wanted in store:
-            store.move_to_end(wanted)
             return store[wanted]
         self._waiting.pop(wanted, None)
         self._waiting[wanted] = large
@@ -110,10 +109,8 @@ class WorklistPictures(QObject):
 
         def partial(fraction: float, made: tuple[Wanted, bool, QImage | None]) -> None:
             wanted, large, image = made
-            store, most = (self._large, KEPT // 20) if large else (self._small, KEPT)
+            store = self._large if large else self._small
             store[wanted] = None if image is None else QPixmap.fromImage(image)
-            while len(store) > most:
-                store.popitem(last=False)
             self.arrived.emit(wanted.fingerprint)
 
         self._jobs.start("worklist pictures", work, lane=Lane.ANALYSIS, partial=partial, done=lambda _: self._more())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import Judgement, Verdict, judge
+from focusviewer.qc.verdicts.judgement import Judgement, Verdict, judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideRow
 
@@ -57,8 +57,7 @@ class Previewer:
     """Judges worklists anew from stored maps and features (any thread)."""
 
     def __init__(self) -> None:
-        self._maps: OrderedDict[tuple[str, str, str], FocusMap] = OrderedDict()
-        self._lock = threading.Lock()
+        self._maps: LockedLRUCache[tuple[str, str, str], FocusMap] = LockedLRUCache(MAPS_KEPT)
 
     def run(
         self,
@@ -108,17 +107,12 @@ class Previewer:
                 features = slide_features(self._map(result, folder), limits.blurred_um)
             except UserError:
                 return None
-        return judge(features, tried, scanner=facts.scanner, stain=facts.stain)
+        return judgement_of(features, tried, scanner=facts.scanner, stain=facts.stain)
 
     def _map(self, result: Result, folder: Path) -> FocusMap:
         key = (result.folder, result.model, result.model_version)
-        with self._lock:
-            if key in self._maps:
-                self._maps.move_to_end(key)
-                return self._maps[key]
-        found = load_map(folder / result.folder / "map.npz")
-        with self._lock:
-            self._maps[key] = found
-            while len(self._maps) > MAPS_KEPT:
-                self._maps.popitem(last=False)
+        found = self._maps.get(key)
+        if found is None:
+            found = load_map(folder / result.folder / "map.npz")
+            self._maps.put(key, found)
         return found

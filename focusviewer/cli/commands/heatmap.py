@@ -22,14 +22,11 @@ from focusviewer.cli.arguments import (
     opened,
     parse_region,
 )
-from focusviewer.cli.output import Progress, print_json, to_json_text
-from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.cli.output import Progress, print_json
+from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
     from focusviewer.focus.base import FocusMap
-
-PICTURE_PX = 1200
-"""Longest side of map.png, about."""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +55,8 @@ def heatmap(
     when missing). Other scores have none, so they call nothing blurred unless it is given.
     """
     from focusviewer.core.files import check_output_folder
-    from focusviewer.focus import DEFAULT_MODEL, calibrated, get_model, map_slide, scanner_key, summary
+    from focusviewer.focus import DEFAULT_MODEL, get_model, map_document, map_focus, write_map
+    from focusviewer.focus.mapping.service import check_scale
 
     focus_model = get_model(model or DEFAULT_MODEL)
     if threshold is not None and not math.isfinite(threshold):
@@ -66,24 +64,23 @@ def heatmap(
     with opened(path, mpp, magnification) as slide:
         check_planes([plane], slide)
         box = parse_region(region, slide)
-        if focus_model.mpps and slide.mpp is None:
-            raise ScaleUnknownError(slide.name)
+        check_scale(slide, focus_model)
         if out is not None:
             check_output_folder(out)
         with Progress(f"{slide.name}: {focus_model.name}", quiet=json) as progress, cancel_on_interrupt() as cancel:
-            focus_map = map_slide(
-                slide, focus_model, region=box, plane=plane, on_progress=progress, cancel=cancel, threads=threads
+            focus_map = map_focus(
+                slide,
+                focus_model,
+                region=box,
+                plane=plane,
+                calibrations=() if raw else None,
+                threads=threads,
+                on_progress=progress,
+                cancel=cancel,
             )
-        if not raw:
-            focus_map = calibrated(focus_map, slide, focus_model)
-        document = {
-            **summary(focus_map, threshold),
-            "path": str(path),
-            "fingerprint": slide.fingerprint,
-            "scanner": scanner_key(slide),
-        }
+        document = map_document(focus_map, slide, threshold, path)
     if out is not None:
-        write_map(out, focus_map, document, document["threshold"])
+        write_map(out, focus_map, document)
     if json:
         print_json(document)
     else:
@@ -102,32 +99,6 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         yield token
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def write_map(folder: Path, focus_map: FocusMap, document: dict[str, Any], threshold: float | None) -> None:
-    """Write the four files of a map into a folder, which is made; each appears whole or not at all.
-
-    Raises
-    ------
-    UserError
-        If the folder cannot be written to.
-    """
-    import numpy as np
-    from PIL import Image
-
-    from focusviewer.core.files import atomic_write, output_folder
-    from focusviewer.focus import colorize, save_map, to_geojson
-
-    output_folder(folder)
-    save_map(focus_map, folder / "map.npz")
-    colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
-    zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
-    with atomic_write(folder / "map.png") as temporary:
-        Image.fromarray(np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))).save(temporary)
-    regions = to_geojson(focus_map, math.inf if threshold is None else threshold)
-    for name, content in (("map.geojson", regions), ("summary.json", document)):
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(to_json_text(content) + "\n", encoding="utf-8")
 
 
 def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) -> str:

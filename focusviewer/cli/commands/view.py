@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -12,24 +11,14 @@ import typer
 
 from focusviewer.cli.arguments import parse_ints
 from focusviewer.cli.output import note, print_json
+from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import UserError
-
-SNAPSHOT_FOLDER = Path("demo-out")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
     app.command()(view)
     app.command()(demo)
-
-
-def has_display() -> bool:
-    """Whether a window can be shown to somebody."""
-    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in {"offscreen", "minimal", "vnc"}:
-        return False
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def view(

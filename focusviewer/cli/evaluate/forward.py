@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_scale, opened
-from focusviewer.cli.output import Progress, note, print_json, to_json_text
+from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.json_text import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,10 @@ def forward(
     as_json: AsJson = False,
 ) -> None:
     """How well the image-formation model predicts one real plane from another; without planes, on every real stack."""
+    if out is not None:
+        from focusviewer.training.lab.plotting import need_plots
+
+        need_plots("Cannot draw the plots for --out")
     if sharp is None:
         _all_stacks(data, out, as_json)
         return
@@ -70,7 +75,7 @@ def _one_pair(
 ) -> None:
     from dataclasses import replace
 
-    from focusviewer.core.files import atomic_write, output_folder
+    from focusviewer.core.files import output_folder
     from focusviewer.evaluation.forward import PlaneStack, StackFidelity, judge_pair
     from focusviewer.evaluation.forward_plot import draw_stack
     from focusviewer.simulation.fitting.pair import usual_optics
@@ -85,8 +90,7 @@ def _one_pair(
         row = {"sharp": "sharp", "blurred": "blurred", **figures}
         stack = PlaneStack("pair", sharp[None, None], mpp, False)
         draw_stack(out / "forward.png", StackFidelity(stack, [row], [fit]))
-        with atomic_write(out / "forward.json") as temporary:
-            temporary.write_text(to_json_text(figures) + "\n", encoding="utf-8")
+        write_json(out / "forward.json", figures)
     if as_json:
         print_json(figures)
         return

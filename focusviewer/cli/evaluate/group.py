@@ -106,7 +106,9 @@ def study(
     from focusviewer.evaluation.study import ResultStore
     from focusviewer.evaluation.suites.bench import judged_as, judged_kinds, not_judged, tables
     from focusviewer.refocus.registry import baselines
+    from focusviewer.training.lab.plotting import need_plots
 
+    need_plots("Cannot draw the plots of the study")
     check_output_folder(report)
     with chosen_weights(weights):
         bench = make_bench(data, datasets, quick, images, as_json)

@@ -66,7 +66,7 @@ def evaluate_qc(
         def progress(state: BatchProgress) -> None:
             line(state.fraction, str(state))
 
-        def judge_all() -> QcSummary:
+        def run_batch() -> QcSummary:
             return qc.run(
                 [folder / trial.name for trial in trials],
                 folder.parent / "qc",
@@ -78,7 +78,7 @@ def evaluate_qc(
                 cancel=cancel,
             )
 
-        found, settings = run_trial(folder, trials, judge_all, chosen, tuning=tune)
+        found, settings = run_trial(folder, trials, run_batch, chosen, tuning=tune)
     if as_json:
         print_json({"seed": number, **found.to_json(), "settings": [vars(setting) for setting in settings[:20]]})
         return

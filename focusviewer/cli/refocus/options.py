@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from focusviewer.cli.arguments import Box, parse_planes, parse_region
+from focusviewer.cli.arguments import parse_planes, parse_region
 from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.geometry import Box
 
 if TYPE_CHECKING:
     from focusviewer.refocus.base import FloatMap, Refocuser

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
-from focusviewer.cli.output import Progress, note, print_json, to_json_text
+from focusviewer.cli.output import Progress, note, print_json
 from focusviewer.cli.simulate.options import DomainName, Na, Noise, Spoilt, check_na, domain_of, one_of, takes_spoilt
 from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.json_text import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -291,10 +292,7 @@ def _optics(na: float) -> Optics:
 
 
 def _finish(out: Path, truth: Path, facts: dict[str, Any], json: bool) -> None:
-    from focusviewer.core.files import atomic_write
-
-    with atomic_write(truth) as temporary:
-        temporary.write_text(to_json_text(facts) + "\n", encoding="utf-8")
+    write_json(truth, facts)
     _report(out, {**facts, "truth": str(truth)}, json)
 
 

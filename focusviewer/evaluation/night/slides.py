@@ -1,6 +1,6 @@
 """A night's slides, made up: sharp ones, blurred ones, empty glass and broken files, with the truth about each.
 
-Tissue is drawn for a few sections only, at a ladder of distances from focus; slides are put together from the ladder
+Tissue is drawn for a few sections only, at a series of distances from focus; slides are put together from its planes
 by their own focus error, turned over, and photographed with noise and staining of their own. That takes under a
 second a slide where drawing each from nothing takes many.
 """
@@ -126,10 +126,10 @@ def _draw_all(folder: Path, slides: int, seed: int, size: tuple[int, int]) -> It
     kinds = [kind for kind, share in zip(KINDS, SHARES, strict=False) for _ in range(max(1, round(share * slides)))]
     kinds = (kinds + ["sharp"] * slides)[: slides - broken]
     rng.shuffle(kinds)
-    section: _Ladder | None = None
+    section: _SectionPlanes | None = None
     for index, kind in enumerate(kinds):
         if index % SLIDES_PER_SECTION == 0:
-            section = _Ladder(seed * 1000 + index // SLIDES_PER_SECTION, size)
+            section = _SectionPlanes(seed * 1000 + index // SLIDES_PER_SECTION, size)
         assert section is not None
         yield _draw(folder / f"slide-{index:03d}-{kind}.ome.tif", kind, section, np.random.default_rng((seed, index)))
     whole = folder / f"slide-000-{kinds[0]}.ome.tif"
@@ -137,8 +137,8 @@ def _draw_all(folder: Path, slides: int, seed: int, size: tuple[int, int]) -> It
         yield Trial(_break(folder, index, whole.read_bytes()), "broken")
 
 
-class _Ladder:
-    """A section as seen from a ladder of distances; each rung is drawn when it is first needed."""
+class _SectionPlanes:
+    """A section at a series of distances from focus; each plane is drawn when it is first needed."""
 
     def __init__(self, seed: int, size: tuple[int, int]) -> None:
         width, height = size
@@ -147,14 +147,14 @@ class _Ladder:
         self._imager = SlabImager(self.phantom.density(0, 0, width, height), self.phantom.z_um, MPP, SCANNER)
         self._middle = float(np.mean(self.phantom.z_um))
         self._side = 1 if seed % 2 else -1  # above or below the section: they do not look the same
-        self._rungs: dict[int, npt.NDArray[np.float16]] = {}
+        self._planes: dict[int, npt.NDArray[np.float16]] = {}
 
-    def rung(self, index: int) -> npt.NDArray[np.float16]:
+    def plane(self, index: int) -> npt.NDArray[np.float16]:
         """Light, float16 (H, W, 3)."""
-        if index not in self._rungs:
+        if index not in self._planes:
             light = self._imager.image(self._middle + self._side * index * _STEP_UM)
-            self._rungs[index] = np.moveaxis(light, 0, -1).astype(np.float16)
-        return self._rungs[index]
+            self._planes[index] = np.moveaxis(light, 0, -1).astype(np.float16)
+        return self._planes[index]
 
     def light(self, z_um: Floats) -> Floats:
         """The section with a distance from focus for each pixel: float32 (H, W, 3)."""
@@ -165,11 +165,11 @@ class _Ladder:
         for index in np.unique(np.concatenate([np.unique(low), np.unique(low) + 1])):
             weight = np.where(low[..., None] == index, 1 - part, 0) + np.where(low[..., None] == index - 1, part, 0)
             if weight.any():
-                result += weight * self.rung(int(index))
+                result += weight * self.plane(int(index))
         return result
 
 
-def _draw(path: Path, kind: str, section: _Ladder, rng: np.random.Generator) -> Trial:
+def _draw(path: Path, kind: str, section: _SectionPlanes, rng: np.random.Generator) -> Trial:
     width, height = section.size
     if kind == "empty":
         light, pattern = np.ones((height, width, 3), np.float32), BlurPattern()
@@ -206,7 +206,7 @@ def _pattern(kind: str, rng: np.random.Generator, width: int, height: int) -> Bl
     return BlurPattern(offset_um=float(rng.uniform(0.0, SLIGHT_UM)) if kind == "slight" else 0.0)
 
 
-def _truth(name: str, kind: str, pattern: BlurPattern, section: _Ladder) -> Trial:
+def _truth(name: str, kind: str, pattern: BlurPattern, section: _SectionPlanes) -> Trial:
     if kind == "empty":
         return Trial(name, kind)
     tissue = section.phantom.tissue_depth_um(_TRUTH_PX) > 0

@@ -17,7 +17,7 @@ from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.reports.roc import roc
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import Verdict, judge
+from focusviewer.qc.verdicts.judgement import Verdict, judgement_of
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.records import SlideRow
 from focusviewer.qc.worklist.store import Worklist
@@ -131,7 +131,7 @@ def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Sett
         low, high = parts[~wanted].max(initial=0.0), parts[wanted].min(initial=1.0)
         for fraction, worst_um in itertools.product(FRACTIONS, WORST_UM):
             tried = Rules(thresholds=_scaled(rules.thresholds, blurred_um, fraction, worst_um))
-            called = np.array([judge(item, tried).verdict == Verdict.RESCAN for item in features])
+            called = np.array([judgement_of(item, tried).verdict == Verdict.RESCAN for item in features])
             recall, precision = recall_precision(called, wanted)
             margin = float(min(high - fraction, fraction - low))
             found.append(Setting(blurred_um, fraction, worst_um, recall, precision, margin))
@@ -153,7 +153,7 @@ def _scaled(limits: Thresholds, blurred_um: float, fraction: float, worst_um: fl
 def run_trial(
     folder: Path,
     trials: Sequence[Trial],
-    judge_all: Callable[[], QcSummary],
+    run_batch: Callable[[], QcSummary],
     rules: Rules,
     *,
     tuning: bool = False,
@@ -165,7 +165,7 @@ def run_trial(
     UserError
         If a batch cannot run.
     """
-    summary = judge_all()
+    summary = run_batch()
     with Worklist(summary.worklist) as worklist:
         rows = worklist.slides()
         if not rows:

@@ -1,134 +1,187 @@
-"""The few shapes and axes that the plots are made of, as SVG text that follows the page's colours."""
+"""Figures of matplotlib as SVG inside a page: in the page's colours, with words that show under the pointer."""
 
 from __future__ import annotations
 
-import math
+import io
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from html import escape
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
-Point = tuple[float, float]
+from markupsafe import Markup
+
+from focusviewer.training.lab.plotting import round_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 SERIES = 8
 """Colours a plot can tell apart; more series take them again."""
 
+COLOURS = {
+    "ink": "#1c1e21",
+    "soft": "#5b616b",
+    "rule": "#d6d9de",
+    "paper": "#fffffe",
+    "measured": "#2563a7",
+    "published": "#b4540a",
+    "best": "#d5ecd9",
+    "s0": "#2563a8",
+    "s1": "#c2410c",
+    "s2": "#15803d",
+    "s3": "#7e22ce",
+    "s4": "#b91c1c",
+    "s5": "#0e7490",
+    "s6": "#a16207",
+    "s7": "#be185d",
+}
+"""Names of the page's colours, and what matplotlib is told in their place; no two are the same."""
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from ``low`` to ``high``, about ``count`` of them."""
-    if not high > low:
-        return [low]
-    rough = (high - low) / max(count, 1)
-    size = 10 ** math.floor(math.log10(rough))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+_PX_PER_INCH = 72  # a point of the SVG is then a pixel of the page
+_FONT_PX = 11
+_SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+_COLOUR = re.compile("|".join(COLOURS.values()))
+_NAMES = {colour: name for name, colour in COLOURS.items()}
+_FONT_FAMILY = re.compile(r"font-family: [^;]*;? ?")
 
 
-@dataclass
+def series_colour(index: int) -> str:
+    """Colour of a series."""
+    return COLOURS[f"s{index % SERIES}"]
+
+
 class Drawing:
-    """An SVG picture in the making; ``label`` is what a screen reader says of it."""
+    """A figure in the making; ``label`` is what a screen reader says of it. Made within ``one_look``.
 
-    width: float
-    height: float
-    label: str
-    parts: list[str] = field(default_factory=list)
+    Parameters
+    ----------
+    width, height : float
+        Pixels of the page.
+    """
 
-    def line(self, start: Point, end: Point, style: str) -> None:
-        """A straight line."""
-        (x1, y1), (x2, y2) = start, end
-        self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>')
+    def __init__(self, width: float, height: float, label: str) -> None:
+        from matplotlib.figure import Figure
 
-    def path(self, points: Sequence[Point], style: str) -> None:
-        """A line through points."""
-        if len(points) > 1:
-            text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-            self.parts.append(f'<polyline points="{text}" class="{style}"/>')
+        self._size, self._label = (width, height), label
+        self._figure = Figure(figsize=(width / _PX_PER_INCH, height / _PX_PER_INCH), dpi=_PX_PER_INCH, frameon=False)
+        self._marks: list[tuple[str, Sequence[str]]] = []
 
-    def box(self, corner: Point, size: Point, style: str, title: str = "") -> None:
-        """A rectangle, with a title that shows under the pointer."""
-        (x, y), (width, height) = corner, size
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" '
-            f'class="{style}">{inner}</rect>'
-        )
+    def axes(
+        self,
+        corner: tuple[float, float],
+        size: tuple[float, float],
+        x_range: tuple[float, float],
+        y_range: tuple[float, float],
+    ) -> Axes:
+        """Axes at a place of the figure (left and top, in pixels), with fixed limits and nothing drawn but the data."""
+        (left, top), (width, height), (full_width, full_height) = corner, size, self._size
+        box = (left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height)
+        axes = self._figure.add_axes(box, frameon=False)
+        axes.grid(visible=False)
+        axes.set(xlim=_open(x_range), ylim=_open(y_range), xticks=[], yticks=[])
+        return axes
 
-    def dot(self, centre: Point, style: str, title: str = "", radius: float = 2.5) -> None:
-        """A small disk."""
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(
-            f'<circle cx="{centre[0]:.1f}" cy="{centre[1]:.1f}" r="{radius:g}" class="{style}">{inner}</circle>'
-        )
+    def mark(self, artist: Artist, style: str, titles: str | Sequence[str]) -> None:
+        """Give what an artist draws a class of the page, and words: one text, or one for each of its points."""
+        artist.set_gid(f"mark-{len(self._marks)}")
+        self._marks.append((style, [titles] if isinstance(titles, str) else titles))
 
-    def diamond(self, centre: Point, style: str, title: str = "", radius: float = 4.5) -> None:
-        """A hollow diamond: what others have published."""
-        x, y = centre
-        corners = f"{x - radius:.1f},{y:.1f} {x:.1f},{y - radius:.1f} {x + radius:.1f},{y:.1f} {x:.1f},{y + radius:.1f}"
-        inner = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(f'<polygon points="{corners}" class="{style}">{inner}</polygon>')
+    def svg(self) -> Markup:
+        """The finished figure, as markup for the inside of a page."""
+        root = ElementTree.fromstring(self._matplotlib_svg())
+        for element in root.findall(f"{_SVG}metadata") + root.findall(f"{_SVG}defs"):
+            root.remove(element)  # who wrote it, and a style for the whole page
+        self._name_marks(root)
+        _drop_names(root)
+        _drop_empty(root)
+        for element in root.iter():
+            element.tag = element.tag.removeprefix(_SVG)
+            style = _FONT_FAMILY.sub("", element.get("style", ""))
+            if style:
+                element.set("style", _COLOUR.sub(lambda found: f"var(--{_NAMES[found[0]]})", style))
+            element.text, element.tail = (
+                None if not (part or "").strip() else part for part in (element.text, element.tail)
+            )
+        width, height = self._size
+        root.attrib = {
+            "viewBox": f"0 0 {width:g} {height:g}",
+            "width": f"{width:g}",
+            "height": f"{height:g}",
+            "role": "img",
+            "aria-label": self._label,
+        }
+        return Markup(ElementTree.tostring(root, encoding="unicode"))  # the tree escapes every text
 
-    def text(self, place: Point, text: str, anchor: str = "start", style: str = "label") -> None:
-        """A word; ``anchor`` is start, middle or end."""
-        self.parts.append(
-            f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" text-anchor="{anchor}" class="{style}">{escape(text)}</text>'
-        )
+    def _matplotlib_svg(self) -> str:
+        import matplotlib
 
-    def svg(self) -> str:
-        """The finished picture."""
-        head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
-            f'width="{self.width:g}" height="{self.height:g}" role="img" aria-label="{escape(self.label, quote=True)}">'
-        )
-        return head + "".join(self.parts) + "</svg>"
+        for artist in self._figure.findobj():
+            artist.set_clip_on(False)  # clip paths have names, which may be given only once in a page
+        text = io.StringIO()
+        # The salt makes the names of markers: equal figures are equal texts, and no two of a page share a name.
+        with matplotlib.rc_context({"svg.hashsalt": self._label, "font.size": _FONT_PX}):
+            self._figure.savefig(text, format="svg", metadata={"Date": None})
+        return text.getvalue()
+
+    def _name_marks(self, root: ElementTree.Element) -> None:
+        groups = {element.get("id", ""): element for element in root.iter(f"{_SVG}g")}
+        for number, (style, titles) in enumerate(self._marks):
+            group = groups.get(f"mark-{number}")
+            if group is None:
+                continue
+            group.set("class", style)
+            points = list(group.iter(f"{_SVG}use"))
+            owners = points if len(titles) > 1 and len(points) == len(titles) else [group]
+            for owner, title in zip(owners, titles, strict=False):
+                element = ElementTree.Element(f"{_SVG}title")
+                element.text = title
+                owner.insert(0, element)
 
 
-@dataclass(frozen=True)
-class Axes:
-    """A rectangle of a drawing with a scale on either side."""
+def _drop_names(root: ElementTree.Element) -> None:
+    """Leave names only to what is used by name, and say it as pages do."""
+    used = set()
+    for element in root.iter():
+        target = element.attrib.pop(f"{_XLINK}href", None)
+        if target is not None:
+            element.set("href", target)
+            used.add(target.removeprefix("#"))
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
 
-    drawing: Drawing
-    left: float
-    top: float
-    width: float
-    height: float
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
 
-    def at(self, x: float, y: float) -> Point:
-        """Place of a value in the drawing."""
-        (x0, x1), (y0, y1) = self.x_range, self.y_range
-        across = (x - x0) / (x1 - x0) if x1 > x0 else 0.5
-        up = (y - y0) / (y1 - y0) if y1 > y0 else 0.5
-        return self.left + across * self.width, self.top + self.height * (1 - up)
+def _drop_empty(element: ElementTree.Element) -> None:
+    """Remove groups that hold nothing."""
+    for child in list(element):
+        _drop_empty(child)
+        if child.tag == f"{_SVG}g" and not len(child):
+            element.remove(child)
 
-    def grid(self, x_title: str = "", y_title: str = "", x_count: int = 6, y_count: int = 5) -> None:
-        """Grid lines with their numbers, and the titles of both axes."""
-        drawing, bottom = self.drawing, self.top + self.height
-        for value in ticks(*self.x_range, x_count) if x_count else []:
-            x, _ = self.at(value, self.y_range[0])
-            drawing.line((x, self.top), (x, bottom), "grid")
-            drawing.text((x, bottom + 13), f"{value:g}", "middle")
-        for value in ticks(*self.y_range, y_count) if y_count else []:
-            _, y = self.at(self.x_range[0], value)
-            drawing.line((self.left, y), (self.left + self.width, y), "grid")
-            drawing.text((self.left - 5, y + 3.5), f"{value:g}", "end")
-        if x_title:
-            drawing.text((self.left + self.width / 2, bottom + 28), x_title, "middle")
-        if y_title:
-            drawing.text((self.left, self.top - 8), y_title, "start")
 
-    def curve(self, xs: Sequence[float], ys: Sequence[float], style: str, title: str = "", dots: bool = True) -> None:
-        """A line through values, with a dot at each that says what it is."""
-        points = [self.at(x, y) for x, y in zip(xs, ys, strict=True)]
-        self.drawing.path(points, f"line {style}")
-        if dots:
-            for point, x, y in zip(points, xs, ys, strict=True):
-                self.drawing.dot(point, f"dot {style}", f"{title}: {x:g}, {y:.4g}")
+def _open(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits with some room between them."""
+    low, high = limits
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
 
-    def legend(self, names: Sequence[tuple[str, str]]) -> None:
-        """Names of series and their styles, to the right of the axes."""
-        x, y = self.left + self.width + 12, self.top + 8
-        for name, style in names:
-            self.drawing.line((x, y - 3.5), (x + 16, y - 3.5), f"line {style}")
-            self.drawing.text((x + 21, y), name)
-            y += 16
+
+def grid(axes: Axes, x_title: str = "", y_title: str = "", x_count: int = 6, y_count: int = 5) -> None:
+    """Grid lines with their numbers, and the titles of both axes."""
+    round_ticks(axes, x_count, y_count)
+    axes.grid(visible=True, color=COLOURS["rule"], linewidth=1)
+    axes.tick_params(length=0, labelsize=_FONT_PX, labelcolor=COLOURS["ink"])
+    axes.set_xlabel(x_title, fontsize=_FONT_PX, color=COLOURS["ink"])
+    axes.set_title(y_title, fontsize=_FONT_PX, color=COLOURS["ink"], loc="left")
+
+
+def legend(axes: Axes) -> None:
+    """Names of the series, to the right of the axes."""
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0,
+        fontsize=_FONT_PX,
+        labelcolor=COLOURS["ink"],
+        handlelength=1.5,
+    )

@@ -7,8 +7,6 @@ sharp pictures of the held-out side of the training data are taken to be thin; t
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.files import atomic_write, cache_dir
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.optics import Camera, Optics, defocus_image, image_section
 from focusviewer.simulation.demo_slide import VERSION as PHANTOM_VERSION
@@ -103,7 +102,7 @@ def field_set(
     config = config or FieldsConfig()
     crops = sharp_fields(data_dir, config)
     facts = {**asdict(config), "version": VERSION, "phantom": PHANTOM_VERSION, "real": [name for name, _ in crops]}
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(facts)
     path = cache_dir() / f"test-fields-{key}.npy"
     levels, names = _plan(crops, config)
     if not path.exists():

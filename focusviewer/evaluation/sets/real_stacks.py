@@ -69,12 +69,16 @@ def _read_stack(folder: Path) -> RealStack:
         gray = mosaic.reshape(depth, count // columns * height, columns * width)
         planes = np.repeat(gray[..., None], 3, axis=3)
     else:
-        files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
-        files.sort(key=lambda path: int(path.stem[1:]))
-        planes = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in files])
+        planes = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in plane_files(folder)])
     fused = folder / "all-in-focus.png"
     sharp = np.asarray(Image.open(fused).convert("RGB")) if fused.exists() else None
     return RealStack(folder.name, planes, REFERENCE.get(folder.name), sharp)
+
+
+def plane_files(folder: Path) -> list[Path]:
+    """Pictures of the planes in a folder, ``z0``, ``z1`` ..., in the order of their numbers."""
+    files = [path for path in folder.iterdir() if re.fullmatch(r"z\d+", path.stem)]
+    return sorted(files, key=lambda path: int(path.stem[1:]))
 
 
 def evaluate_focus(model: FocusModel, stacks: Sequence[RealStack]) -> list[dict[str, Any]]:

@@ -7,8 +7,6 @@ own, as a scanner would: against a truth free of noise, mixing two planes would 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.files import atomic_write, cache_dir
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.optics import Camera, Optics
 from focusviewer.simulation.demo_slide import VERSION as PHANTOM_VERSION
@@ -103,7 +102,7 @@ def true_stacks(
     config = config or TrueStacksConfig()
     chosen = list(pictures)[: config.real]
     facts = {**asdict(config), "version": VERSION, "phantom": PHANTOM_VERSION, "pictures": [name for name, _ in chosen]}
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(facts)
     sources: list[tuple[str, RGB | None]] = [*chosen]
     sources += [(f"phantom-{PHANTOM_SEED + index}", None) for index in range(config.phantoms)]
     stacks = []

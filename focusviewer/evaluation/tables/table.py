@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.core.files import atomic_write, output_folder
+from focusviewer.core.json_text import plain, to_json_text
 
 Row = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ class Table:
     def document(self) -> dict[str, Any]:
         """Everything, for JSON; figures that are no numbers are null."""
         columns = [{"key": c.key, "title": c.title, "better": c.better} for c in self.columns]
-        rows = [{key: finite(value) for key, value in row.items()} for row in self.rows]
+        rows = [{key: plain(value) for key, value in row.items()} for row in self.rows]
         return {"name": self.name, "title": self.title, "note": self.note, "columns": columns, "rows": rows}
 
     def _has(self, key: str) -> bool:
@@ -122,26 +122,10 @@ class Table:
 
 
 def _csv_cell(value: Any) -> Any:
-    value = finite(value)
+    value = plain(value)
     if value is None:
         return ""
     return " ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-def finite(value: Any) -> Any:
-    """Plain values for JSON and CSV: no numpy types, NaN and infinity as None."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
-
-
-def json_text(document: Any) -> str:
-    """A document as JSON."""
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_tables(tables: Sequence[Table], folder: Path, stem: str = "tables") -> list[Path]:
@@ -155,7 +139,7 @@ def write_tables(tables: Sequence[Table], folder: Path, stem: str = "tables") ->
     output_folder(folder)
     texts = {
         f"{stem}.md": "\n\n".join(table.markdown() for table in tables) + "\n",
-        f"{stem}.json": json_text([table.document() for table in tables]),
+        f"{stem}.json": to_json_text([table.document() for table in tables], indent=1) + "\n",
         **{f"{table.name}.csv": table.csv() for table in tables},
     }
     for name, text in texts.items():

@@ -29,33 +29,6 @@ _BIN_UM = 0.25  # distances that are all different are taken together in steps o
 _MOST_DISTANCES = 64
 
 
-def isotonic(values: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Array:
-    """The non-decreasing sequence that is nearest to ``values`` in least squares.
-
-    Pools adjacent violators (Ayer et al. 1955).
-
-    Parameters
-    ----------
-    values, weights : float (N,)
-        Weights are 1 when missing.
-
-    Returns
-    -------
-    float64 (N,)
-    """
-    given = np.asarray(values, np.float64)
-    weight = np.ones_like(given) if weights is None else np.asarray(weights, np.float64)
-    pools: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, own in zip(given.tolist(), weight.tolist(), strict=True):
-        pool = (value, own, 1)
-        while pools and pools[-1][0] >= pool[0]:
-            before = pools.pop()
-            total = before[1] + pool[1]
-            pool = ((before[0] * before[1] + pool[0] * pool[1]) / total, total, before[2] + pool[2])
-        pools.append(pool)
-    return np.concatenate([np.full(length, mean) for mean, _, length in pools] or [np.empty(0)])
-
-
 @dataclass(frozen=True)
 class Curve:
     """Distance from focus for a score: straight lines between knots, both coordinates increasing.
@@ -127,11 +100,13 @@ def fit_curve(scores: npt.ArrayLike, distances_um: npt.ArrayLike) -> Curve:
 
 def _median_knots(score: Array, distance: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Scores and distances of the curve of medians, both rising."""
+    from scipy.optimize import isotonic_regression
+
     if np.unique(np.round(distance, 3)).size > _MOST_DISTANCES:
         distance = np.where(distance <= IN_FOCUS_UM, 0, (np.ceil(distance / _BIN_UM) - 0.5) * _BIN_UM)
     places, index, counts = np.unique(np.round(distance, 3), return_inverse=True, return_counts=True)
     medians = np.array([np.median(score[index == place]) for place in range(places.size)])
-    levels = isotonic(medians, counts)
+    levels = isotonic_regression(medians, weights=counts).x
     scores: list[float] = []
     um: list[float] = []
     for level in np.unique(levels):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, config_dir, resource_path
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration, Curve, apply_calibration, working_mpp
 from focusviewer.slides import Slide
@@ -72,8 +72,7 @@ def calibrations_digest(calibrations: Sequence[Calibration]) -> str:
     """Six hexadecimal digits that differ where calibrations do; empty without any."""
     if not calibrations:
         return ""
-    content = json.dumps([asdict(calibration) for calibration in calibrations], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:6]
+    return json_digest([asdict(calibration) for calibration in calibrations], 6)
 
 
 def find_calibration(

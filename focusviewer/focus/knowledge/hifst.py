@@ -109,17 +109,13 @@ def summed(layers: Gray, scale: LayerRange) -> Gray:
 
 def local_entropy(values: Gray) -> Gray:
     """Entropy (bits) of 256 gray levels over 7 x 7 positions; loses three at each border."""
-    levels = np.clip(np.rint(values * 255), 0, 255).astype(np.int16)
-    shape = (_NEIGHBOURS, _NEIGHBOURS)
-    near = np.lib.stride_tricks.sliding_window_view(levels, shape)
-    near = np.sort(near.reshape(*near.shape[:2], -1), axis=-1)
-    count = near.shape[-1]
-    place = np.arange(count)
-    new = np.concatenate([np.ones((*near.shape[:2], 1), bool), near[..., 1:] != near[..., :-1]], axis=-1)
-    first = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
-    last = np.concatenate([new[..., 1:], np.ones((*near.shape[:2], 1), bool)], axis=-1)
-    frequency = np.where(last, place - first + 1, 0) / count
-    return np.asarray(-np.where(last, frequency * np.log2(np.maximum(frequency, 1e-9)), 0).sum(axis=-1), np.float32)
+    from skimage.filters.rank import entropy
+
+    levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+    border = _NEIGHBOURS // 2
+    square = np.ones((_NEIGHBOURS, _NEIGHBOURS), np.uint8)
+    bits = entropy(levels, square)  # type: ignore[no-untyped-call]
+    return np.asarray(bits[border:-border, border:-border], np.float32)
 
 
 def blur_map(gray: Gray) -> Gray:

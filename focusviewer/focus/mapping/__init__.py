@@ -1,1 +1,1 @@
-"""Focus maps of whole slides: the engine, the grid, regions, colours, and maps on disk."""
+"""Focus maps of whole slides: made, calibrated, summarised, coloured, kept and written."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.focus.base import FocusMap
+from focusviewer.focus.tissue.artefacts import dilate
 
 Mask = npt.NDArray[np.bool_]
 
@@ -97,14 +98,7 @@ def _is_beside_fold(inside: Mask, spoilt: Mask) -> bool:
     rows, cols = np.nonzero(inside)
     if rows.size < 4:
         return False
-    near = _grown(spoilt)
+    near = dilate(spoilt, 1)
     spread = np.linalg.eigvalsh(np.cov(np.stack([rows, cols]).astype(float)))
     slim = spread[1] >= _FOLD_SLIMNESS**2 * max(float(spread[0]), 1 / 12)
     return bool(slim and (near & inside).sum() >= _FOLD_SPOILT * rows.size)
-
-
-def _grown(mask: Mask) -> Mask:
-    padded = np.pad(mask, 1)
-    rows, cols = mask.shape
-    shifted = [padded[r : r + rows, c : c + cols] for r in range(3) for c in range(3)]
-    return np.asarray(np.logical_or.reduce(shifted))

@@ -1,4 +1,7 @@
-"""Outlines of sets of grid cells: closed rings along the cells' edges."""
+"""Outlines of sets of grid cells: closed rings along the cells' edges.
+
+skimage.measure.find_contours draws lines through the middles of cells, which cut their corners off.
+"""
 
 from __future__ import annotations
 

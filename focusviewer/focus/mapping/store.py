@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, cache_dir
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.slides import Slide
 
@@ -88,7 +88,7 @@ class MapCache:
         """Where the map of a slide lies, or would."""
         scale = mpp if mpp is not None else slide.mpp
         key = [_FORMAT, slide.fingerprint, plane, scale if model.mpps else None, model.name, model.version]
-        return self.folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npz"
+        return self.folder / f"{json_digest(key, 32)}.npz"
 
     def get(self, slide: Slide, model: FocusModel, plane: int = 0, mpp: float | None = None) -> FocusMap | None:
         """The map of an earlier run, or None."""

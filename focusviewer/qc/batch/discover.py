@@ -8,12 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from focusviewer.core.errors import UserError
-
-SLIDE_SUFFIXES = frozenset(
-    {".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".tif", ".tiff"}
-)
-"""Names that a slide in a folder ends with. Pictures (PNG, JPEG ...) beside slides are thumbnails and labels; they are
-judged when they are named themselves."""
+from focusviewer.slides.suffixes import SLIDE_SUFFIXES
 
 _OF_MIRAX = "slidedat.ini"  # the file that tells a MIRAX slide's own folder
 
@@ -40,8 +35,8 @@ class Found:
 def find_slides(paths: Iterable[Path], leave_out: Sequence[Path] = ()) -> Found:
     """Slides among files and in folders, however deep.
 
-    A file named here is taken whatever its kind; in folders the name decides. Hidden files, the parts of MIRAX
-    slides and the folders in ``leave_out`` are passed over.
+    A file named here is taken whatever its kind; in folders the name decides: pictures (PNG, JPEG ...) beside slides
+    are thumbnails and labels. Hidden files, the parts of MIRAX slides and the folders in ``leave_out`` are passed over.
 
     Raises
     ------

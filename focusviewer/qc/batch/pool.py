@@ -113,10 +113,6 @@ class LocalPool:
             worker.join()
         self._workers.clear()
 
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [worker.process.pid for worker in self._workers]
-
     def _hand_out(self) -> None:
         for worker in self._workers:
             if self._waiting and worker.ready and worker.task is None:

@@ -12,7 +12,14 @@ from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.focus.base import FocusModel
 from focusviewer.qc.batch.discover import Found
 from focusviewer.qc.batch.pool import Pool
-from focusviewer.qc.batch.slide_task import RELATIVE_MODEL, IdentifyTask, JudgeTask, calibrations_of, full_version
+from focusviewer.qc.batch.slide_task import (
+    RELATIVE_MODEL,
+    Identified,
+    IdentifyTask,
+    JudgeTask,
+    calibrations_of,
+    full_version,
+)
 from focusviewer.qc.batch.tasks import Answer, Task
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules
@@ -57,6 +64,7 @@ class Batch:
     cancel: threading.Event | None = None
     retry_failed: bool = False
     _judged: int = field(default=0, init=False)
+    _found: dict[Path, Identified] = field(default_factory=dict, init=False)  # by this run
 
     def __post_init__(self) -> None:
         """Fix what scores are read by: the same for every slide and on every machine."""
@@ -83,7 +91,7 @@ class Batch:
         given_up = {failure.path for failure in self.worklist.failures() if failure.attempt >= TRIES}
         waiting = [path for path, of in first.items() if not self._is_done(rows[of]) and path not in given_up]
         earlier = sum(self._is_done(rows[of]) for of in first.values())
-        self._judge(waiting)
+        self._run_slides(waiting)
         return self._summary(found, known, first, earlier, time.monotonic() - started)
 
     # -- who is who
@@ -105,10 +113,12 @@ class Batch:
             elif path not in failures or failures[path].attempt < TRIES:
                 self.worklist.note_file(now)
                 unknown.append(path)
-        for path, facts in self._answers([IdentifyTask(path, self.rules.file_name) for path in unknown]):
-            if isinstance(facts, SlideFacts):
-                self._enter(facts)
-                known[path] = facts.fingerprint
+        self._found.clear()
+        for path, found in self._answers([IdentifyTask(path, self.rules.file_name) for path in unknown]):
+            if isinstance(found, Identified):
+                self._found[path] = found
+                self._enter(found.facts)
+                known[path] = found.facts.fingerprint
         return dict(sorted(known.items()))
 
     def _enter(self, facts: SlideFacts) -> None:
@@ -145,11 +155,15 @@ class Batch:
 
     # -- the work
 
-    def _judge(self, paths: list[Path]) -> None:
+    def _run_slides(self, paths: list[Path]) -> None:
+        """Have slides judged, enter what was found, and tell how far the batch is."""
         began, failed = time.monotonic(), 0
         self._tell(BatchProgress(0, len(paths), 0, None))
         known = self._calibrations
-        tasks = [JudgeTask(path, self.worklist.folder, self.rules, self.model.name, known) for path in paths]
+        tasks = [
+            JudgeTask(path, self.worklist.folder, self.rules, self.model.name, known, self._found.get(path))
+            for path in paths
+        ]
         for done, (path, result) in enumerate(self._answers(tasks), 1):
             if isinstance(result, Result):
                 self.worklist.record(result)

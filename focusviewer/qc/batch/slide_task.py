@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration
-from focusviewer.focus.mapping.regions import summary, to_geojson
+from focusviewer.focus.mapping.outputs import write_map, write_picture
+from focusviewer.focus.mapping.service import map_focus
+from focusviewer.focus.mapping.summary import summary
 from focusviewer.qc.batch.tasks import output_error
 from focusviewer.qc.verdicts.features import slide_features
-from focusviewer.qc.verdicts.judgement import judge
+from focusviewer.qc.verdicts.judgement import judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
 from focusviewer.slides import RGB, Slide, open_slide
-from focusviewer.slides.identity import Identity, NamePattern, identify
+from focusviewer.slides.identity import NamePattern, identify
 
 SLIDES_FOLDER = "slides"
 RELATIVE_MODEL = "tenengrad"
@@ -37,6 +35,21 @@ RELATIVE_MODEL = "tenengrad"
 THUMBNAIL_PX = 512
 PICTURE_PX = 800
 _NAME_CHARS = 60
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Who a slide is, and what its scanner wrote about its focus."""
+
+    facts: SlideFacts
+    records: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, slide: Slide, pattern: NamePattern | None) -> Identified:
+        """Identify an open slide; ``pattern`` finds in its name what it does not state."""
+        found = identify(slide, pattern)
+        known = found.slide_id, found.scanner, found.stain
+        return cls(SlideFacts(slide.fingerprint, slide.path, slide.name, *known), found.records)
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class IdentifyTask:
     def prepare(self) -> None:
         """Nothing: opening a file needs little."""
 
-    def run(self) -> SlideFacts:
+    def run(self) -> Identified:
         """See the class.
 
         Raises
@@ -58,7 +71,7 @@ class IdentifyTask:
             If it cannot be opened.
         """
         with open_slide(self.path) as slide:
-            return facts_of(slide, identify(slide, self.pattern))
+            return Identified.of(slide, self.pattern)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,9 @@ class JudgeTask:
         Focus model by registry name.
     calibrations : tuple of Calibration, optional
         Those that scores may be read by, so that every machine reads them alike; this one's own when missing.
+    identified : Identified, optional
+        What an IdentifyTask found of this file, so that it is not looked for twice; a file that has changed since is
+        identified anew.
     """
 
     path: Path
@@ -83,6 +99,7 @@ class JudgeTask:
     rules: Rules
     model: str
     calibrations: tuple[Calibration, ...] | None = None
+    identified: Identified | None = None
 
     def prepare(self) -> None:
         """Load the model, and torch with it."""
@@ -99,8 +116,10 @@ class JudgeTask:
             If the results cannot be written.
         """
         with open_slide(self.path) as slide:
-            identity = identify(slide, self.rules.file_name)
-            facts = facts_of(slide, identity)
+            identified = self.identified
+            if identified is None or identified.facts.fingerprint != slide.fingerprint:
+                identified = Identified.of(slide, self.rules.file_name)
+            facts = identified.facts
             model = _model(self.model)
             if model.mpps and slide.mpp is None:
                 model = _model(RELATIVE_MODEL)
@@ -112,21 +131,15 @@ class JudgeTask:
             result = Result(
                 facts,
                 features,
-                judge(features, self.rules, scanner=facts.scanner, stain=facts.stain),
+                judgement_of(features, self.rules, scanner=facts.scanner, stain=facts.stain),
                 blurred_regions(focus_map, limits.blurred_um),
                 model.name,
                 focus_map.model_version,
                 f"{SLIDES_FOLDER}/{folder_name(facts)}",
             )
             thumbnail = _thumbnail(slide)
-        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um, identity.records)
+        write_folder(self.out / result.folder, focus_map, thumbnail, result, limits.blurred_um, identified.records)
         return result
-
-
-def facts_of(slide: Slide, identity: Identity) -> SlideFacts:
-    """Who a slide is, for the worklist."""
-    known = identity.slide_id, identity.scanner, identity.stain
-    return SlideFacts(slide.fingerprint, slide.path, slide.name, *known)
 
 
 def folder_name(facts: SlideFacts) -> str:
@@ -155,20 +168,9 @@ def map_of(slide: Slide, model: FocusModel, calibrations: Sequence[Calibration])
 
     Of a focal stack the sharpest plane counts, window by window.
     """
-    from focusviewer.focus.calibration.store import calibrated
-    from focusviewer.focus.mapping.engine import map_slide
-    from focusviewer.focus.tissue.mask import tissue_mask
-
-    middle = len(slide.planes_um) // 2
-    tissue = tissue_mask(slide, plane=middle)
     # One thread: how a map is cut into blocks depends on their number.
-    found = map_slide(slide, model, plane=middle, threads=1, tissue=tissue)
-    for plane in range(len(slide.planes_um)):
-        if plane != middle:
-            other = map_slide(slide, model, plane=plane, threads=1, tissue=tissue)
-            found = replace(found, blur=np.fmin(found.blur, other.blur))
-    found = calibrated(replace(found, seconds=0.0, decode_seconds=0.0), slide, model, calibrations)
-    return replace(found, model_version=full_version(model, calibrations))
+    found = map_focus(slide, model, plane="sharpest", calibrations=calibrations, threads=1)
+    return replace(found, seconds=0.0, decode_seconds=0.0, model_version=full_version(model, calibrations))
 
 
 @functools.lru_cache(maxsize=2)
@@ -216,19 +218,12 @@ def write_folder(
     OutputError
         If they cannot be written.
     """
-    from focusviewer.focus.mapping.store import save_map
-
     half = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.tmp")
     try:
         half.mkdir(parents=True)
-        save_map(focus_map, half / "map.npz")
-        _save_picture(thumbnail, half / "thumbnail.png")
-        _save_picture(_coloured(focus_map), half / "map.png")
-        threshold = blurred_um / LEVEL_UM
-        regions = to_geojson(focus_map, threshold) if focus_map.absolute else to_geojson(focus_map, np.inf)
-        _save_json(regions, half / "map.geojson")
-        described = {**_document(focus_map, result, threshold), "focus_records": dict(records or {})}
-        _save_json(described, half / "summary.json")
+        described = {**_document(focus_map, result, blurred_um / LEVEL_UM), "focus_records": dict(records or {})}
+        write_map(half, focus_map, described, picture_px=PICTURE_PX)
+        write_picture(half / "thumbnail.png", thumbnail)
         _replace(half, folder)
     except (OSError, UserError) as error:
         raise output_error(folder.parent, error) from error
@@ -276,25 +271,3 @@ def _document(focus_map: FocusMap, result: Result, threshold: float) -> dict[str
         "features": asdict(result.features),
         "regions": [asdict(region) for region in result.regions],
     }
-
-
-def _coloured(focus_map: FocusMap) -> RGB:
-    from focusviewer.focus.mapping.colour import colorize
-
-    colours = colorize(focus_map, "absolute" if focus_map.absolute else "normalised")
-    zoom = max(1, PICTURE_PX // max(colours.shape[:2]))
-    return np.kron(colours, np.ones((zoom, zoom, 1), np.uint8))
-
-
-def _save_picture(pixels: RGB, path: Path) -> None:
-    from PIL import Image
-
-    with path.open("wb") as file:
-        Image.fromarray(pixels).save(file, format="PNG")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _save_json(document: dict[str, Any], path: Path) -> None:
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=False)
-    path.write_text(text + "\n", encoding="utf-8")

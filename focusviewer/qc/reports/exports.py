@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from focusviewer import __version__
-from focusviewer.core.files import atomic_write
+from focusviewer.core import json_text
 from focusviewer.qc.reports.csvtext import read_table, write_table
 from focusviewer.qc.reports.focusplan import rescan_list, write_rescan_csv, write_rescan_json
 from focusviewer.qc.worklist.listing import Entry, counts, entries
@@ -85,9 +84,7 @@ def write_json(worklist: Worklist, path: Path) -> None:
     UserError
         If the file cannot be written.
     """
-    with atomic_write(path) as temporary:
-        text = json.dumps(document(worklist), indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    json_text.write_json(path, document(worklist), indent=1)
 
 
 def document(worklist: Worklist) -> dict[str, Any]:

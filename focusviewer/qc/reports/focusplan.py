@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from focusviewer import __version__
 from focusviewer.core.errors import UserError
-from focusviewer.core.files import atomic_write
+from focusviewer.core.json_text import write_json
 from focusviewer.qc.reports.csvtext import write_table
 from focusviewer.qc.reports.pictures import slide_size
 from focusviewer.qc.verdicts.judgement import Verdict
@@ -159,9 +158,7 @@ def write_rescan_json(worklist: Worklist, path: Path) -> None:
         "origin": ORIGIN,
         "slides": slides,
     }
-    with atomic_write(path) as temporary:
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    write_json(path, document, indent=1)
 
 
 def write_rescan(worklist: Worklist, path: Path) -> None:

@@ -10,11 +10,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from focusviewer.core.errors import UserError
+from focusviewer.core.geometry import Point as Point  # a level-0 pixel; also for those who write links
 
 SCHEME = "focusviewer"
-
-Point = tuple[float, float]
-"""A level-0 pixel."""
 
 
 def open_link(path: Path, at: Point | None = None) -> str:

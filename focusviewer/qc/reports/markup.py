@@ -1,13 +1,17 @@
-"""Pieces of HTML that several reports share; every text from outside goes through ``text`` or ``attribute``."""
+"""The templates of the reports, and the words and numbers that several of them show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from html import escape
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
-from focusviewer.qc.verdicts.rules import Rules, Thresholds
+from focusviewer.core.templates import Templates
+from focusviewer.qc.reports.focusplan import PlannedRegion
+from focusviewer.qc.reports.links import Point, open_command, open_link
+from focusviewer.qc.reports.pictures import data_uri
+from focusviewer.qc.verdicts.rules import Override, Rules, Thresholds
 from focusviewer.qc.worklist.listing import Entry
+from focusviewer.qc.worklist.records import SlideRow
 from focusviewer.qc.worklist.summary import show
 
 NOTHING = "–"
@@ -28,17 +32,6 @@ THRESHOLD_NAMES = {
 }
 
 
-def text(value: object) -> str:
-    """Any text as HTML: markup escaped, control characters and lone bytes spelt out."""
-    return escape(show(str(value)), quote=True)
-
-
-def attribute(value: str) -> str:
-    """A text as the value of an attribute, to the letter: line ends as well."""
-    whole = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return escape(whole, quote=True).replace("\r", "&#13;").replace("\n", "&#10;").replace("\t", "&#9;")
-
-
 def number(value: float | None, digits: int = 2) -> str:
     """A number for people; a dash for one that is not known."""
     return NOTHING if value is None else f"{value:.{digits}f}"
@@ -47,16 +40,6 @@ def number(value: float | None, digits: int = 2) -> str:
 def percent(value: float | None) -> str:
     """A part as a percentage."""
     return NOTHING if value is None else f"{value:.1%}"
-
-
-def badge(status: str) -> str:
-    """A verdict in its colour."""
-    return f'<span class="v {status}">{status}</span>'
-
-
-def bullets(lines: Sequence[str]) -> str:
-    """Texts as a list."""
-    return f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>" if lines else NOTHING
 
 
 def person_line(entry: Entry) -> str:
@@ -69,29 +52,77 @@ def person_line(entry: Entry) -> str:
     return f"{person.verdict.value} by {person.who or 'somebody'} on {person.given_at}{blinded}{note}"
 
 
-def rules_table(used: Mapping[str, int], rules: Rules) -> str:
+def search_text(entry: Entry) -> str:
+    """What the search looks through, in small letters."""
+    parts = [str(entry.path), *entry.reasons, person_line(entry)]
+    if entry.row is not None:
+        facts = entry.row.facts
+        parts += [facts.slide_id, facts.scanner, facts.stain, facts.fingerprint]
+    return " ".join(part for part in parts if part).lower()
+
+
+def anchor(row: SlideRow) -> str:
+    """Where a slide's card is in the page; letters and digits only."""
+    return "slide-" + "".join(char for char in row.facts.fingerprint if char.isascii() and char.isalnum())
+
+
+def centre(region: PlannedRegion) -> Point:
+    """The middle of a region, where links to it lead."""
+    return region.x_px + region.width_px / 2, region.y_px + region.height_px / 2
+
+
+@dataclass(frozen=True)
+class RulesTable:
+    """Which rules made how many verdicts, and their thresholds.
+
+    Attributes
+    ----------
+    used : mapping of str to int
+        Slides by the label of the rules that judged them.
+    label : str
+        Of the rules whose thresholds are shown.
+    overrides : tuple of str
+        Headings of the columns after the first: which slides are meant.
+    lines : tuple of (words, name, values)
+        A line for each threshold, its values as texts, one for each column; empty when the rules that judged are not
+        at hand.
+    """
+
+    used: Mapping[str, int]
+    label: str
+    overrides: tuple[str, ...] = ()
+    lines: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+def rules_table(used: Mapping[str, int], rules: Rules) -> RulesTable:
     """Which rules made how many verdicts, and their thresholds where they are ``rules``."""
-    lines = [f"<p>{count} slides judged by the rules <b>{text(label)}</b>.</p>" for label, count in used.items()]
     if rules.label not in used:
-        return "".join(lines) + ('<p class="soft">Their thresholds are not at hand.</p>' if used else "")
+        return RulesTable(used, rules.label)
     overrides = [override for override in rules.overrides if override.changes]
-    head = "".join(f"<th>{text(_meant(item.scanner, item.stain))}</th>" for item in overrides)
-    rows = []
+    lines = []
     for item in fields(Thresholds):
-        cells = "".join(f'<td class="n">{_threshold(override.changes.get(item.name))}</td>' for override in overrides)
-        value = _threshold(getattr(rules.thresholds, item.name))
-        name = THRESHOLD_NAMES.get(item.name, item.name)
-        rows.append(f'<tr><td>{text(name)}</td><td><code>{item.name}</code></td><td class="n">{value}</td>{cells}</tr>')
-    return (
-        "".join(lines)
-        + '<table class="facts"><thead><tr><th>threshold</th><th>name in the rules</th>'
-        + f'<th class="n">{text(rules.label)}</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
+        values = [getattr(rules.thresholds, item.name), *(override.changes.get(item.name) for override in overrides)]
+        shown = tuple("" if value is None else f"{value:g}" for value in values)
+        lines.append((THRESHOLD_NAMES.get(item.name, item.name), item.name, shown))
+    return RulesTable(used, rules.label, tuple(_slides_meant(item) for item in overrides), tuple(lines))
 
 
-def _meant(scanner: str, stain: str) -> str:
-    return "only " + " and ".join(part for part in (scanner, stain) if part)
+def _slides_meant(override: Override) -> str:
+    return "only " + " and ".join(part for part in (override.scanner, override.stain) if part)
 
 
-def _threshold(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+TEMPLATES = Templates(
+    "qc",
+    {
+        "anchor": anchor,
+        "centre": centre,
+        "data_uri": data_uri,
+        "number": number,
+        "open_command": open_command,
+        "open_link": open_link,
+        "percent": percent,
+        "person": person_line,
+        "search_text": search_text,
+    },
+    show,
+)

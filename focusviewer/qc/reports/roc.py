@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
+from focusviewer.qc.reports.markup import TEMPLATES
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.records import Result, SlideRow
 
@@ -18,7 +19,7 @@ SCORES = {
     "worst_decile_um": "worst tenth of the tissue, um",
     "largest_region_mm2": "largest blurred region, mm2",
 }
-_SIZE, _LEFT, _TOP = 320, 46, 14
+_SIZE, _LEFT, _TOP = 320, 46, 14  # of the plot, as its template draws it
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def calls(verdicts: Sequence[Verdict], truth: Sequence[bool]) -> Calls:
     return Calls(*(int(count.sum()) for count in counts))
 
 
-def roc_section(truth: Mapping[str, bool], rows: Sequence[SlideRow]) -> str:
+def roc_section(truth: Mapping[str, bool], rows: Sequence[SlideRow]) -> Markup:
     """HTML with the curves of every score, the program's own verdicts marked, and the figures in a table.
 
     Parameters
@@ -107,25 +108,24 @@ def roc_section(truth: Mapping[str, bool], rows: Sequence[SlideRow]) -> str:
     named = [(row.result, _truth(truth, row)) for row in rows]
     judged = [(result, need) for result, need in named if result is not None and need is not None]
     if not judged:
-        return ""
+        return Markup()
     results, wanted = [result for result, _ in judged], [need for _, need in judged]
     made = calls([result.judgement.verdict for result in results], wanted)
     curves = {name: roc([_score(result, name) for result in results], wanted) for name in SCORES}
-    rules = ", ".join(sorted({result.judgement.rules for result in results}))
-    lines = [
-        f"<tr><td>{escape(title)}</td><td class=n>{_number(curves[name].auc)}</td>"
-        f"<td class=n>{_best(curves[name])}</td></tr>"
-        for name, title in SCORES.items()
-    ]
-    return (
-        '<section id="roc"><h2>Against the truth</h2>'
-        f"<p>{len(wanted)} slides, {sum(wanted)} of which need a rescan. Verdicts by the rules {escape(rules)}: "
-        f"RESCAN recall {_number(made.recall)}, precision {_number(made.precision)} ({made.right} right, "
-        f"{made.wrong} wrong, {made.missed} missed).</p>"
-        f"<figure>{_plot(curves, made)}</figure>"
-        "<table><thead><tr><th>threshold on</th><th class=n>area under the curve</th>"
-        "<th class=n>lowest recall and precision at the best threshold</th></tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></section>"
+    return TEMPLATES.render(
+        "roc.html",
+        count=len(wanted),
+        in_need=sum(wanted),
+        rules=", ".join(sorted({result.judgement.rules for result in results})),
+        recall=_number(made.recall),
+        precision=_number(made.precision),
+        made=made,
+        lines=[(title, _number(curves[name].auc), _best(curves[name])) for name, title in SCORES.items()],
+        curves=[(_points(curves[name]), f"{title} ({_number(curves[name].auc)})") for name, title in SCORES.items()],
+        dot=_place(made.false_rate, made.recall) if np.isfinite([made.false_rate, made.recall]).all() else None,
+        left=_LEFT,
+        top=_TOP,
+        size=_SIZE,
     )
 
 
@@ -152,40 +152,12 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else "–"
 
 
-def _plot(curves: Mapping[str, Roc], made: Calls) -> str:
-    """The curves as SVG in the colours of the page."""
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return _LEFT + x * _SIZE, _TOP + (1 - y) * _SIZE
-
-    parts = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        (x, bottom), (left, y) = at(tick, 0), at(0, tick)
-        parts.append(f'<path class="grid" d="M{x:g} {_TOP}V{bottom:g}M{left:g} {y:g}H{_LEFT + _SIZE}"/>')
-        parts.append(f'<text x="{x:g}" y="{bottom + 14:g}" text-anchor="middle">{tick:g}</text>')
-        parts.append(f'<text x="{left - 5:g}" y="{y + 4:g}" text-anchor="end">{tick:g}</text>')
-    for index, (name, curve) in enumerate(curves.items()):
-        points = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in _thin(curve))
-        parts.append(f'<polyline class="line s{index}" points="{points}"/>')
-        y = _TOP + 14 + 18 * index
-        parts.append(f'<path class="line s{index}" d="M{_LEFT + _SIZE + 14} {y - 4}h18"/>')
-        label = f"{SCORES[name]} ({_number(curve.auc)})"
-        parts.append(f'<text x="{_LEFT + _SIZE + 38}" y="{y}">{escape(label)}</text>')
-    if np.isfinite(made.recall) and np.isfinite(made.false_rate):
-        x, y = at(made.false_rate, made.recall)
-        parts.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>the rules</title></circle>')
-    middle = _LEFT + _SIZE / 2, _TOP + _SIZE + 30
-    parts.append(f'<text x="{middle[0]}" y="{middle[1]}" text-anchor="middle">good slides sent back</text>')
-    parts.append(
-        f'<text x="12" y="{_TOP + _SIZE / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 12 {_TOP + _SIZE / 2})">slides in need found (recall)</text>'
-    )
-    size = f"{_LEFT + _SIZE + 290} {_TOP + _SIZE + 36}"
-    label = "Receiver operating characteristic; the dot marks the rules"
-    return f'<svg viewBox="0 0 {size}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+def _place(x: float, y: float) -> tuple[float, float]:
+    """Where a value lies in the plot."""
+    return _LEFT + x * _SIZE, _TOP + (1 - y) * _SIZE
 
 
-def _thin(curve: Roc) -> list[tuple[float, float]]:
-    """The curve's corners, each once."""
-    points = list(zip(curve.false_rate.tolist(), curve.recall.tolist(), strict=True))
-    return list(dict.fromkeys(points))
+def _points(curve: Roc) -> list[tuple[float, float]]:
+    """The curve's corners in the plot, each once."""
+    corners = zip(curve.false_rate.tolist(), curve.recall.tolist(), strict=True)
+    return [_place(x, y) for x, y in dict.fromkeys(corners)]

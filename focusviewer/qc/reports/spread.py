@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
 
+from focusviewer.qc.reports.markup import TEMPLATES
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.records import Result, SlideRow
@@ -23,24 +26,62 @@ _LEFT, _TOP = 30, 18
 _FEW = 2  # slides have no distribution below this
 
 
-def spread_section(rows: Sequence[SlideRow], rules: Rules) -> str:
+@dataclass(frozen=True)
+class Bar:
+    """The slides of one verdict in one bin: a rectangle of the drawing, and the words under the pointer."""
+
+    verdict: Verdict
+    x: float
+    y: float
+    height: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """One measure as it is drawn.
+
+    Attributes
+    ----------
+    words : str
+        What is measured.
+    marks : tuple of float
+        Where the thresholds of REVIEW and RESCAN lie in the drawing.
+    top : float
+        Value at the right end of the axis.
+    most : int
+        Slides in the fullest bin.
+    """
+
+    words: str
+    bars: tuple[Bar, ...]
+    marks: tuple[float, ...]
+    top: float
+    most: int
+
+
+def spread_section(rows: Sequence[SlideRow], rules: Rules) -> Markup:
     """HTML with a histogram of every measure, coloured by the program's verdict; lines mark the rules' thresholds.
 
     Thresholds are drawn where all verdicts were made by these rules. Empty for a slide or two.
     """
     results = [row.result for row in rows if row.result is not None and row.result.features.absolute]
     if len(results) <= _FEW:
-        return ""
+        return Markup()
     limits = rules.thresholds if all(item.judgement.rules == rules.label for item in results) else None
-    figures = "".join(f"<figure>{_histogram(results, name, limits)}</figure>" for name in MEASURES)
-    return (
-        '<section id="spread"><h2>How the slides spread</h2>'
-        f'<p class="soft">{len(results)} slides by the program\'s verdict; dashed lines are the thresholds of REVIEW '
-        f'and RESCAN.</p><div class="spread">{figures}</div></section>'
+    return TEMPLATES.render(
+        "spread.html",
+        count=len(results),
+        histograms=[_histogram(results, name, limits) for name in MEASURES],
+        left=_LEFT,
+        base=_TOP + _HEIGHT,
+        top=_TOP,
+        width=_BINS * _BAR,
+        bar=_BAR,
     )
 
 
-def _histogram(results: Sequence[Result], name: str, limits: Thresholds | None) -> str:
+def _histogram(results: Sequence[Result], name: str, limits: Thresholds | None) -> Histogram:
     words, ending = MEASURES[name]
     values = np.array([float(getattr(item.features, name)) for item in results])
     marks = [] if limits is None else [float(getattr(limits, f"{step}_{ending}")) for step in ("review", "rescan")]
@@ -51,25 +92,19 @@ def _histogram(results: Sequence[Result], name: str, limits: Thresholds | None) 
         for verdict in Verdict
     }
     most = int(np.sum(list(counts.values()), axis=0).max())
-    base, width = _TOP + _HEIGHT, _BINS * _BAR
-    parts = [f'<text x="{_LEFT}" y="11">{escape(words)}</text>']
+    places = tuple(_LEFT + _BINS * _BAR * mark / top for mark in marks)
+    return Histogram(words, tuple(_bars(counts, edges, most)), places, top, most)
+
+
+def _bars(counts: Mapping[Verdict, npt.NDArray[np.int64]], edges: npt.NDArray[np.float64], most: int) -> list[Bar]:
+    """The bars of every bin, those of better verdicts below."""
+    bars = []
     for column in range(_BINS):
-        y = float(base)
+        y = float(_TOP + _HEIGHT)
         for verdict, found in counts.items():
             height = _HEIGHT * int(found[column]) / most
             if height:
                 y -= height
-                tip = f"{edges[column]:.3g} to {edges[column + 1]:.3g}: {found[column]} {verdict.value}"
-                parts.append(
-                    f'<rect class="{verdict.value}" x="{_LEFT + column * _BAR}" y="{y:.1f}" width="{_BAR - 1}" '
-                    f'height="{height:.1f}" fill="currentColor"><title>{tip}</title></rect>'
-                )
-    for mark in marks:
-        x = _LEFT + width * mark / top
-        parts.append(f'<path class="grid" stroke-dasharray="3 2" d="M{x:.1f} {_TOP}V{base}"/>')
-    parts.append(f'<path class="grid" d="M{_LEFT} {base}H{_LEFT + width}"/>')
-    for place, label in ((0.0, "0"), (1.0, f"{top:.3g}")):
-        parts.append(f'<text x="{_LEFT + width * place:g}" y="{base + 13}" text-anchor="middle">{label}</text>')
-    parts.append(f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{most}</text>')
-    size = f"{_LEFT + width + 20} {base + 18}"
-    return f'<svg viewBox="0 0 {size}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg>'
+                words = f"{edges[column]:.3g} to {edges[column + 1]:.3g}: {found[column]} {verdict.value}"
+                bars.append(Bar(verdict, _LEFT + column * _BAR, y, height, words))
+    return bars

@@ -62,7 +62,7 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
     unknown = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
     windows = judged.size + unknown + focus_map.unreadable
     usable = judged.size > 0 and focus_map.absolute
-    cell_mm2 = None if focus_map.mpp is None else (focus_map.stride_px * focus_map.mpp / 1000) ** 2
+    cell_mm2 = focus_map.cell_mm2
     largest = 0
     if usable:
         labels, count = label_regions(blurred_windows(focus_map, blurred_um / LEVEL_UM))

@@ -44,13 +44,13 @@ class Judgement:
     rules: str
 
 
-def judge(features: SlideFeatures, rules: Rules, *, scanner: str = "", stain: str = "") -> Judgement:
+def judgement_of(features: SlideFeatures, rules: Rules, *, scanner: str = "", stain: str = "") -> Judgement:
     """Apply rules to the features of a slide.
 
     ``features`` must have been counted with the same ``blurred_um`` as the thresholds for this scanner and stain.
     """
     limits = rules.for_slide(scanner, stain)
-    found = _cannot_judge(features, limits) + _blur(features, limits)
+    found = _uncertainty_reasons(features, limits) + _blur_reasons(features, limits)
     verdict = max((verdict for verdict, _ in found), key=lambda item: item.rank, default=Verdict.PASS)
     found.sort(key=lambda item: -item[0].rank)
     return Judgement(verdict, score(features, limits), tuple(reason for _, reason in found), rules.label)
@@ -66,7 +66,7 @@ def score(features: SlideFeatures, limits: Thresholds) -> float:
     return round(50 * (features.blurred_fraction + depth), 1)
 
 
-def _blur(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
+def _blur_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
     """What is out of focus."""
     found = []
     part, region, worst = features.blurred_fraction, features.largest_region_mm2, features.worst_decile_um
@@ -90,7 +90,7 @@ def _blur(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, st
     return found
 
 
-def _cannot_judge(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
+def _uncertainty_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
     """What keeps us from knowing."""
     found = []
     if not features.tissue_found:

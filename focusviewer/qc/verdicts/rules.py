@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import resource_path
+from focusviewer.core.json_text import json_digest
+from focusviewer.core.validation import MisfitError, bounded, convert, strict_struct, suggestion
 from focusviewer.slides.identity import NamePattern
 
 
@@ -89,8 +88,7 @@ class Rules:
         """Six hexadecimal digits of what the rules say: it changes when they are edited, whatever their version."""
         overrides = [(item.scanner, item.stain, sorted(item.changes.items())) for item in self.overrides]
         pattern = None if self.file_name is None else self.file_name.text
-        content = json.dumps([asdict(self.thresholds), overrides, pattern], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:6]
+        return json_digest([asdict(self.thresholds), overrides, pattern], 6)
 
     def for_slide(self, scanner: str = "", stain: str = "") -> Thresholds:
         """Thresholds for a slide: those of the first override that fits, else the defaults."""
@@ -125,50 +123,75 @@ def rules_from(document: dict[str, Any], source: str = "the rules") -> Rules:
     UserError
         If it holds an unknown name or an impossible value.
     """
-    unknown = sorted(set(document) - {"name", "version", "defaults", "override", "identity"})
-    if unknown:
-        raise UserError(f"{source} has an unknown entry {unknown[0]!r}", advice="Use name, version, [defaults].")
-    defaults, entries = document.get("defaults", {}), document.get("override", [])
-    if not isinstance(defaults, dict) or not isinstance(entries, list):
-        raise UserError(f"{source} is not laid out as rules", "it needs [defaults] and [[override]] tables")
-    overrides = []
-    for entry in entries:
-        values = dict(entry)
-        scanner, stain = str(values.pop("scanner", "")), str(values.pop("stain", ""))
-        if not (scanner or stain):
-            raise UserError(f"{source} has an override for every slide", "it names no scanner and no stain")
-        overrides.append(Override(scanner, stain, _checked(values, source)))
-    thresholds = Thresholds(**_checked(defaults, source))
+    try:
+        found = convert(document, _layout())
+    except MisfitError as misfit:
+        raise _refusal(misfit, source) from misfit
+    thresholds = Thresholds(**_named(found.defaults))
+    overrides = tuple(_override(entry, source) for entry in found.override or [])
     for values in [{}, *(override.changes for override in overrides)]:
         _check_order(replace(thresholds, **values), source)
+    text = found.identity.file_name if found.identity is not None else None
+    pattern = None if text is None else NamePattern.parse(text, f"{source}: file_name")
     name, version = str(document.get("name", "unnamed")), str(document.get("version", "0"))
-    return Rules(name, version, thresholds, tuple(overrides), _file_name(document.get("identity", {}), source))
+    return Rules(name, version, thresholds, overrides, pattern)
 
 
-def _file_name(identity: object, source: str) -> NamePattern | None:
-    """The pattern of ``[identity] file_name``."""
-    if not isinstance(identity, dict) or set(identity) - {"file_name"}:
-        raise UserError(f"{source}: [identity] is not usable", "it may hold file_name and nothing else")
-    text = identity.get("file_name")
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise UserError(f"{source}: file_name = {text!r} is not usable", "it must be a regular expression in quotes")
-    return NamePattern.parse(text, f"{source}: file_name")
+@cache
+def _layout() -> Any:
+    """What a file of rules may hold."""
+    limits = {item.name: bounded(0, 1) if _is_fraction(item.name) else bounded(0) for item in fields(Thresholds)}
+    word = str | int | float  # a scanner's name may be a number
+    override = strict_struct("Override", {"scanner": word, "stain": word, **limits})
+    return strict_struct(
+        "Rules",
+        {
+            "name": word,
+            "version": Any,  # a number or a date is one as well
+            "defaults": strict_struct("Defaults", limits),
+            "override": GenericAlias(list, override),
+            "identity": strict_struct("Identity", {"file_name": str | None}),
+        },
+    )
 
 
-def _checked(values: dict[str, Any], source: str) -> dict[str, float]:
+def _is_fraction(name: str) -> bool:
+    return name.endswith("_fraction")
+
+
+def _named(values: Any) -> dict[str, float]:
+    """The thresholds that a table of the file names."""
+    found = {item.name: getattr(values, item.name, None) for item in fields(Thresholds)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _override(entry: Any, source: str) -> Override:
+    scanner, stain = ("" if word is None else str(word) for word in (entry.scanner, entry.stain))
+    if not (scanner or stain):
+        raise UserError(f"{source} has an override for every slide", "it names no scanner and no stain")
+    return Override(scanner, stain, _named(entry))
+
+
+def _refusal(misfit: MisfitError, source: str) -> UserError:
+    """What is wrong with a file of rules, for people."""
+    path, value = misfit.path, misfit.value
+    name = str(path[-1]) if path else ""
     known = [item.name for item in fields(Thresholds)]
-    for name, value in values.items():
-        if name not in known:
-            close = get_close_matches(name, known, 1)
-            advice = f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
-            raise UserError(f"{source} has an unknown threshold {name!r}", advice=advice)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < 0 or (name.endswith("_fraction") and value > 1):
-            wanted = "from 0 to 1" if name.endswith("_fraction") else "0 or more"
-            raise UserError(f"{source}: {name} = {value!r} is not usable", f"it must be a number, {wanted}")
-    return {name: float(value) for name, value in values.items()}
+    if misfit.unknown and len(path) == 1:
+        return UserError(f"{source} has an unknown entry {name!r}", advice="Use name, version, [defaults].")
+    if path == ("identity", "file_name"):
+        return UserError(f"{source}: file_name = {value!r} is not usable", "it must be a regular expression in quotes")
+    if path[:1] == ("identity",):
+        held = f"it holds {name}, and" if misfit.unknown else "it"
+        return UserError(f"{source}: [identity] is not usable", f"{held} may hold file_name and nothing else")
+    if misfit.unknown:
+        return UserError(f"{source} has an unknown threshold {name!r}", advice=suggestion(name, known))
+    if name in known:
+        wanted = "from 0 to 1" if _is_fraction(name) else "0 or more"
+        return UserError(f"{source}: {name} = {value!r} is not usable", f"it must be a number, {wanted}")
+    if name in ("name", "scanner", "stain"):
+        return UserError(f"{source}: {name} = {value!r} is not usable", "it must be a text in quotes")
+    return UserError(f"{source} is not laid out as rules", "it needs [defaults] and [[override]] tables")
 
 
 def _check_order(thresholds: Thresholds, source: str) -> None:

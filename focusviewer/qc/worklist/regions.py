@@ -22,7 +22,7 @@ def blurred_regions(focus_map: FocusMap, blurred_um: float) -> tuple[RegionRow, 
     rows, cols = np.nonzero(labels)
     of = labels[rows, cols]
     half, cell = focus_map.stride_px / 2, focus_map.stride_px
-    cell_mm2 = None if focus_map.mpp is None else (cell * focus_map.mpp / 1000) ** 2
+    cell_mm2 = focus_map.cell_mm2
     found: list[tuple[float, RegionRow]] = []
     for label in range(1, count + 1):
         inside = of == label

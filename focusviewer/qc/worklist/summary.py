@@ -144,4 +144,6 @@ def counted(number: int, thing: str) -> str:
 
 def show(text: str) -> str:
     """A file name on one line of a terminal: control characters spelt out."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from focusviewer.core.caches import LockedLRUCache
 from focusviewer.refocus.base import (
     SAME_Z_UM,
     Encoded,
@@ -71,16 +70,11 @@ class _Layers:
 
     def __init__(self, bank: OperatorBank) -> None:
         self._bank = bank
-        self._kept: OrderedDict[int, Tensor] = OrderedDict()
-        self._lock = Lock()
+        self._kept: LockedLRUCache[int, Tensor] = LockedLRUCache(KEPT_PLANES)
 
     def keep(self, place: int, filtered: Tensor) -> None:
         """Keep those of a plane, and drop the longest unused ones."""
-        with self._lock:
-            self._kept[place] = filtered
-            self._kept.move_to_end(place)
-            while len(self._kept) > KEPT_PLANES:
-                self._kept.popitem(last=False)
+        self._kept.put(place, filtered)
 
     def of(self, place: int, image: Tensor) -> Tensor:
         """Those of a plane: float16 (J, 3, H, W); a slider step costs the reading of them."""
@@ -88,11 +82,10 @@ class _Layers:
 
         from focusviewer.refocus.fast.filtering import filter_layers
 
-        with self._lock:
-            found = self._kept.get(place)
+        found = self._kept.get(place)
         if found is None:
             found = torch.from_numpy(filter_layers(image.numpy(), self._bank, PAD_PX)[0])
-        self.keep(place, found)
+            self.keep(place, found)
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
-from typing import IO, Any, Literal
+from typing import IO, Any
 from uuid import uuid4
 
 import numpy as np
@@ -22,8 +22,6 @@ from focusviewer.refocus.regions.planning import make_plan
 from focusviewer.refocus.regions.tiffchain import chain_levels
 from focusviewer.refocus.regions.tiling import Observer, rendered_rows, stepper
 from focusviewer.slides.base import RGB
-
-Compression = Literal["jpeg", "deflate"]
 
 TILE = 512
 SMALLEST = 512

@@ -106,6 +106,8 @@ def _shift(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None = N
     """Shift of the blurred plane, px (down, right): the peak of the correlation, then the slope of the phase."""
     import scipy.fft
 
+    # skimage.registration.phase_cross_correlation whitens wholly or not at all, searches in steps of a fixed size and
+    # knows no transfer function: a plane far out of focus, whose contrast is reversed in places, misleads it.
     cross, power = _spectra(sharp, blurred, inside)
     height, width = sharp.shape[1:]
     # Half whitened: a peak narrow enough to find, and still governed by what both planes hold.

@@ -117,6 +117,8 @@ def nuclear_amount(density: FloatArray) -> FloatArray:
     ----------
     density : float32 (3, H, W)
     """
+    # skimage.color.separate_stains wants stains that are known; here the picture's own are found, one of which may be
+    # missing.
     vectors = stain_vectors(density)
     if len(vectors) == 1 or vectors[1, 0] > _EOSIN_RED:
         return np.asarray(density[0], dtype=np.float32)
@@ -220,6 +222,8 @@ def _middles(peaks: npt.NDArray[np.int64], radius: npt.NDArray[np.floating]) -> 
 
 def otsu(values: FloatArray) -> float:
     """Otsu's threshold (1979), which parts values into the two classes that differ most."""
+    # Not scikit-image's: it sums in float32, so that where two bins are almost equally good it takes another one (in
+    # one picture of 800), and the same seed would give other pixels.
     if float(np.ptp(values)) == 0:
         return float(values.flat[0])
     counts, edges = np.histogram(values, 128)

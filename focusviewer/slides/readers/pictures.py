@@ -17,9 +17,6 @@ from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo, usable
 from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw, value_range, white
 from focusviewer.slides.readers.rawfile import fingerprint
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".pgm"})
-"""Names that a plane of a stack or a plain picture may end with."""
-
 # Pillow's remarks about odd metadata would reach the terminal; errors are told in our own words.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 

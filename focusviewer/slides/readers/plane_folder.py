@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import RGB, Region, Slide
-from focusviewer.slides.readers.pictures import SUFFIXES, PictureSlide, decode_picture, picture_header, ranged
+from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.metadata import plane_positions
+from focusviewer.slides.suffixes import PICTURE_SUFFIXES
 
 _KEPT_BYTES = 768 << 20
 _Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
@@ -23,7 +26,9 @@ _Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
 def image_files(folder: Path) -> list[Path]:
     """Image files of a folder, hidden ones left out, by name."""
     return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
 
 
@@ -103,8 +108,7 @@ class PlaneFolder(Slide):
                     f"{path.name} is {size[0]} x {size[1]} pixels, the others {usual[0]} x {usual[1]}",
                     "Leave that file out of the folder, or crop the planes to one size.",
                 )
-        self._keep = max(2, _KEPT_BYTES // (usual[0] * usual[1] * 3))
-        self._open: OrderedDict[int, Slide] = OrderedDict()
+        self._open: LRUCache[int, Slide] = LRUCache(max(2, _KEPT_BYTES // (usual[0] * usual[1] * 3)))
         self._lock = threading.Lock()
         self._busy: dict[int, threading.Lock] = {}
         self._closed = False
@@ -135,7 +139,6 @@ class PlaneFolder(Slide):
                 raise SlideError(f"Cannot read {self.name}", "the slide has been closed")
             slide = self._open.get(index)
             if slide is not None:
-                self._open.move_to_end(index)
                 return slide
             busy = self._busy.setdefault(index, threading.Lock())
         with busy:  # two threads that want the same plane decode it once
@@ -145,8 +148,6 @@ class PlaneFolder(Slide):
                 slide = self._decode(index)
                 with self._lock:
                     self._open[index] = slide
-                    while len(self._open) > self._keep:
-                        self._open.popitem(last=False)
         return slide
 
     def _decode(self, index: int) -> Slide:

@@ -5,7 +5,6 @@ Making a crop costs far more than a training step on it, and all networks should
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import cache_dir, output_folder
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
@@ -153,7 +153,7 @@ def banks_for(data: Path, split: str, scales: tuple[float, ...], counts: tuple[i
 def bank_folder(data: Path, split: str, config: BankConfig) -> Path:
     """Where a bank lies: named by its configuration and by the images it is made of."""
     about = asdict(config) | {"sources": sources_digest(data)}
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(about)
     return cache_dir() / "banks" / f"{split}-{config.mpp:g}-{key}"
 
 

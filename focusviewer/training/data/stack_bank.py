@@ -7,8 +7,6 @@ that are missing, and programs that make it at the same time share the work.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.files import atomic_write, cache_dir, output_folder
+from focusviewer.core.json_text import json_digest
 from focusviewer.training.data.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
@@ -121,7 +120,7 @@ def stack_bank(data: Path, split: str, config: StackBankConfig | None = None) ->
 def stack_bank_folder(data: Path, split: str, config: StackBankConfig) -> Path:
     """Where a bank lies: named by its configuration, the simulator, and the images it is made of."""
     about = asdict(config) | {"simulator": SIMULATOR_VERSION, "sources": sources_digest(data)}
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(about)
     return cache_dir() / "banks" / f"stacks-{split}-{config.mpp:g}-{key}"
 
 

@@ -90,7 +90,8 @@ def read_progress(path: Path) -> Progress:
     if not path.exists():
         raise UserError(f"Nothing to resume in {path.parent}", f"{path.name} is missing", "Start without --resume.")
     try:
-        with safe_open(str(path), "pt") as file:
+        # Not as tensors of torch: for those the file is opened twice, and a running trainer may replace it in between.
+        with safe_open(str(path), "np") as file:
             header = json.loads(file.metadata()[_HEADER])
         if header.pop("format") != FORMAT:
             raise ValueError("it is of another version of the program")

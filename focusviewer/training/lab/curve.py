@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from focusviewer.core.files import atomic_write
+from focusviewer.training.lab.plotting import COLOURS, new_figure, one_look, round_ticks, write_png
 
 if TYPE_CHECKING:
-    from PIL.ImageDraw import ImageDraw
+    from matplotlib.axes import Axes
 
-_SIZE = (960, 360)
-_SHARPER = 2  # drawn larger and reduced, which smooths the lines
-_MARGINS = (62, 46, 16, 40)  # left, top, right, bottom of a panel
-_COLOURS = ("#1f6fb2", "#d1632a", "#2e8b57", "#8d5bb5", "#b8453f", "#57606a", "#b08a1e", "#3aa0a0")
-_INK, _FAINT = "#24292f", "#d8dee4"
+_SIZE_PX = (960, 360)
+_PLACES = {"left": 0.06, "right": 0.98, "bottom": 0.13, "top": 0.92, "wspace": 0.16}  # of the panels, of the whole
 
 Series = dict[str, list[tuple[float, float]]]
 
 
+@one_look()
 def draw_curve(path: Path, title: str, rows: Sequence[dict[str, float]], figures: Sequence[str], steps: int) -> None:
     """Draw the log of a run.
 
@@ -33,19 +31,15 @@ def draw_curve(path: Path, title: str, rows: Sequence[dict[str, float]], figures
     steps : int
         Planned length, the width of both panels.
     """
-    from PIL import Image, ImageDraw
-
     names = [name for name in (rows[0] if rows else {}) if name not in ("step", "learning_rate")]
-    left = [name for name in names if name == "loss" or name.startswith("loss_")] or [
+    losses = [name for name in names if name == "loss" or name.startswith("loss_")] or [
         n for n in names if n not in figures
     ]
-    image = Image.new("RGB", (_SIZE[0] * _SHARPER, _SIZE[1] * _SHARPER), "white")
-    draw = ImageDraw.Draw(image)
-    half = _SIZE[0] // 2
-    for x, heading, chosen in ((0, "training loss", left), (half, "held-out data", list(figures))):
-        _panel(draw, (x, 0, x + half, _SIZE[1]), f"{title}: {heading}", _series(rows, chosen), steps)
-    with atomic_write(path) as temporary:
-        image.resize(_SIZE, Image.Resampling.LANCZOS).save(temporary)
+    figure = new_figure(*_SIZE_PX)
+    left, right = figure.subplots(1, 2, gridspec_kw=_PLACES)
+    _panel(left, f"{title}: training loss", _series(rows, losses), steps)
+    _panel(right, f"{title}: held-out data", _series(rows, figures), steps)
+    write_png(figure, path)
 
 
 def _series(rows: Sequence[dict[str, float]], names: Sequence[str]) -> Series:
@@ -53,48 +47,19 @@ def _series(rows: Sequence[dict[str, float]], names: Sequence[str]) -> Series:
     return {name: line for name, line in lines.items() if line}
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers that cover a range, at about ``count`` places."""
-    span = high - low
-    if not span > 0:
-        return [low]
-    rough = span / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _panel(draw: ImageDraw, box: tuple[int, int, int, int], title: str, series: Series, steps: int) -> None:
-    from PIL import ImageFont
-
-    font, bold = ImageFont.load_default(12 * _SHARPER), ImageFont.load_default(14 * _SHARPER)
-    left, top, right, bottom = _MARGINS
-    x0, y0, x1, y1 = (s * _SHARPER for s in (box[0] + left, box[1] + top, box[2] - right, box[3] - bottom))
-    low, high = _limits([value for line in series.values() for _, value in line])
-
-    def at(step: float, value: float) -> tuple[float, float]:
-        return x0 + (x1 - x0) * step / max(steps, 1), y1 - (y1 - y0) * (value - low) / (high - low)
-
-    draw.text((x0, box[1] * _SHARPER + 8 * _SHARPER), title, _INK, bold)
-    for value in ticks(low, high):
-        y = at(0, value)[1]
-        draw.line([(x0, y), (x1, y)], _FAINT, _SHARPER)
-        draw.text((x0 - 6 * _SHARPER, y), f"{value:.4g}", _INK, font, anchor="rm")
-    for value in ticks(0, steps, 4):
-        x = at(value, low)[0]
-        draw.text((x, y1 + 6 * _SHARPER), f"{value:g}", _INK, font, anchor="mt")
-    draw.text(((x0 + x1) / 2, y1 + 22 * _SHARPER), "step", _INK, font, anchor="mt")
-    draw.line([(x0, y0), (x0, y1), (x1, y1)], _INK, _SHARPER)
+def _panel(axes: Axes, title: str, series: Series, steps: int) -> None:
+    axes.set_title(title, fontweight="bold")
+    axes.set_xlabel("step")
+    axes.set_xlim(0, max(steps, 1))
+    axes.set_ylim(*_limits([value for line in series.values() for _, value in line]))
+    axes.grid(visible=False, axis="x")
+    round_ticks(axes, 4, 5)
     for index, (name, line) in enumerate(series.items()):
-        colour = _COLOURS[index % len(_COLOURS)]
-        points = [at(step, value) for step, value in line]
-        if len(points) > 1:
-            draw.line(points, colour, 2 * _SHARPER, joint="curve")
-        for x, y in points[-1:]:
-            draw.ellipse([x - 4, y - 4, x + 4, y + 4], colour)
-        if len(series) <= len(_COLOURS):
-            draw.text((x1 - 4 * _SHARPER, y0 + (4 + 15 * index) * _SHARPER), name, colour, font, anchor="rt")
+        colour = COLOURS[index % len(COLOURS)]
+        # The dot shows where the run is, and that there is a value where there is no line yet.
+        axes.plot(*zip(*line, strict=True), color=colour, marker="o", markevery=[len(line) - 1], label=name)
+    if series and len(series) <= len(COLOURS):
+        axes.legend(loc="upper right", labelcolor="linecolor", handlelength=0)
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:

@@ -6,8 +6,8 @@ weights so far, how far the run is, how long it is planned to be, and the log. I
 whenever the process dies there is a good one, from which the steps that were lost are made again, bit for bit (on the
 CPU, with the same number of threads).
 
-Files in the output folder: NAME.toml (settings in effect), NAME.checkpoint, NAME.csv, NAME.png (curve), and what the
-task exports (weights and model card).
+Files in the output folder: NAME.toml (settings in effect), NAME.checkpoint, NAME.csv, NAME.png (curve, where matplotlib
+is installed), and what the task exports (weights and model card).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from focusviewer.training.lab.curve import draw_curve
 from focusviewer.training.lab.log import row_text, write_csv
 from focusviewer.training.lab.pace import Pace
 from focusviewer.training.lab.plan import choose_device, planned_steps
+from focusviewer.training.lab.plotting import no_curve_line
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.typed_toml import checked
 from focusviewer.training.lab.update import NotFiniteError, Updater, seed_layers, stream_seed
@@ -53,7 +54,7 @@ def train(task: Task, config: LabConfig, out: Path, *, resume: bool = False) -> 
 
     Returns
     -------
-    The files that the task exported, then log and curve.
+    The files that the task exported, then log and curve (none without matplotlib).
 
     Raises
     ------
@@ -138,6 +139,7 @@ class _Run:
         self._criteria = self._find_criteria()
         self._kept: dict[str, dict[str, Tensor]] = {}
         self._began = time.monotonic()
+        self._no_curve = no_curve_line()
         self._train_mode()
         if before:
             self._progress = before
@@ -163,6 +165,8 @@ class _Run:
         if progress.step < progress.steps:
             already = f", {progress.step} of them made already" if progress.step else ""
             pace.say(f"{task.name}: {progress.steps} steps{already}, on {task.device}, {self._config.precision}")
+            if self._no_curve:
+                pace.say(self._no_curve)
         judged = _judging_steps(progress.steps, self._config.validations)
         saved = time.monotonic()
         while progress.step < progress.steps:
@@ -206,7 +210,8 @@ class _Run:
             figures,
             self._task.settings,
         )
-        return [*self._task.export(self._out, facts), self._file(".csv"), self._file(".png")]
+        logs = [self._file(".csv")] if self._no_curve else [self._file(".csv"), self._file(".png")]
+        return [*self._task.export(self._out, facts), *logs]
 
     def _command(self) -> str:
         """The command line that makes these weights again; with the file of settings where options cannot say it."""
@@ -265,6 +270,8 @@ class _Run:
 
     def _write_log(self) -> None:
         write_csv(self._file(".csv"), self._progress.rows)
+        if self._no_curve:
+            return
         figures = list(dict.fromkeys(figure for figure, _ in self._criteria.values()))
         draw_curve(self._file(".png"), self._task.name, self._progress.rows, figures, self._progress.steps)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
 import tomllib
 import types
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from focusviewer.core.errors import UserError
+from focusviewer.core.validation import MisfitError, convert, strict, suggestion
 
 Settings = TypeVar("Settings")
 
@@ -50,37 +49,21 @@ def checked(kind: type[Settings], table: Mapping[str, Any], where: str) -> Setti
     UserError
         For a key that no field has, or a value of another type.
     """
-    hints = get_type_hints(kind)
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known) or 'none'}."
-            raise UserError(f"Unknown setting {key} in {where}", "", advice)
-    return kind(**{key: _checked_value(hints[key], value, key, where) for key, value in table.items()})
+    try:
+        found = convert(table, strict(kind))  # type: ignore[arg-type]  # classes are hashable
+    except MisfitError as misfit:
+        raise _refusal(misfit, kind, table, where) from misfit
+    return kind(**{key: getattr(found, key) for key in table})
 
 
-def _checked_value(hint: Any, value: Any, key: str, where: str) -> Any:
-    fitting = _fit(hint, value)
-    if fitting is None:
-        raise UserError(f"Setting {key} in {where} is {_shown(value)}", f"it must be {_described(hint)}")
-    return fitting[0]
-
-
-def _fit(hint: Any, value: Any) -> tuple[Any] | None:
-    """The value in the field's type, in a tuple of one; None when it has another type."""
-    origin = get_origin(hint)
-    if origin is Literal:
-        return (value,) if isinstance(value, str) and value in get_args(hint) else None
-    if origin in (Union, types.UnionType):
-        fits = (_fit(choice, value) for choice in get_args(hint) if choice is not type(None))
-        return next((fit for fit in fits if fit), None)
-    if origin is tuple:
-        items = [_fit(get_args(hint)[0], item) for item in value] if isinstance(value, (list, tuple)) else [None]
-        return (tuple(item[0] for item in items if item),) if all(items) else None
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return (float(value),) if math.isfinite(value) else None
-    return (value,) if type(value) is hint else None
+def _refusal(misfit: MisfitError, kind: type, table: Mapping[str, Any], where: str) -> UserError:
+    """What is wrong with a table, for people."""
+    key = str(misfit.path[0])
+    if misfit.unknown:
+        advice = suggestion(key, (field.name for field in fields(kind)))
+        return UserError(f"Unknown setting {key} in {where}", "", advice)
+    why = f"it must be {_described(get_type_hints(kind)[key])}"
+    return UserError(f"Setting {key} in {where} is {_shown(table[key])}", why)
 
 
 def _described(hint: Any) -> str:

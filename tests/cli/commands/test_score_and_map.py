@@ -129,7 +129,7 @@ def test_ctrl_c_cancels_a_map_instead_of_waiting_for_it(
         assert cancel.wait(10)
         raise CancelledError
 
-    monkeypatch.setattr("focusviewer.focus.map_slide", endless)
+    monkeypatch.setattr("focusviewer.focus.mapping.service.map_slide", endless)
     before = signal.getsignal(signal.SIGINT)
     outcome = command("heatmap", picture, "--model", "mlv")
     assert outcome.code == 130
@@ -154,5 +154,5 @@ def test_parts_that_could_not_be_read_are_told(
         return replace(map_slide(*arguments, **options), unreadable=7)  # type: ignore[arg-type]
 
     assert "unreadable" not in command("heatmap", picture, "--model", "mlv").out
-    monkeypatch.setattr("focusviewer.focus.map_slide", damaged)
+    monkeypatch.setattr("focusviewer.focus.mapping.service.map_slide", damaged)
     assert "7 windows with tissue could not be decoded" in command("heatmap", picture, "--model", "mlv").out

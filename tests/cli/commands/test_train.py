@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from focusviewer.evaluation.cards import CardEvaluator
 from focusviewer.training.common import save_weights
 from focusviewer.training.lab import LabConfig, RunFacts, Task
 from focusviewer.training.lab.entry import TaskEntry
@@ -63,6 +64,15 @@ def test_without_a_task_it_lists_what_can_be_trained(command: Command) -> None:
     outcome = command("train")
     assert outcome.code == 0
     assert "a straight line" in outcome.out
+
+
+def test_cards_get_the_figures_of_the_evaluation(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.setattr(Line, "prepare", lambda task, config: given.append(task.evaluator) or 1 / 0)
+    command("train", "toys", "--out", tmp_path / "out")
+    assert [type(evaluator) for evaluator in given] == [CardEvaluator]
 
 
 def test_a_file_and_options_set_the_run(command: Command, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from focusviewer.core.errors import UserError
+from focusviewer.core.files import resource_path
 from focusviewer.evaluation.report.page import page
-from focusviewer.evaluation.report.plots import correlation_bars, psnr_lines, stack_curves
+from focusviewer.evaluation.report.plots import correlation_bars, psnr_lines, sparkline, stack_curves
 from focusviewer.evaluation.report.study import write_report
-from focusviewer.evaluation.report.svg import ticks
+from focusviewer.evaluation.report.svg import COLOURS
 from focusviewer.evaluation.sets.real_stacks import RealStack
 from focusviewer.evaluation.study import Outcome, judge
 from focusviewer.evaluation.suites.bench import Bench, focus_parts, not_judged, refocus_parts, tables
 from focusviewer.evaluation.suites.focus import simulated as focus_module
+from focusviewer.training.lab.plotting import need_plots, ticks
 from tests.evaluation.doubles import BrokenModel, CopyingEngine, ReadingModel, entry, telling_fields
 
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -174,6 +179,45 @@ def test_the_oracle_is_drawn_beside_the_engines_where_there_is_one() -> None:
     rows = [{**row, "z_um": z} for z in (0.0, 1.0, 2.0)]
     assert "oracle" not in psnr_lines(rows, 0.1)
     assert "oracle Wiener" in psnr_lines([rows[0], *({**row, "psnr_oracle": 33.0} for row in rows[1:])], 0.1)
+
+
+def test_plots_are_the_same_every_time_and_their_names_are_unique_in_a_page() -> None:
+    rows = [
+        {"model": name, "stack": "s", "scores": [2.0, 0.0, 1.0], "reference": (1, 1), "lowest": 1}
+        for name in ("a", "b")
+    ]
+    texts = [*(sparkline(row) for row in rows), stack_curves(rows, ["a", "b"]), bars([{"model": "a", "srcc": 0.8}])]
+    assert texts == [
+        *(sparkline(row) for row in rows),
+        stack_curves(rows, ["a", "b"]),
+        bars([{"model": "a", "srcc": 0.8}]),
+    ]
+    names = re.findall(r' id="([^"]+)"', "".join(texts))
+    assert names and len(names) == len(set(names))
+    used = re.findall(r' href="#([^"]+)"', "".join(texts))
+    assert set(used) == set(names)
+
+
+def test_every_point_of_a_curve_says_what_it_is_in_the_colours_of_the_page() -> None:
+    rows = [{"model": "m", "stack": "s", "scores": [2.0, 0.0, 1.0], "reference": None, "lowest": 1}]
+    text = stack_curves(rows, ["m"])
+    for words in ("m: 0, 1", "m: 1, 0", "m: 2, 0.5"):
+        assert f"<title>{words}</title>" in text
+    assert "var(--s0)" in text and "var(--ink)" in text
+    assert not any(colour in text for colour in COLOURS.values())
+    css = resource_path("studies", "report.css").read_text(encoding="utf-8")
+    assert all(f"--{name}:" in css for name in COLOURS)
+
+
+def test_a_name_with_dollar_signs_is_no_formula() -> None:
+    text = bars([{"model": "cheap $x_1$", "srcc": 0.5}])
+    assert ">cheap $x_1$</text>" in text
+
+
+def test_without_matplotlib_the_study_is_refused_before_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UserError, match=r"matplotlib is not installed.*focusviewer\[train\]"):
+        need_plots("Cannot draw the plots of the study")
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0.3, 0.31), (20, 61), (5, 5)])

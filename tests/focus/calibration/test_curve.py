@@ -8,7 +8,7 @@ import pytest
 from focusviewer.core.errors import UserError
 from focusviewer.focus import get_model, map_slide, models
 from focusviewer.focus.calibrating import Mark, calibrate_marks, calibrate_stack
-from focusviewer.focus.calibration.curve import Calibration, Curve, apply_calibration, fit_curve, isotonic
+from focusviewer.focus.calibration.curve import Calibration, Curve, apply_calibration, fit_curve
 from focusviewer.focus.calibration.store import (
     calibrated,
     calibrations_path,
@@ -43,13 +43,26 @@ def _calibration(**changes: object) -> Calibration:
     return replace(Calibration("mlv", "1", "", 0.25, curve, "a test"), **changes)  # type: ignore[arg-type]
 
 
-def test_isotonic_regression_is_that_of_scipy(rng: np.random.Generator) -> None:
-    from scipy.optimize import isotonic_regression
+def test_the_curve_is_the_isotonic_regression_of_the_medians(rng: np.random.Generator) -> None:
+    for size in (2, 3, 50):
+        medians = rng.normal(size=size) + np.arange(size) * 0.05
+        medians[0] = -9.0  # one distance at least is lower than the others
+        counts = rng.integers(1, 6, size)
+        curve = fit_curve(np.repeat(medians, counts), np.repeat(0.5 + 0.25 * np.arange(size), counts))
+        np.testing.assert_allclose(curve.scores, np.unique(pooled(medians, counts).round(12)), atol=1e-9)
 
-    for size in (1, 2, 50):
-        values, weights = rng.normal(size=size) + np.arange(size) * 0.05, rng.uniform(0.1, 3, size)
-        expected = isotonic_regression(values, weights=weights).x
-        np.testing.assert_allclose(isotonic(values, weights), expected, atol=1e-9)
+
+def pooled(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Isotonic regression by pooling adjacent violators (Ayer et al. 1955)."""
+    pools: list[tuple[float, float, int]] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        pool = (value, weight, 1)
+        while pools and pools[-1][0] >= pool[0]:
+            mean, before, length = pools.pop()
+            total = before + pool[1]
+            pool = ((mean * before + pool[0] * pool[1]) / total, total, length + pool[2])
+        pools.append(pool)
+    return np.concatenate([np.full(length, mean) for mean, _, length in pools])
 
 
 def test_a_curve_reads_nothing_below_focus_and_goes_on_beyond_its_end() -> None:

@@ -26,6 +26,28 @@ def test_perceptual_tables_rise_in_lightness(name: str) -> None:
     assert (np.diff(_lightness(lut_colours(name))) > -1e-3).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "middle", "last"),
+    [
+        ("viridis", (68, 1, 84), (33, 145, 140), (253, 231, 37)),
+        ("magma", (0, 0, 4), (183, 55, 121), (252, 253, 191)),
+        ("cividis", (0, 34, 78), (125, 124, 120), (254, 232, 56)),
+        ("green-yellow-red", (26, 150, 65), (255, 255, 191), (215, 25, 28)),
+        ("blue-white-red", (33, 102, 172), (247, 247, 247), (178, 24, 43)),
+    ],
+)
+def test_tables_are_those_that_were_published(
+    name: str, first: tuple[int, ...], middle: tuple[int, ...], last: tuple[int, ...]
+) -> None:
+    table = lut_colours(name).astype(int)
+    assert np.abs(table[[0, 128, 255]] - [first, middle, last]).max() <= 1
+
+
+def test_a_table_that_is_shared_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        lut_colours("viridis")[0] = 0
+
+
 def test_absolute_colours_do_not_depend_on_the_slide() -> None:
     low, high = make_map([[0, 4, np.nan]]), make_map([[4, 30, 16]])
     np.testing.assert_array_equal(colorize(low)[0, 1], colorize(high)[0, 0])

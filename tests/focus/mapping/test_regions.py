@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from focusviewer.focus import FocusMap, summary, to_geojson, worst_regions
+from focusviewer.focus import FocusMap, summary, to_geojson
 from focusviewer.focus.mapping.regions import find_regions, smoothed_windows
 from focusviewer.simulation.sections.blur_pattern import make_pattern
 from tests.focus.maps import make_map
@@ -40,11 +40,12 @@ def test_summary_of_a_relative_map_judges_by_the_threshold_it_is_given() -> None
 
 
 def test_worst_regions_come_worst_first_as_slide_boxes() -> None:
-    regions = worst_regions(make_map([[9, 9, 0, 0], [0, 0, 0, 4], [0, 0, 0, N]]))
+    found = find_regions(make_map([[9, 9, 0, 0], [0, 0, 0, 4], [0, 0, 0, N]]))
+    regions = [(*region.box, region.mean) for region in found]
     assert regions[0] == pytest.approx((117.5 - 65, 117.5 - 65, 260, 130, 9))
     assert regions[1] == pytest.approx((117.5 + 3 * 130 - 65, 117.5 + 65, 130, 130, 4))
     assert len(regions) == 2
-    assert len(worst_regions(make_map([[9, 0, 9, 0, 9]]), n=2)) == 2
+    assert len(find_regions(make_map([[9, 0, 9, 0, 9]]))) == 3
 
 
 def test_geojson_outlines_a_region_with_a_hole() -> None:

@@ -20,10 +20,13 @@ from focusviewer.focus.calibration.store import keep_calibration
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.batch.discover import find_slides
 from focusviewer.qc.batch.runner import Batch
-from focusviewer.qc.batch.slide_task import JudgeTask
+from focusviewer.qc.batch.slide_task import IdentifyTask, JudgeTask
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.lock import batch_lock
+from focusviewer.slides import open_slide
+from focusviewer.slides.identity import identify
+from focusviewer.slides.suffixes import SLIDE_SUFFIXES, VIEWED_SUFFIXES
 from tests.qc.tasks import InlinePool
 from tests.qc.worklists import HOSTILE
 
@@ -76,6 +79,16 @@ def test_every_file_is_accounted_for(slide_file: SlideFile, batch: MakeBatch, tm
     assert done.files == 8
     text = "\n".join(done.lines())
     assert "8 files: 3 slides" in text and "text.svs" in text
+
+
+@pytest.mark.parametrize("suffix", sorted(SLIDE_SUFFIXES))
+def test_what_the_window_takes_for_a_slide_a_batch_finds(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix.upper()}").touch()
+    (tmp_path / "a.png").touch()
+    found = find_slides([tmp_path])
+    assert [path.name for path in found.slides] == [f"a{suffix.upper()}"]
+    assert [path.name for path in found.left_out] == ["a.png"]
+    assert suffix in VIEWED_SUFFIXES
 
 
 def test_a_slide_without_scale_is_for_review_with_the_reason_and_a_relative_map(
@@ -182,15 +195,45 @@ def test_a_full_disk_stops_the_batch_and_resuming_completes_it(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr("focusviewer.qc.batch.slide_task.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     run = batch()
     with pytest.raises(UserError, match=r"disk is full.*--resume"):
         run.run(found)
-    monkeypatch.setattr("focusviewer.qc.batch.slide_task.os.fsync", real)
+    monkeypatch.setattr("os.fsync", real)
     assert run.worklist.check() == "ok" and run.worklist.failures() == []
     assert not [path for path in (run.worklist.folder / "slides").iterdir() if path.name.startswith(".")]
     summary = batch().run(found)
     assert summary.slides == 3 and summary.earlier == 1 and results(run) == 3
+
+
+def test_a_slide_is_identified_once_and_opened_no_more_than_twice(
+    slide_file: SlideFile, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, identified = [], []
+    monkeypatch.setattr(
+        "focusviewer.qc.batch.slide_task.open_slide", lambda path: (opened.append(path), open_slide(path))[1]
+    )
+    monkeypatch.setattr(
+        "focusviewer.qc.batch.slide_task.identify",
+        lambda *given: (identified.append(given[0].path), identify(*given))[1],
+    )
+    found = find_slides([slide_file(f"{n}.tif", n) for n in range(2)])
+    run = batch()
+    run.run(found)
+    assert sorted(identified) == found.slides
+    assert sorted(opened) == sorted(2 * found.slides)  # which slides are the same is known before any is judged
+    facts = [row.result.facts for row in run.worklist.slides() if row.result is not None]
+    assert sorted(fact.slide_id for fact in facts) == ["0", "1"]
+
+
+def test_a_file_that_changed_after_it_was_identified_is_identified_anew(slide_file: SlideFile, tmp_path: Path) -> None:
+    (tmp_path / "out" / "slides").mkdir(parents=True)
+    path = slide_file("a.tif", 1)
+    before = IdentifyTask(path).run()
+    slide_file("a.tif", 2)
+    result = JudgeTask(path, tmp_path / "out", Rules(), "tenengrad", identified=before).run()
+    assert result.facts.fingerprint != before.facts.fingerprint
+    assert result.facts == IdentifyTask(path).run().facts
 
 
 def test_setting_cancel_stops_between_slides(slide_file: SlideFile, batch: MakeBatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import LEVEL_UM
-from focusviewer.focus.mapping.regions import to_geojson
+from focusviewer.focus.mapping.geojson import to_geojson
 from focusviewer.qc.reports.csvtext import guard, read_table, unguard, write_table
 from focusviewer.qc.reports.exports import COLUMNS, document, read_csv, write_csv, write_json
 from focusviewer.qc.reports.focusplan import plan_region, rescan_list, write_rescan

@@ -20,7 +20,7 @@ from focusviewer.qc.reports.roc import calls, roc, roc_section
 from focusviewer.qc.reports.spread import spread_section
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, rules_from
-from focusviewer.qc.worklist.records import FileRow
+from focusviewer.qc.worklist.records import FileRow, SlideFacts
 from focusviewer.qc.worklist.summary import show
 from tests.qc.worklists import HOSTILE, fill, focus_map, open_worklist, thumbnail
 
@@ -232,6 +232,16 @@ def test_the_printed_report_escapes_and_breaks_long_names(tmp_path: Path) -> Non
     named = {value for tag, name, value in page.values if (tag, name) == ("img", "src")}
     assert named == set(printed.images) and len(named) == 2
     assert max(len(word) for word in re.split(r"[\s\u200b]", broken("n" * 200))) <= 24
+
+
+def test_a_slide_that_waits_is_printed_with_the_verdict_of_a_person(tmp_path: Path) -> None:
+    with open_worklist(tmp_path) as worklist:
+        worklist.add_slide(SlideFacts("ab" * 16, Path("/data/waits.svs"), "waits.svs"))
+        worklist.give_verdict("ab" * 16, Verdict.RESCAN, "MK", "a hair")
+        printed = printed_report(worklist)
+    page = Page(printed.html)
+    assert page.open == [] and printed.images == {}
+    assert "“a hair”" in "".join(page.texts) and "Program:" not in "".join(page.texts)
 
 
 def test_a_report_shows_how_the_slides_spread_and_where_the_rules_cut(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.qc.verdicts.features import SlideFeatures, slide_features
-from focusviewer.qc.verdicts.judgement import Verdict, judge
+from focusviewer.qc.verdicts.judgement import Verdict, judgement_of
 from focusviewer.qc.verdicts.rules import Rules, Thresholds, load_rules
 from focusviewer.qc.worklist.regions import blurred_regions
 
@@ -81,7 +81,7 @@ def test_regions_are_boxes_in_slide_pixels_the_weightiest_first() -> None:
 
 
 def test_a_good_slide_passes_and_nothing_is_said() -> None:
-    judgement = judge(GOOD, RULES)
+    judgement = judgement_of(GOOD, RULES)
     assert (judgement.verdict, judgement.reasons, judgement.rules) == (Verdict.PASS, (), RULES.label)
     assert judgement.score < 10
 
@@ -104,19 +104,21 @@ def test_a_good_slide_passes_and_nothing_is_said() -> None:
     ],
 )
 def test_every_rule_gives_its_verdict_and_says_why(change: dict[str, object], verdict: Verdict, words: str) -> None:
-    judgement = judge(replace(GOOD, **change), RULES)
+    judgement = judgement_of(replace(GOOD, **change), RULES)
     assert judgement.verdict == verdict
     assert any(words in reason for reason in judgement.reasons)
 
 
 def test_rescan_wins_and_its_reason_comes_first() -> None:
-    judgement = judge(replace(GOOD, blurred_fraction=0.05, worst_decile_um=3.0), RULES)
+    judgement = judgement_of(replace(GOOD, blurred_fraction=0.05, worst_decile_um=3.0), RULES)
     assert judgement.verdict == Verdict.RESCAN
     assert "worst tenth" in judgement.reasons[0] and len(judgement.reasons) == 2
 
 
 def test_a_worse_slide_scores_higher() -> None:
-    fractions = [judge(replace(GOOD, blurred_fraction=f, worst_decile_um=0.6 + f), RULES).score for f in (0, 0.1, 1)]
+    fractions = [
+        judgement_of(replace(GOOD, blurred_fraction=f, worst_decile_um=0.6 + f), RULES).score for f in (0, 0.1, 1)
+    ]
     assert fractions == sorted(set(fractions)) and fractions[0] >= 0 and fractions[-1] <= 100
 
 
@@ -161,6 +163,32 @@ def test_a_wrong_rules_file_is_refused_with_the_reason(tmp_path: Path, text: str
     path.write_text(text)
     with pytest.raises(UserError, match=words):
         load_rules(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[override]]\nstain = 'x'\nblured_um = 1\n", "unknown threshold 'blured_um'. Did you mean blurred_um"),
+        ("[[override]]\nstain = 'x'\nblurred_um = true\n", "blurred_um = True is not usable: it must be a number"),
+        ("override = [3]\n", "not laid out as rules"),
+        ("[[override]]\nstain = ['x']\n", "stain = .* is not usable: it must be a text"),
+        ("[identity]\nname = 'x'\n", "it holds name, and may hold file_name"),
+        ("identity = 3\n", "identity. is not usable: it may hold file_name"),
+        ("[identity]\nfile_name = 3\n", "file_name = 3 is not usable: it must be a regular expression"),
+    ],
+)
+def test_what_is_wrong_inside_a_table_is_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_rules(path)
+
+
+def test_names_and_versions_may_be_written_without_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text("name = 7\nversion = 2026-11-20\n[[override]]\nscanner = 1302\nblurred_um = 2\n")
+    rules = load_rules(path)
+    assert rules.label.startswith("7 2026-11-20 (") and rules.for_slide("SS1302").blurred_um == 2.0
 
 
 def test_a_missing_rules_file_is_named(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Literal
 import pytest
 
 from focusviewer.core.errors import UserError
+from focusviewer.training.catalogue import entries
 from focusviewer.training.lab.config import LabConfig, read_config, write_config
-from focusviewer.training.lab.curve import draw_curve, ticks
+from focusviewer.training.lab.curve import draw_curve
 from focusviewer.training.lab.pace import clock
+from focusviewer.training.lab.plotting import ticks
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,13 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.toml"):
         read_config(tmp_path / "none.toml", DEFAULTS, Own())
+
+
+def test_the_settings_of_every_task_can_be_written_and_read(tmp_path: Path) -> None:
+    for entry in entries():
+        path = tmp_path / f"{entry.task} {entry.model}.toml"
+        write_config(path, entry.defaults, entry.settings)
+        assert read_config(path, entry.defaults, entry.settings) == (entry.defaults, entry.settings), path.name
 
 
 def test_a_length_replaces_the_other_kind_of_length() -> None:

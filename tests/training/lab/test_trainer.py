@@ -86,6 +86,22 @@ def test_a_run_goes_on_from_its_last_checkpoint_whenever_that_was(whole: Path, t
     assert_same_run(whole, tmp_path)
 
 
+def test_progress_can_be_read_while_the_checkpoint_is_replaced(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "toy.checkpoint"
+    path.write_bytes((whole / "toy.checkpoint").read_bytes())
+    mapped = torch.UntypedStorage.from_file
+
+    def replaced(*args: object, **options: object) -> torch.UntypedStorage:
+        path.with_suffix(".new").write_bytes(b"of another length")
+        path.with_suffix(".new").replace(path)
+        return mapped(*args, **options)
+
+    monkeypatch.setattr(torch.UntypedStorage, "from_file", replaced)
+    assert read_progress(path).step == STEPS
+
+
 def test_a_finished_run_is_exported_again_without_training(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "copy"
     out.mkdir()
@@ -153,6 +169,19 @@ def test_a_run_leaves_settings_log_curve_and_card(whole: Path) -> None:
     assert f"--steps {STEPS} --seed 3" in card
     assert "SHA-256" in card
     assert not list(whole.glob(".*"))
+
+
+def test_without_matplotlib_a_run_goes_on_and_says_once_that_there_is_no_curve(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    files = train(Toy(), toy_config(STEPS), tmp_path)
+    assert_same_run(whole, tmp_path)
+    assert tmp_path / "toy.csv" in files and not list(tmp_path.glob("*.png"))
+    assert all(path.exists() for path in files)
+    told = capsys.readouterr().err
+    assert told.count("No curve is drawn: matplotlib is not installed") == 1
+    assert "focusviewer[train]" in told
 
 
 def test_nothing_to_resume_is_a_clear_message(tmp_path: Path) -> None:

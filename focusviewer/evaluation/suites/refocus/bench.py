@@ -16,7 +16,7 @@ from focusviewer.evaluation.sets.fields import FieldsConfig, FieldSet, sharp_fie
 from focusviewer.evaluation.sets.real_stacks import RealStack
 from focusviewer.evaluation.sets.true_stacks import TrueStack, TrueStacksConfig, true_stacks
 from focusviewer.evaluation.study import Part
-from focusviewer.evaluation.suites.refocus.competitors import Rivals, rivals_key
+from focusviewer.evaluation.suites.refocus.competitors import Competitors, competitors_key
 from focusviewer.evaluation.suites.refocus.honesty import (
     Specimens,
     evaluate_honesty,
@@ -94,11 +94,11 @@ class RefocusBench:
         stacks: Sequence[RealStack],
         data: Path | None,
         quick: bool,
-        rivals: Rivals | None = None,
+        competitors: Competitors | None = None,
     ) -> None:
         self.fields, self.stacks, self.data, self.quick = fields, stacks, data, quick
         self.extent = QUICK if quick else FULL
-        self.rivals = rivals or Rivals()
+        self.competitors = competitors or Competitors()
 
     @cached_property
     def planes(self) -> list[Planes]:
@@ -160,8 +160,8 @@ class RefocusBench:
             ("refocus-inputs", of_fields, self._inputs),
             (
                 "refocus-gaps",
-                f"{of_fields}-{rivals_key()}",
-                lambda engine: evaluate_refocus_gaps(engine, self.planes, self.rivals),
+                f"{of_fields}-{competitors_key()}",
+                lambda engine: evaluate_refocus_gaps(engine, self.planes, self.competitors),
             ),
             ("refocus-traverse", key, self._traverse),
             ("refocus-uneven", key, lambda engine: evaluate_uneven(engine, self.sections)),
@@ -176,7 +176,7 @@ class RefocusBench:
 
     def _simulated(self, engine: Any) -> list[dict[str, Any]]:
         assert self.data is not None
-        return refocus_simulated_table(engine, self.data, self.extent.fields, self.extent.detail, self.rivals)
+        return refocus_simulated_table(engine, self.data, self.extent.fields, self.extent.detail, self.competitors)
 
     def _inputs(self, engine: Any) -> list[dict[str, Any]]:
         return evaluate_refocus_inputs(engine, self.planes, targets=self.extent.targets)
@@ -185,10 +185,10 @@ class RefocusBench:
         return evaluate_traverse(engine, self.true_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
 
     def _real(self, engine: Any) -> list[dict[str, Any]]:
-        return evaluate_refocus_real(engine, self.stacks, self.extent.real_px, self.extent.detail, self.rivals)
+        return evaluate_refocus_real(engine, self.stacks, self.extent.real_px, self.extent.detail, self.competitors)
 
     def _real_planes(self, engine: Any) -> list[dict[str, Any]]:
-        return evaluate_real_planes(engine, self.stacks, self.rivals, self.extent.steps_px)
+        return evaluate_real_planes(engine, self.stacks, self.competitors, self.extent.steps_px)
 
 
 def _spread(items: Sequence[tuple[str, RGB]], count: int) -> list[tuple[str, RGB]]:

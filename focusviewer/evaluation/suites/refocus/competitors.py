@@ -41,7 +41,7 @@ def known_optics(image: RGB, optics: Optics, z_um: float, mpp: float, noise: flo
     return oracle_wiener(image, optics, z_um, mpp, noise)
 
 
-def rivals_key() -> str:
+def competitors_key() -> str:
     """Changes with the weights of the interpolators: figures beside them are not to be kept when they change."""
     from focusviewer.refocus.registry import baselines
 
@@ -52,7 +52,7 @@ def rivals_key() -> str:
     return digest.hexdigest()[:12]
 
 
-class Rivals:
+class Competitors:
     """The other methods on the same cases, kept for all engines of one run.
 
     Parameters

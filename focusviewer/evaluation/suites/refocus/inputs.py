@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
-from focusviewer.evaluation.suites.refocus.competitors import INTERPOLATORS, Rivals
+from focusviewer.evaluation.suites.refocus.competitors import INTERPOLATORS, Competitors
 from focusviewer.evaluation.suites.refocus.planes import APART, Planes, refocused
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
@@ -99,7 +99,7 @@ def _risen(found: dict[int, list[Figures]], groups: list[str]) -> list[dict[str,
 
 
 def evaluate_refocus_gaps(
-    engine: Refocuser, stacks: Iterable[Planes], rivals: Rivals, gaps: Sequence[int] = GAPS, seed: int = 6
+    engine: Refocuser, stacks: Iterable[Planes], competitors: Competitors, gaps: Sequence[int] = GAPS, seed: int = 6
 ) -> list[dict[str, Any]]:
     """Make the plane in the middle of two others.
 
@@ -120,11 +120,11 @@ def evaluate_refocus_gaps(
             rng = np.random.default_rng((seed, index, gap))
             target = int(rng.integers(gap, len(stack.z_um) - gap))
             width[gap] = stack.z_um[target + gap] - stack.z_um[target - gap]
-            cases[gap].append(_gap_case(engine, stack, target, gap, rivals))
+            cases[gap].append(_gap_case(engine, stack, target, gap, competitors))
     return [{"gap_um": round(width[gap], 3), **_gap_row(rows, groups)} for gap, rows in cases.items() if rows]
 
 
-def _gap_case(engine: Refocuser, stack: Planes, target: int, gap: int, rivals: Rivals) -> Figures:
+def _gap_case(engine: Refocuser, stack: Planes, target: int, gap: int, competitors: Competitors) -> Figures:
     truth = np.ascontiguousarray(stack.images[target])
     pair = [np.ascontiguousarray(stack.images[plane]) for plane in (target - gap, target + gap)]
     made = refocused(engine, stack, target, [target - gap, target + gap])
@@ -136,7 +136,7 @@ def _gap_case(engine: Refocuser, stack: Planes, target: int, gap: int, rivals: R
     zs = (stack.z_um[target - gap], stack.z_um[target + gap])
     for name in INTERPOLATORS:
         label = name.replace("-", "_")
-        row |= rivals.between(name, label, pair, truth, stack.mpp, zs, stack.z_um[target])
+        row |= competitors.between(name, label, pair, truth, stack.mpp, zs, stack.z_um[target])
     return row
 
 

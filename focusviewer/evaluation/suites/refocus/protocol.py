@@ -24,7 +24,6 @@ from focusviewer.training.data.focuspath_strips import TESTED_ON, stack_names
 from focusviewer.training.datasets import Dataset, FocusStack
 
 COUNTS = (1, 2, 3, 4, 5)
-DEBLUR_INPUTS = (1, 3)
 MPP = 0.25
 
 PUBLISHED_NAMES = {

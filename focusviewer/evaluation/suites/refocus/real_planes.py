@@ -19,7 +19,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
-from focusviewer.evaluation.suites.refocus.competitors import Rivals
+from focusviewer.evaluation.suites.refocus.competitors import Competitors
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.fast.operators import SCANNER
@@ -59,7 +59,7 @@ class RealCase:
 
 
 def evaluate_real_planes(
-    engine: Refocuser, stacks: Sequence[RealStack], rivals: Rivals, crop_px: int = 384
+    engine: Refocuser, stacks: Sequence[RealStack], competitors: Competitors, crop_px: int = 384
 ) -> list[dict[str, Any]]:
     """Make planes of real stacks of others.
 
@@ -74,7 +74,7 @@ def evaluate_real_planes(
         for case in real_cases(stack, crop_px):
             row = {"task": case.task, "stack": case.stack}
             try:
-                rows.append({**row, **_figures(engine, case, rivals)})
+                rows.append({**row, **_figures(engine, case, competitors)})
             except UserError as error:
                 rows.append({**row, "why": reason(error)})
     return rows
@@ -174,7 +174,7 @@ def _lowest(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) ->
     return float(places[index] + shift * (places[1] - places[0]))
 
 
-def _figures(engine: Refocuser, case: RealCase, rivals: Rivals) -> dict[str, float]:
+def _figures(engine: Refocuser, case: RealCase, competitors: Competitors) -> dict[str, float]:
     encoded = engine.encode(list(case.images), ASSUMED_MPP, case.planes_um)
     target = engine.all_in_focus_target(encoded) if case.target_um is None else case.target_um
     made, before = engine.render(encoded, target), case.untouched()
@@ -186,9 +186,9 @@ def _figures(engine: Refocuser, case: RealCase, rivals: Rivals) -> dict[str, flo
         blend = np.asarray(mean + 0.5, dtype=np.uint8)
         row |= {"psnr_blend": psnr(blend, case.truth), "ssim_blend": ssim(blend, case.truth)}
     elif case.target_um is None:
-        row |= rivals.blind(before, case.truth, ASSUMED_MPP)
+        row |= competitors.blind(before, case.truth, ASSUMED_MPP)
     else:
-        row |= rivals.single(before, case.truth, ASSUMED_MPP, case.target_um)
+        row |= competitors.single(before, case.truth, ASSUMED_MPP, case.target_um)
     return row
 
 
@@ -224,9 +224,13 @@ def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
     stacks = [str(row["stack"]) for row in rows]
     row: dict[str, Any] = {"pictures": len(rows), "stacks": len(set(stacks))}
     for figure, after in (("psnr", "gain"), ("ssim", "ssim_gain")):
-        for rival, title in (("before", after), ("blind", f"{after}_over_blind"), ("blend", f"{after}_over_blend")):
-            if all(f"{figure}_{rival}" in item for item in rows):
-                gains = np.array([item[f"{figure}_after"] - item[f"{figure}_{rival}"] for item in rows])
+        for competitor, title in (
+            ("before", after),
+            ("blind", f"{after}_over_blind"),
+            ("blend", f"{after}_over_blend"),
+        ):
+            if all(f"{figure}_{competitor}" in item for item in rows):
+                gains = np.array([item[f"{figure}_after"] - item[f"{figure}_{competitor}"] for item in rows])
                 row |= intervals({title: mean}, stacks, (gains,))
     gains = np.array([item["psnr_after"] - item["psnr_before"] for item in rows])
     means = {name: float(gains[[stack == name for stack in stacks]].mean()) for name in dict.fromkeys(stacks)}

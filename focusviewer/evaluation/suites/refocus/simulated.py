@@ -16,7 +16,7 @@ from focusviewer.metrics import dists_form, iw_ssim, ms_ssim, psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
 if TYPE_CHECKING:
-    from focusviewer.evaluation.suites.refocus.competitors import Rivals
+    from focusviewer.evaluation.suites.refocus.competitors import Competitors
     from focusviewer.optics import Optics
 
 RGB = npt.NDArray[np.uint8]
@@ -45,7 +45,7 @@ def evaluate_refocus_real(
     stacks: Sequence[RealStack],
     crop_px: int = 768,
     detail: bool = False,
-    rivals: Rivals | None = None,
+    competitors: Competitors | None = None,
 ) -> list[dict[str, Any]]:
     """Refocus single planes of real stacks to their best focus, blind, and compare with the best plane.
 
@@ -58,7 +58,7 @@ def evaluate_refocus_real(
         Side of the central part that is judged.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency, which take longer.
-    rivals : Rivals, optional
+    competitors : Competitors, optional
         Add the figures of the blind Wiener filter on the same planes.
 
     Returns
@@ -70,8 +70,8 @@ def evaluate_refocus_real(
         for truth, planes in _references(stack, crop_px):
             for index, plane in planes:
                 row = {"stack": stack.name, "plane": index, **_blind(engine, plane, truth, detail)}
-                if rivals is not None and row["gain_db"] is not None:
-                    row |= rivals.blind(plane, truth, ASSUMED_MPP)
+                if competitors is not None and row["gain_db"] is not None:
+                    row |= competitors.blind(plane, truth, ASSUMED_MPP)
                 rows.append(row)
     return rows
 
@@ -123,7 +123,7 @@ def evaluate_refocus_simulated(
     mpp: float = 0.25,
     groups: Sequence[str] | None = None,
     detail: bool = False,
-    rivals: Rivals | None = None,
+    competitors: Competitors | None = None,
 ) -> list[dict[str, Any]]:
     """Blur sharp crops with known optics and refocus them blind.
 
@@ -139,7 +139,7 @@ def evaluate_refocus_simulated(
         The picture each crop was cut from: intervals are drawn by it. Without it there are none.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency with the true optics, which take longer.
-    rivals : Rivals, optional
+    competitors : Competitors, optional
         Add the Wiener filters that know everything (``_oracle``) and nothing (``_blind``), and how far the engine is
         above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
 
@@ -165,17 +165,23 @@ def evaluate_refocus_simulated(
             if detail:
                 # The blur beyond what the picture itself carries: the same operator that made it.
                 figures[-1]["reblur_db"] = reblur_consistency(auto, blurred, depth, mpp, optics)
-            if rivals is not None and depth:
-                figures[-1] |= _rivalled(figures[-1], rivals, (blurred, crop), optics, depth, mpp, noise)
+            if competitors is not None and depth:
+                figures[-1] |= _compared(figures[-1], competitors, (blurred, crop), optics, depth, mpp, noise)
         rows.append({"z_um": depth, "noise": noise, "fields": len(figures), **_means(figures, groups)})
     return rows
 
 
-def _rivalled(
-    own: dict[str, float], rivals: Rivals, pair: tuple[RGB, RGB], optics: Optics, z_um: float, mpp: float, noise: float
+def _compared(
+    own: dict[str, float],
+    competitors: Competitors,
+    pair: tuple[RGB, RGB],
+    optics: Optics,
+    z_um: float,
+    mpp: float,
+    noise: float,
 ) -> dict[str, float]:
     """The other methods on the same picture, and how far the engine is above them."""
-    found = {**rivals.told(*pair, optics, z_um, mpp, noise), **rivals.blind(*pair, mpp)}
+    found = {**competitors.told(*pair, optics, z_um, mpp, noise), **competitors.blind(*pair, mpp)}
     found["over_oracle"] = own["psnr_auto"] - found["psnr_oracle"]
     found["ssim_over_oracle"] = own["ssim_auto"] - found["ssim_oracle"]
     if "psnr_blind" in found:
@@ -206,14 +212,14 @@ def _means(figures: list[dict[str, float]], groups: Sequence[str] | None) -> dic
 
 
 def refocus_simulated_table(
-    engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False, rivals: Rivals | None = None
+    engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False, competitors: Competitors | None = None
 ) -> list[dict[str, Any]]:
     """Judge an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
 
     Intervals are drawn by picture.
     """
     crops, groups = held_out_crops(data_dir, fields)
-    options: dict[str, Any] = {"seed": 1, "groups": groups, "detail": detail, "rivals": rivals}
+    options: dict[str, Any] = {"seed": 1, "groups": groups, "detail": detail, "competitors": competitors}
     return [row for noise in NOISES for row in evaluate_refocus_simulated(engine, crops, DEPTHS_UM, noise, **options)]
 
 

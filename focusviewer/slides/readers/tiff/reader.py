@@ -58,7 +58,7 @@ class TiffSlide(Slide):
             stack = [self._contiguous(layout, path)]
         _check_data(stack, self._raw.size, path.name)
         biggest = max((page.tile_nbytes for row in stack for page in row if isinstance(page, TiledPage)), default=0)
-        self._cache.max_bytes = max(_TILE_CACHE_BYTES, 2 * biggest)  # strips can be whole images
+        self._cache.resize(max(_TILE_CACHE_BYTES, 2 * biggest))  # strips can be whole images
         set_range([page for page in stack[-1]])
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.files import atomic_write, cache_dir, output_folder
+from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.registry import get_model
 from focusviewer.training.data.bank import FocusBank
@@ -61,8 +60,8 @@ def score_table(bank: FocusBank, mpp: float, members: Sequence[str], count: int)
 
 def _member_scores(bank: FocusBank, mpp: float, model: FocusModel, count: int) -> Scores:
     """Scores of one member: float32 (count,); kept in the cache folder."""
-    about = json.dumps([bank_identity(bank), mpp, count, model.name, model.version])
-    path = cache_dir() / "fusion" / f"{model.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npy"
+    about = [bank_identity(bank), mpp, count, model.name, model.version]
+    path = cache_dir() / "fusion" / f"{model.name}-{json_digest(about, 16)}.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
 

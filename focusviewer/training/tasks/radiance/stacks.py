@@ -6,13 +6,12 @@ apart. As the strip that tests must not choose weights either, every tenth stack
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from focusviewer.core.files import cache_dir
+from focusviewer.core.json_text import json_digest
 from focusviewer.training.data.focuspath_bank import focuspath_bank
 from focusviewer.training.data.focuspath_strips import TESTED_ON, TRAINED_ON, focuspath, stack_names
 from focusviewer.training.data.stack_bank import VALIDATION_SHARE, StackBank, StackBankConfig, stack_bank
@@ -108,6 +107,6 @@ def focuspath_stacks(folder: Path, fields: int) -> Stacks:
 
 def _bank(dataset: Dataset, split: str, names: Sequence[str], crops: int) -> StackBank:
     about = [str(dataset.root.resolve()), split, list(names), crops, CROP_PX]
-    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
+    key = json_digest(about)
     folder = cache_dir() / "banks" / f"focuspath-{split.replace('/', '-')}-{key}"
     return focuspath_bank(dataset, folder, split, crops, CROP_PX, names=names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
-from focusviewer.app.viewer.layers import ACCENT, HUD_BACK, HUD_TEXT, hud_box, hud_font, span
+from focusviewer.app.viewer.layers.hud import ACCENT, HUD_BACK, HUD_TEXT, hud_box, hud_font
+from focusviewer.app.viewer.layers.tiles import span
 from focusviewer.app.viewer.view import View
 
 SYNTHESISED_TEXT = QColor(30, 22, 0)

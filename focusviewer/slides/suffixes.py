@@ -1,0 +1,19 @@
+"""How the names of slides and pictures end: what is looked for in folders and offered in dialogs.
+
+Which reader opens a file is decided by its content where that tells; names only pick files among others.
+"""
+
+from __future__ import annotations
+
+SLIDE_SUFFIXES = frozenset(
+    {".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".qptiff", ".tif", ".tiff"}
+)
+"""Names of what scanners write."""
+
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
+)
+"""Names of plain pictures, and of the planes of a stack that is a folder of them."""
+
+VIEWED_SUFFIXES = SLIDE_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
+"""Names of what somebody who opens a folder wants to look at: slides, and the usual pictures."""
