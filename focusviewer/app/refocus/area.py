@@ -66,7 +66,7 @@ class RefocusRequest:
     z_um: float | None = None
     painted: Painted | None = None
 
-    def over(self, box: Box, shape: tuple[int, int]) -> Wish:
+    def for_region(self, box: Box, shape: tuple[int, int]) -> Wish:
         """The request for a region that is worked on in so many rows and columns (in a worker)."""
         if self.painted is not None:
             return Wish("map", None, self.painted.map_um(box, shape))

@@ -127,7 +127,7 @@ class ExportController(QObject):
 
             view = View(document.slide, box, area.planes, area.planes_um, mpp)
             shrink = max(1, max(box[2:]) // MAP_PX)
-            wish = request.over(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
+            wish = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
             with self._regions.working(area.engine, job, report=False) as engine:
                 export_region(view, engine, wish, path, job.report, job.cancel)
 

@@ -145,7 +145,7 @@ class EngineHost:
         area = study.area
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            target = target_of(engine, study.encoded, request.over(area.box, study.encoded.shape))
+            target = target_of(engine, study.encoded, request.for_region(area.box, study.encoded.shape))
             pixels = engine.render(study.encoded, target)
             spent = 1000 * (perf_counter() - started)
             image = to_qimage(pixels)
