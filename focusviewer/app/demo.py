@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.app.program import make_application, make_window
 from focusviewer.app.services.jobs import Job, Lane
 from focusviewer.app.waiting import wait_until
 from focusviewer.app.window import MainWindow
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
@@ -28,8 +28,6 @@ WINDOW_SIZE = (1600, 1000)
 WANTED_Z_UM = 2.0  # far enough to be a nuisance, near enough to be mended
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
 MAKE_S, WORK_S = 600.0, 300.0
-
-FloatMap = npt.NDArray[np.float32]
 
 
 class Demo:

@@ -12,10 +12,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.core.geometry import Box
-from focusviewer.refocus.base import FloatMap
 
 MAX_UNDO = 50
 _KIND = "focus painting"

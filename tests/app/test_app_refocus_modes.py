@@ -164,13 +164,13 @@ def slow(window, open_in, qtbot):
             super().__init__()
             self.go = threading.Semaphore(0)
 
-        def encode(self, *args, **options):
+        def _encode(self, *args):
             self.go.acquire(timeout=20)
-            return super().encode(*args, **options)
+            return super()._encode(*args)
 
-        def render(self, *args):
+        def _render(self, *args):
             self.go.acquire(timeout=20)
-            return super().render(*args)
+            return super()._render(*args)
 
     made = Slow()
     window.refocus.engine_maker = lambda name: made

@@ -28,15 +28,15 @@ class GatedEngine(FakeEngine):
         self.gate.set()
         self.refused: float | None = None
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None):
+    def _encode(self, images, mpp, planes_um, focus_maps):
         self.gate.wait(10)
-        return super().encode(images, mpp, planes_um, focus_maps)
+        return super()._encode(images, mpp, planes_um, focus_maps)
 
-    def render(self, encoded, target_um):
+    def _render(self, encoded, target_um):
         self.gate.wait(10)
         if self.refused is not None and np.ndim(target_um) == 0 and target_um == self.refused:
             raise UserError("Cannot show this focus", "it is refused", "")
-        return super().render(encoded, target_um)
+        return super()._render(encoded, target_um)
 
 
 @pytest.fixture

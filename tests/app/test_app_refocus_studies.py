@@ -24,10 +24,10 @@ class GatedEngine(FakeEngine):
         self.gate.set()
         self.studied: list[tuple[float, ...]] = []
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+    def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
         self.studied.append(tuple(planes_um))
         assert self.gate.wait(20)
-        return super().encode(images, mpp, planes_um)
+        return super()._encode(images, mpp, planes_um, focus_maps)
 
 
 @pytest.fixture

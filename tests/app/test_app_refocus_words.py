@@ -50,7 +50,7 @@ def test_auto_says_when_it_was_stopped_by_the_limit(auto_um: float | None, at_li
 
 def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot, monkeypatch) -> None:
     class Sharp(FakeEngine):
-        def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+        def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
             shape = images[0].shape[:2]
             return Encoded(shape, mpp, tuple(planes_um), np.zeros(shape, np.float32), list(images))
 

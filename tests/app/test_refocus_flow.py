@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from focusviewer.app.refocus.area import acquired_plane, area_of, obstacle, z_range
+from focusviewer.app.refocus.area import area_of, obstacle, z_range
 from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.viewer.document import Document
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry
+from focusviewer.refocus.base import acquired_plane
 from tests.app.app_fakes import FakeEngine, FakeSlide, picture
 
 

@@ -10,8 +10,9 @@ from PySide6.QtCore import Qt
 from focusviewer.app.painting.box import PaintBox
 from focusviewer.app.painting.state import PaintingState
 from focusviewer.app.refocus.panel import RefocusPanel
-from focusviewer.app.refocus.state import MAX_PLANES, RefocusState
-from focusviewer.focus.base import ModelEntry
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.core.registry import ModelEntry
+from focusviewer.refocus.base import MAX_PLANES
 
 
 @pytest.fixture

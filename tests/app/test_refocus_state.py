@@ -8,8 +8,9 @@ import pytest
 
 from focusviewer.app.painting.state import PaintingState
 from focusviewer.app.refocus.area import snapped_um
-from focusviewer.app.refocus.state import MAX_PLANES, RefocusState
-from focusviewer.focus.base import ModelEntry
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.core.registry import ModelEntry
+from focusviewer.refocus.base import MAX_PLANES
 
 PLANES_UM = (-1.333, 0.0, 1.333)
 

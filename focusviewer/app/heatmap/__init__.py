@@ -1,0 +1,1 @@
+"""The focus map: where the slide is blurred."""

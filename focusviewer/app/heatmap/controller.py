@@ -19,7 +19,8 @@ from focusviewer.app.services.pixels import rgba_to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
-from focusviewer.focus.base import FocusMap, ModelEntry
+from focusviewer.core.registry import AnyEntry
+from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.colour import LUTS, Mode, colorize, colour_values, value_range
 from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 
@@ -119,7 +120,7 @@ class HeatmapController(QObject):
     def load_models(self) -> None:
         """Fill the panel's lists (the registry is imported in a worker)."""
 
-        def work(job: Job) -> tuple[list[ModelEntry], tuple[str, ...], str]:
+        def work(job: Job) -> tuple[list[AnyEntry], tuple[str, ...], str]:
             from focusviewer import focus
 
             return focus.models(), tuple(focus.LUTS), focus.DEFAULT_MODEL

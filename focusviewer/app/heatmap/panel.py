@@ -24,7 +24,8 @@ from focusviewer.app.heatmap.histogram import HistogramView
 from focusviewer.app.heatmap.reading import HeatmapStyle, Histogram, MapReading, blur_text, region_text
 from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
-from focusviewer.focus.base import LEVEL_UM, ModelEntry
+from focusviewer.core.registry import AnyEntry
+from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.mapping.regions import BlurRegion
 
 _SPOILT = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
@@ -135,7 +136,7 @@ class HeatmapPanel(QWidget):
         """The choices made in the panel."""
         return self._style
 
-    def set_models(self, entries: list[ModelEntry], luts: tuple[str, ...], default: str) -> None:
+    def set_models(self, entries: list[AnyEntry], luts: tuple[str, ...], default: str) -> None:
         """Fill the lists; models whose weights are missing cannot be chosen."""
         for box in (self.model, self.lut):
             box.blockSignals(True)

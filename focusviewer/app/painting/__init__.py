@@ -1,0 +1,1 @@
+"""A focus map painted with a brush."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from focusviewer.app.refocus.area import Box
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import FloatMap
 from focusviewer.refocus.brush import FocusPainting
 
 Point = tuple[float, float]

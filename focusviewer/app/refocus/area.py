@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from focusviewer.app.viewer.document import Document
-from focusviewer.refocus.base import MAX_Z_UM, FloatMap
+from focusviewer.core.arrays import FloatMap
+from focusviewer.refocus.base import MAX_Z_UM, SUPPORTED_MPP
 from focusviewer.refocus.modes import Wish
 from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
@@ -26,16 +27,11 @@ MODES = {
 KNOB_MODES = ("refocus", "defocus")
 """Modes in which the knob says the focus of the picture."""
 
-FINEST_MPP = 0.15
-"""Finest pixel, in um, that engines are made for; finer scans are worked on at their next zoom."""
-
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
 
 SPARED_PX = 12
 """Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
-
-SAME_Z_UM = 0.005
 
 KNOB_STEP_UM = 0.05
 """Distance of two positions of the knob."""
@@ -109,7 +105,7 @@ class RefocusArea:
 
 def work_zoom(scale: float, mpp: float) -> int:
     """Display zoom whose pixels are closest to the screen's, among those an engine takes."""
-    finest = math.ceil(math.log2(FINEST_MPP / mpp))
+    finest = math.ceil(math.log2(SUPPORTED_MPP[0] / mpp))  # finer scans are worked on at their next zoom
     return max(0, finest, round(-math.log2(scale)))
 
 
@@ -236,14 +232,6 @@ def badge_text(mode: str, z_um: float | None) -> str:
 def source_text(area: RefocusArea, count: int) -> str:
     """What it was made by and from, on a slide of ``count`` planes."""
     return "  ·  ".join(filter(None, (area.engine, planes_text(area.planes, count))))
-
-
-def acquired_plane(planes_um: tuple[float, ...], z_um: float) -> int | None:
-    """Index of the acquired plane at ``z_um``, None between planes."""
-    for index, plane_um in enumerate(planes_um):
-        if abs(plane_um - z_um) < SAME_Z_UM:
-            return index
-    return None
 
 
 def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:

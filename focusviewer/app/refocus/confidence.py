@@ -13,7 +13,7 @@ from focusviewer.app.refocus.inference.engines import Rendered, Study
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import rgba_to_qimage
 from focusviewer.app.viewer.viewport import Viewport
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 
 REST_MS = 300
 TURQUOISE = (0, 200, 180)  # far from every stain

@@ -16,6 +16,7 @@ from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.status import status_text, work_text
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.refocus.base import acquired_plane
 
 Painter = Callable[[], Painted]
 """Tells what is painted at the moment."""
@@ -93,7 +94,7 @@ class RefocusDisplay(QObject):
         z_um = request.z_um
         if request.mode == "deblur" and z_um is not None:
             self._state.move(z_um)
-        plane = None if z_um is None else model.acquired_plane(document.planes_um, z_um)
+        plane = None if z_um is None else acquired_plane(document.planes_um, z_um)
         self._limit = "" if z_um is None else model.why_not(document, z_um)
         if plane is not None:
             self._show_plane(plane)

@@ -14,7 +14,7 @@ from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets.common import Section
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 
 class RefocusFeature(QObject):
@@ -41,12 +41,12 @@ class RefocusFeature(QObject):
         """List the engines (their registry is imported in a worker)."""
         wanted = self._settings.engine
 
-        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
+        def work(job: Job) -> tuple[list[AnyEntry], str, str]:
             from focusviewer import refocus
 
             return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
 
-        def done(found: tuple[list[ModelEntry], str, str]) -> None:
+        def done(found: tuple[list[AnyEntry], str, str]) -> None:
             self.state.offer_engines(*found)
             self.controller.view_rested()
 

@@ -16,7 +16,7 @@ from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.sweep_box import SweepBox
 from focusviewer.app.services.binding import bind_check, bind_choice, follow, quietly, show_choice
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 
 def _choice(name: str) -> QComboBox:
@@ -139,7 +139,7 @@ class RefocusPanel(QWidget):
 
     # --- what is shown -------------------------------------------------------------------------------------
 
-    def _list_engines(self, engines: Sequence[ModelEntry]) -> None:
+    def _list_engines(self, engines: Sequence[AnyEntry]) -> None:
         with quietly(self.engine):
             fill_choices(self.engine, engines, self._state.engine, self._state.engine)
 

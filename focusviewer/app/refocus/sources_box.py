@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QSizePolicy, QVBoxLayout, QWidget
 
-from focusviewer.app.refocus.state import MAX_PLANES, RefocusState
+from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.services.binding import bind_choice, follow, quietly
 from focusviewer.app.widgets.common import hint
+from focusviewer.refocus.base import MAX_PLANES
 from focusviewer.refocus.provenance import z_text
 
 LIST_ROWS = 5

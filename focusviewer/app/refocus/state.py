@@ -9,13 +9,11 @@ from typing import ClassVar
 from psygnal import Signal, SignalGroupDescriptor
 
 from focusviewer.app.refocus.area import KNOB_MODES, snapped_um, z_range
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
+from focusviewer.refocus.base import MAX_PLANES
 
 SWEEP_UM = 2.0
 """How far a sweep goes either way, unless the user says otherwise."""
-
-MAX_PLANES = 16
-"""Most planes that an engine takes."""
 
 
 @dataclass
@@ -37,7 +35,7 @@ class RefocusState:
         The acquired plane that is shown.
     target_um : float
         Where the knob stands: the focus that is asked for, or that the brush paints.
-    engines : tuple of ModelEntry
+    engines : tuple of AnyEntry
         All that there are, also those whose weights are missing; empty until they have been listed.
     engine : str
         Name of the engine that is chosen; empty until they have been listed.
@@ -71,7 +69,7 @@ class RefocusState:
     planes_um: tuple[float, ...] = (0.0,)
     home_um: float = 0.0
     target_um: float = 0.0
-    engines: tuple[ModelEntry, ...] = ()
+    engines: tuple[AnyEntry, ...] = ()
     engine: str = ""
     by_hand: bool = False
     checked: tuple[int, ...] = (0,)
@@ -150,7 +148,7 @@ class RefocusState:
         others = set(self.checked) - {plane}
         self.checked = tuple(sorted(others | {plane} if on else others))
 
-    def offer_engines(self, entries: Sequence[ModelEntry], wanted: str, default: str) -> None:
+    def offer_engines(self, entries: Sequence[AnyEntry], wanted: str, default: str) -> None:
         """List the engines and choose one: ``wanted`` if it can be had, else ``default``, else the first."""
         names = [entry.name for entry in entries]
         usable = {entry.name for entry in entries if entry.available}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from focusviewer.app.refocus.area import RefocusArea, acquired_plane
+from focusviewer.app.refocus.area import RefocusArea
 from focusviewer.app.refocus.state import RefocusState
-from focusviewer.refocus.base import MAX_Z_UM, Encoded
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, acquired_plane
 
 IN_FOCUS_UM = 0.25
 """Distance of most of a view from its only plane below which it is in focus: one level, which nobody can see."""

@@ -19,8 +19,9 @@ from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.viewer.document import Document
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError
-from focusviewer.slides import RGB
+from focusviewer.refocus.base import acquired_plane
 
 SWEEP_FPS = 12.0
 SWEEP_STEP_UM = 0.2
@@ -87,7 +88,7 @@ class ExportController(QObject):
         for index, z_um in enumerate(wanted):
             if job.cancel.is_set():
                 raise CancelledError
-            plane = model.acquired_plane(document.planes_um, z_um)
+            plane = acquired_plane(document.planes_um, z_um)
             job.report(RENDERING * index / len(wanted))
             if plane is not None:
                 yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)

@@ -1,0 +1,1 @@
+"""What every feature uses: jobs, tiles, commands, undo, settings, texts. Knows no feature."""

@@ -1,0 +1,1 @@
+"""The open slides and what is known of them."""

@@ -1,0 +1,1 @@
+"""The picture of a slide: where one looks, what is painted, what the mouse does."""

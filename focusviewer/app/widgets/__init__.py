@@ -1,0 +1,1 @@
+"""Widgets that panels are made of, dialogs, menus, colours."""

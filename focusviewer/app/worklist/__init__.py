@@ -1,0 +1,1 @@
+"""Reading through the slides that a batch has judged, and giving verdicts."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.core.files import cache_dir
+from focusviewer.core.registry import AnyEntry
 from focusviewer.evaluation.sets.fields import FieldSet
 from focusviewer.evaluation.sets.real_stacks import RealStack, evaluate_focus
 from focusviewer.evaluation.study import Outcome, Part, rows_of
@@ -18,7 +19,6 @@ from focusviewer.evaluation.suites.refocus.bench import RefocusBench, derived_ro
 from focusviewer.evaluation.tables.layout import BEST_FIRST, COLUMNS, DATASET_COLUMNS, MODEL, NOTES, PUBLISHED, TITLES
 from focusviewer.evaluation.tables.published import with_published
 from focusviewer.evaluation.tables.table import Column, Row, Table, is_number
-from focusviewer.focus.base import ModelEntry
 from focusviewer.simulation.demo_slide import VERSION as SLIDES_VERSION
 
 
@@ -120,7 +120,7 @@ def judged_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
-def judged_as(entry: ModelEntry) -> str:
+def judged_as(entry: AnyEntry) -> str:
     """The kind whose tests a model is put to: baselines take those of what they are compared with."""
     return entry.kind.removesuffix("-baseline")
 

@@ -205,7 +205,7 @@ def test_every_point_of_a_curve_says_what_it_is_in_the_colours_of_the_page() -> 
         assert f"<title>{words}</title>" in text
     assert "var(--s0)" in text and "var(--ink)" in text
     assert not any(colour in text for colour in COLOURS.values())
-    css = resource_path("studies", "report.css").read_text(encoding="utf-8")
+    css = resource_path("templates", "study", "page.css").read_text(encoding="utf-8")
     assert all(f"--{name}:" in css for name in COLOURS)
 
 

@@ -1,0 +1,1 @@
+"""What engines do for the window, away from the Qt thread: studies, renderings, searches."""

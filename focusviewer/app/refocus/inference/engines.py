@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -16,21 +17,25 @@ from focusviewer.app.services.jobs import Job
 from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB, TileKey
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus import ENGINES
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.slides import TileKey
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
-
-SLOW = frozenset({"radiance"})
 
 TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
 """What files say of a target that followed from the pixels."""
 
 
+@lru_cache
 def is_slow(name: str) -> bool:
-    """Whether an engine takes seconds for a view: it is worked piece by piece, and stopped for something else."""
-    return name in SLOW
+    """Whether an engine takes seconds for a view.
+
+    Such an engine is worked piece by piece, and stopped when something else is wanted.
+    """
+    return ENGINES.is_slow(name)
 
 
 def make_engine(name: str) -> Refocuser:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.sets.fields import FieldsConfig, FieldSet, sharp_fields
 from focusviewer.evaluation.sets.real_stacks import RealStack
@@ -36,8 +36,6 @@ from focusviewer.evaluation.suites.refocus.simulated import (
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, SWEEPS, evaluate_traverse
 from focusviewer.evaluation.suites.refocus.uneven import Uneven, evaluate_uneven, uneven_sections
 from focusviewer.evaluation.tables.table import Row
-
-RGB = npt.NDArray[np.uint8]
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)

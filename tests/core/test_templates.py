@@ -53,7 +53,7 @@ def test_sources_and_filters_come_as_they_are(written: Path) -> None:
     assert made.render("a.html", style=made.source("a.css")) == "p > b { color: red; } 4"
 
 
-@pytest.mark.parametrize("module", ["app.printing", "qc.report", "training.report.page"])
+@pytest.mark.parametrize("module", ["app.printing", "qc.reports.page", "evaluation.report.page"])
 def test_jinja_is_imported_when_a_page_is_rendered(module: str) -> None:
     code = f"import focusviewer.{module}, sys; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
