@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
         self.heatmap = self.mapping.controller
         self.refocusing = RefocusFeature(jobs, tiles, viewport, settings)
         self.refocus = self.refocusing.controller
-        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools)
+        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools, self.undo)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)  # the second picture of a comparison goes in here
         self.splitter.addWidget(viewport)
         self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, tools)

@@ -61,11 +61,6 @@ class FocusPainting:
         self._stroke: _Stroke | None = None
         self._past: deque[_Past] = deque(maxlen=MAX_UNDO)
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a stroke to take back."""
-        return bool(self._past) or self._stroke is not None
-
     def begin(self, z_um: float) -> None:
         """Put the brush down: dabs until :meth:`end` are one stroke, all to the focus ``z_um``."""
         self.end()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.words import made_text, scan_text
+from focusviewer.app.refocus.status import made_text, scan_text
 from focusviewer.refocus.base import Encoded
 from tests.app.app_fakes import FakeEngine
 
@@ -58,7 +58,7 @@ def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot
     monkeypatch.setattr("focusviewer.refocus.auto.best_z", lambda *given: 0.0)
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
-    state = window.refocusing.panel.state
+    state = window.refocusing.panel.status
     assert state.parent().layout().indexOf(state) < state.parent().layout().indexOf(window.refocusing.panel.sweep)
     window.refocusing.auto_focus()
     qtbot.waitUntil(lambda: state.text().startswith("Auto: already in focus."), timeout=5000)

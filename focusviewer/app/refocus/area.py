@@ -33,6 +33,10 @@ MARGIN_PX = 32
 SPARED_PX = 12
 """Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
 
+KNOB_STEP_UM = 0.05
+"""Distance of two positions of the knob."""
+
+
 Box = tuple[int, int, int, int]
 """x, y, width, height in level-0 pixels."""
 
@@ -51,15 +55,15 @@ class Painted(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class RefocusRequest:
     """What the user wants to see: a mode, with its focus or its painted map."""
 
     mode: str
     z_um: float | None = None
     painted: Painted | None = None
 
-    def wish(self, box: Box, shape: tuple[int, int]) -> Wish:
-        """The wish for a region that is worked on in so many rows and columns (in a worker)."""
+    def for_region(self, box: Box, shape: tuple[int, int]) -> Wish:
+        """The request for a region that is worked on in so many rows and columns (in a worker)."""
         if self.painted is not None:
             return Wish("map", None, self.painted.map_um(box, shape))
         return Wish(self.mode, self.z_um)
@@ -183,6 +187,22 @@ def chosen_planes(
     return next((planes for planes in known if needed <= set(planes) and len(planes) >= len(best)), best)
 
 
+def wanted_area(
+    document: Document,
+    engine: str,
+    focus: tuple[float, float] | None,
+    by_hand: tuple[int, ...],
+    studied: Sequence[RefocusArea],
+) -> RefocusArea:
+    """The area to work on for the current view: one that is studied already where that is enough, else a new one.
+
+    ``focus`` and ``by_hand`` are those of :func:`chosen_planes`.
+    """
+    known = [area for area in studied if area.serves_view(document, engine)]
+    planes = chosen_planes(document.planes_um, focus, by_hand, [area.planes for area in known])
+    return next((area for area in known if area.planes == planes), None) or area_of(document, engine, planes)
+
+
 def why_not(document: Document, z_um: float) -> str:
     """Why a focus is outside the supported range, as a sentence; empty when it is inside."""
     return sentence(unsupported(document.mpp, document.planes_um, z_um))
@@ -219,3 +239,21 @@ def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:
     middle, half = (planes_um[0] + planes_um[-1]) / 2, (planes_um[-1] - planes_um[0]) / 2
     reach = max(MAX_Z_UM, half + 1.0)
     return middle - reach, middle + reach
+
+
+def grid_um(steps: int) -> float:
+    """A position of the knob, counted in steps: 0.3, not 0.30000000000000004, as files tell it."""
+    return round(steps * KNOB_STEP_UM, 6)
+
+
+def grid_steps(z_um: float) -> int:
+    """The position of the knob that is nearest to a focus."""
+    return round(z_um / KNOB_STEP_UM)
+
+
+def snapped_um(z_um: float, planes_um: tuple[float, ...]) -> float:
+    """Where the knob stands when it is turned to a focus: on its grid, or at an acquired plane within half a step."""
+    low, high = z_range(planes_um)
+    value = grid_um(min(max(grid_steps(z_um), grid_steps(low)), grid_steps(high)))
+    near = min(planes_um, key=lambda plane_um: abs(plane_um - value))
+    return near if abs(near - value) <= KNOB_STEP_UM / 2 else value

@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6.QtGui import QImage
 
-from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.refocus.area import RefocusArea, RefocusRequest
 from focusviewer.app.services.jobs import Job
 from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
@@ -80,7 +80,7 @@ class Rendered:
     milliseconds: float
 
 
-class EngineRoom:
+class EngineHost:
     """Keeps the engines that were built.
 
     One that is slow is worked by one thread at a time: who watches it is told to the engine itself.
@@ -137,7 +137,7 @@ class EngineRoom:
             encoded = engine.encode(images, area.mpp, area.planes_um)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
-    def render(self, study: Study, order: Order, job: Job) -> Rendered:
+    def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
         """Give a view in the focus that is wanted.
 
         Raises
@@ -150,11 +150,11 @@ class EngineRoom:
         area = study.area
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            target = target_of(engine, study.encoded, order.wish(area.box, study.encoded.shape))
+            target = target_of(engine, study.encoded, request.for_region(area.box, study.encoded.shape))
             pixels = engine.render(study.encoded, target)
             spent = 1000 * (perf_counter() - started)
             image = to_qimage(pixels)
-            return Rendered(area, order.mode, order.z_um, target, pixels, image, engine.version, spent)
+            return Rendered(area, request.mode, request.z_um, target, pixels, image, engine.version, spent)
 
     def best_z(self, study: Study, low_um: float, high_um: float, job: Job) -> float:
         """Sharpest focus of a view, judged by its blur score."""
@@ -181,12 +181,12 @@ def _silent(fraction: float) -> None:
     """Tell nobody."""
 
 
-def glows(document: Document) -> bool:
+def is_fluorescence(document: Document) -> bool:
     """Whether a slide is fluorescence; what cannot be read is not."""
     from focusviewer.core.errors import SlideError
-    from focusviewer.refocus.support import is_fluorescence
+    from focusviewer.refocus import support
 
     try:
-        return is_fluorescence(document.slide)
+        return support.is_fluorescence(document.slide)
     except SlideError:
         return False
