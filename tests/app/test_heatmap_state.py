@@ -11,7 +11,8 @@ import pytest
 
 from focusviewer.app.heatmap.state import HeatmapState
 from focusviewer.app.services.settings import Settings
-from focusviewer.focus.base import FocusMap, ModelEntry
+from focusviewer.core.registry import ModelEntry
+from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.regions import find_regions
 from tests.app.app_fakes import FakeSlide, fake_map
 
