@@ -1,4 +1,4 @@
-"""Judging slides in a batch: how long a night of large slides would take."""
+"""Verdicts on a batch of slides: how long a night of large slides would take."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from focusviewer.slides import open_slide
 WORKERS = 2
 SLIDES = 2 * WORKERS
 NIGHT_SLIDES, NIGHT_SIDE_PX, NIGHT_MINUTES = 300, 25_000, 60.0
-"""The budget: so many slides of this size, judged by two workers in an hour."""
+"""The budget: so many slides of this size in an hour, with two workers."""
 
 
 def measure_qc(path: Path) -> Iterable[Result]:
     """Slides an hour with two workers, and minutes for a night of slides, from the same time for each pixel.
 
-    Copies of the slide are judged, each with a byte more, since equal files are judged once. What counts is the time
+    The batch holds copies of the slide, each with a byte more, since equal files are done once. What counts is the time
     that workers spend on slides, all of them at work: starting them takes seconds once a night.
     """
     from focusviewer import qc

@@ -1,4 +1,4 @@
-"""Refocusing a 1024 x 768 view: studying it once, and one step of the slider; the two engines side by side."""
+"""Refocusing a 1024 x 768 view: encoding it once, and one step of the slider; the two engines side by side."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 VIEW = (1024, 768)
 STEP_BUDGET_MS = 150.0
 PATCH_PX = 512
-SEED_PATCH_PX = 240
-SEED_SIZE = "seed"
-"""Key of the sizes of the radiance network: the thesis'. It takes minutes for a view, so a small patch is timed."""
+PUBLISHED_PATCH_PX = 240
+PUBLISHED_SIZE = "seed"
+"""Key of the sizes of the radiance network: the published one. It takes minutes for a view, so a small patch is
+timed."""
 
-SEED_TARGET = 50
+PUBLISHED_SPEEDUP = 50
 """Times that fast shall be faster than the network of that size, for each pixel."""
 
 
@@ -53,9 +54,9 @@ def measure_refocus(path: Path) -> Iterable[Result]:
 def measure_radiance(path: Path) -> Iterable[Result]:
     """Milliseconds per megapixel of radiance against fast, on the same pixels in the same run, single plane.
 
-    Radiance comes in two sizes: the slim one that is shipped, and the thesis' full one with random weights, on which
-    its time does not depend. The thesis gives 0.52 s for 512 x 512 on an RTX 3090, 1984 ms per megapixel, for studying
-    and drawing together.
+    Radiance comes in two sizes: the slim one that is shipped, and the published one with random weights, on which its
+    time does not depend. Wang 2024 gives 0.52 s for 512 x 512 on an RTX 3090, 1984 ms per megapixel, for encoding and
+    rendering together.
 
     Raises
     ------
@@ -70,9 +71,9 @@ def measure_radiance(path: Path) -> Iterable[Result]:
     yield from _against_fast("radiance", _per_megapixel(slim, pixels, mpp, 3), reference, "fast")
     with tempfile.TemporaryDirectory() as folder:
         seed = _untrained(Path(folder) / "seed.safetensors")
-        small = np.ascontiguousarray(pixels[:SEED_PATCH_PX, :SEED_PATCH_PX])
+        small = np.ascontiguousarray(pixels[:PUBLISHED_PATCH_PX, :PUBLISHED_PATCH_PX])
         times = _per_megapixel(seed, small, mpp, 1)
-    note = f"fast (full size, untrained, timing only; target {SEED_TARGET} or more)"
+    note = f"fast (full size, untrained, timing only; target {PUBLISHED_SPEEDUP} or more)"
     yield from _against_fast("radiance-full", times, reference, note)
 
 
@@ -86,19 +87,19 @@ def _middle(path: Path, side_px: int) -> tuple[RGB, float]:
 
 
 def _untrained(weights: Path) -> Refocuser:
-    """The radiance engine in the thesis' size; what it draws means nothing."""
+    """The radiance engine in the published size; it is untrained, so its pictures mean nothing."""
     from focusviewer.refocus.radiance.engine import RadianceRefocuser
     from focusviewer.refocus.radiance.network import SIZES, RadianceNet, save_radiance
 
-    save_radiance(RadianceNet(SIZES[SEED_SIZE]), weights)
+    save_radiance(RadianceNet(SIZES[PUBLISHED_SIZE]), weights)
     engine = RadianceRefocuser(weights)
     engine.parameters()  # loads the weights
     return engine
 
 
 def _per_megapixel(engine: Refocuser, pixels: RGB, mpp: float, repeats: int) -> tuple[float, float]:
-    """Milliseconds per megapixel to study pixels, and to draw one target."""
-    # Where tissue lies is told, so that radiance does not ask the fast engine for it.
+    """Milliseconds per megapixel to encode pixels, and to render one target."""
+    # The depth of the tissue is given, so that radiance does not ask the fast engine for it.
     depth = [np.full(pixels.shape[:2], 1.5, np.float32)]
     megapixels = depth[0].size / 1e6
     encoded = engine.encode([pixels], mpp, focus_maps=depth)

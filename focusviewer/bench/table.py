@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """One row: a measured value and what it is held against (another library, or the budget we set ourselves)."""
+    """One row: a measured value and its reference (another library, or the budget we set ourselves)."""
 
     name: str
     value: float

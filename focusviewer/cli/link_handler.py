@@ -19,7 +19,7 @@ _SPECIAL = set(" \t\n\"'\\><~|&;$*?#()`")
 
 
 def register_links() -> list[str]:
-    """Register the scheme; what was done, in lines.
+    """Register the scheme; returns lines that say what was done.
 
     Raises
     ------

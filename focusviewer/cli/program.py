@@ -1,4 +1,4 @@
-"""The program: all commands together, and what becomes of errors.
+"""The program: all commands together, and the handling of errors.
 
 Exit codes: 0 done, 2 bad usage or unreadable input (one line: what, why, what to do), 1 an error of ours,
 130 interrupted by Ctrl+C.

@@ -1,1 +1,1 @@
-"""The bench for models: test sets they never saw, the figures on them, and the tables those are shown in."""
+"""Evaluation of models: test sets they never saw, the figures on them, and the tables those are shown in."""

@@ -1,6 +1,6 @@
 """The ablation of the radiance network: the same small network trained for the same steps with one thing changed.
 
-After section 5.3.3 of the thesis: without the 3-D consistency loss, with maximum or mean in place of cross-attention
+After Wang 2024, section 5.3.3: without the 3-D consistency loss, with maximum or mean in place of cross-attention
 pooling, with the plain form of DISTS; and, for us, with the adversarial loss. Runs are short, so differences are those
 of a beginning, not of an end.
 """
@@ -20,15 +20,15 @@ from focusviewer.training.catalogue import build, find_entry
 from focusviewer.training.common import data_folder
 from focusviewer.training.data.stack_bank import VALIDATION_SHARE, StackBank, StackBankConfig, draw_case, stack_bank
 from focusviewer.training.lab import train
-from focusviewer.training.tasks.radiance.cases import Question, assemble, believed_tissue
+from focusviewer.training.tasks.radiance.cases import CasePlan, assemble, believed_tissue
 from focusviewer.training.tasks.radiance.checks import nearest_plane
 from focusviewer.training.tasks.radiance.task import RadianceSettings, RadianceTask
 
 INPUTS = 3
-"""Planes given, as in the thesis."""
+"""Planes given, as in Wang 2024."""
 
-JUDGED, JUDGED_PX = 24, 192
-"""Held-out fields that judge, and their side: MS-SSIM needs 176 px."""
+FIELDS, FIELDS_PX = 24, 192
+"""Held-out fields for the figures, and their side: MS-SSIM needs 176 px."""
 
 _SEED = 62
 
@@ -54,7 +54,7 @@ COLUMNS = (
 )
 NOTE = (
     f"Size tiny, equal steps, batches and seed; {INPUTS} planes given, the nearest 0.5 um or more from the target, the "
-    f"tissue's depth told with errors. {JUDGED} held-out simulated fields, one target each; gains are means over the "
+    f"tissue's depth told with errors. {FIELDS} held-out simulated fields, one target each; gains are means over the "
     "same fields; intervals: 95 %, drawn by picture. The DISTS form looks through fixed derivatives, so that no "
     "variant has trained on it."
 )
@@ -67,7 +67,7 @@ def ablation_table(
     variants: tuple[str, ...] = tuple(VARIANTS),
     progress: Callable[[str], object] = print,
 ) -> Table:
-    """Train and judge the variants.
+    """Train and evaluate the variants.
 
     Parameters
     ----------
@@ -80,16 +80,16 @@ def ablation_table(
     progress : callable
         Told the name of each run that begins.
     """
-    fields = StackBankConfig(fields=JUDGED * VALIDATION_SHARE, crop_px=JUDGED_PX, seed=_SEED)
+    fields = StackBankConfig(fields=FIELDS * VALIDATION_SHARE, crop_px=FIELDS_PX, seed=_SEED)
     bank = stack_bank(data_folder(data), "validation", fields)
-    questions = judged_questions(bank)
-    before = judge_pictures(bank, questions, None)
+    plans = evaluation_cases(bank)
+    before = picture_figures(bank, plans, None)
     rows: list[Row] = [{"variant": "the nearest plane as it is", "steps": 0} | _summary(bank, before, before)]
     full: dict[str, np.ndarray] | None = None
     for name in variants:
         progress(name)
         task = trained(data, name, out / name.replace(" ", "-"), steps)
-        figures = judge_pictures(bank, questions, task)
+        figures = picture_figures(bank, plans, task)
         row = {"variant": name, "steps": steps} | _summary(bank, figures, before)
         if name == "full":
             full = figures
@@ -102,7 +102,7 @@ def ablation_table(
 def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceTask:
     """A variant's run; the task holds its weights afterwards."""
     entry = find_entry("radiance", "tiny")
-    settings = replace(entry.settings, judged=6, judged_finally=6, **VARIANTS[variant])  # judged better here
+    settings = replace(entry.settings, judged=6, judged_finally=6, **VARIANTS[variant])  # validated on more stacks here
     assert isinstance(settings, RadianceSettings)
     task = build(entry, data, settings)
     assert isinstance(task, RadianceTask)
@@ -111,23 +111,23 @@ def trained(data: Path | None, variant: str, out: Path, steps: int) -> RadianceT
     return task
 
 
-def judged_questions(bank: StackBank) -> list[Question]:
-    """One question about every stack."""
-    questions = []
+def evaluation_cases(bank: StackBank) -> list[CasePlan]:
+    """One case of every stack."""
+    plans = []
     for row in range(len(bank)):
         rng = np.random.default_rng((_SEED, row))
         given, target = draw_case(bank, row, INPUTS, rng)
         tissue_um = believed_tissue(bank.z_um[row][given], bank.recorded.shape[2], rng)
-        questions.append(Question(row, given, given, target, 1.0, tissue_um, following=False))
-    return questions
+        plans.append(CasePlan(row, given, given, target, 1.0, tissue_um, following=False))
+    return plans
 
 
 @torch.no_grad()
-def judge_pictures(bank: StackBank, questions: list[Question], task: RadianceTask | None) -> dict[str, np.ndarray]:
-    """Figures of every question, answered by a network or by the nearest plane: arrays (N,) by name."""
+def picture_figures(bank: StackBank, plans: list[CasePlan], task: RadianceTask | None) -> dict[str, np.ndarray]:
+    """Figures of every case, rendered by a network or taken from the nearest plane: arrays (N,) by name."""
     figures: dict[str, list[float]] = {"psnr": [], "ssim": [], "ms_ssim": [], "dists": []}
-    for question in questions:
-        cases = assemble(bank, [question], np.zeros((1, 2), np.int64), bank.recorded.shape[2])
+    for plan in plans:
+        cases = assemble(bank, [plan], np.zeros((1, 2), np.int64), bank.recorded.shape[2])
         if task is None:
             made = nearest_plane(cases.given, cases.target)
         else:

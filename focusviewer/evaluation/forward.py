@@ -1,4 +1,4 @@
-"""How faithful the image-formation model is: fitted to pairs of real planes, beside the best simple blurs."""
+"""How well the image-formation model predicts real planes: fitted to pairs of them, beside the best simple blurs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, REFERENCE, plane_files
 from focusviewer.evaluation.tables.table import Column, Table
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, REFERENCE, plane_files
 from focusviewer.metrics import psnr, ssim
 from focusviewer.metrics.similarity import RADIUS, ssim_map
 from focusviewer.optics.psf import Optics
@@ -44,7 +44,7 @@ class PlaneStack:
     mpp : float
         Pixel size, um.
     mpp_assumed : bool
-        Whether nobody states it.
+        Whether the pixel size is assumed, because it is not stated.
     step_um : float or None
         Distance of two planes, where stated.
     sharp : int or None
@@ -66,7 +66,7 @@ _SCALES: dict[str, float] = {"huron-brain": 1.0}
 _STEPS: dict[str, float] = {"huron-brain": 1.0}
 
 
-def judge_pair(
+def pair_figures(
     sharp: RGB, blurred: RGB, mpp: float, optics: Optics | None = None, free_na: bool = True
 ) -> tuple[dict[str, Any], PairFit]:
     """Fit the model to a pair of planes and say how well it predicts.
@@ -240,7 +240,7 @@ class StackFidelity:
     fits: list[PairFit | None] = field(default_factory=list)
 
 
-def judge_stack(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFidelity:
+def stack_fidelity(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFidelity:
     """Predict planes on both sides of the sharpest one from it.
 
     A pair that cannot be fitted has a row with the reason.
@@ -261,7 +261,7 @@ def judge_stack(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFid
         }
         fit = None
         try:
-            figures, fit = judge_pair(
+            figures, fit = pair_figures(
                 stack.planes[sharp], stack.planes[plane], stack.mpp, stack.optics, stack.optics is None
             )
             row |= figures
@@ -273,7 +273,7 @@ def judge_stack(stack: PlaneStack, offsets: Sequence[int] = OFFSETS) -> StackFid
 
 
 def fidelity(data_dir: Path, on_stack: Callable[[StackFidelity, float], None] | None = None) -> list[dict[str, Any]]:
-    """Judge the model on every real stack of the data folder.
+    """Evaluate the model on every real stack of the data folder.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def fidelity(data_dir: Path, on_stack: Callable[[StackFidelity, float], None] | 
     stacks = real_plane_stacks(data_dir)
     rows: list[dict[str, Any]] = []
     for index, stack in enumerate(stacks):
-        result = judge_stack(stack)
+        result = stack_fidelity(stack)
         rows += result.rows
         if on_stack:
             on_stack(result, (index + 1) / len(stacks))

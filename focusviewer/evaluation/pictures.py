@@ -1,4 +1,4 @@
-"""Pictures of an engine at work, pixel for pixel: figures do not show invented specks or rings; eyes do."""
+"""Pictures of an engine's results, pixel for pixel: invented specks or rings show in pictures, not in figures."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
-from focusviewer.evaluation.sets.true_stacks import LEVELS, TrueStack
 from focusviewer.evaluation.suites.refocus.real_planes import plane_distance_um
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, TWO, Sweep
 from focusviewer.evaluation.suites.refocus.uneven import Uneven
+from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr
 from focusviewer.refocus.base import Refocuser
 
@@ -52,7 +52,7 @@ def write_pictures(engine: Refocuser, bench: Bench, folder: Path, tell: Tell = l
         if stack.best is not None:
             made += _attempted(folder / f"between-{stack.name}.png", partial(between_sheet, engine, stack))
     tell(f"{engine.name}: turning focus")
-    true = work.true_stacks[-1]
+    true = work.ground_truth_stacks[-1]
     made += _attempted(folder / "traverse.png", lambda: traverse_sheet(engine, true))
     made += _attempted(folder / "levels.png", lambda: levels_sheet(engine, true))
     made += _attempted(folder / "uneven.png", lambda: uneven_sheet(engine, work.sections[:2]))
@@ -138,7 +138,7 @@ def _shown_planes(count: int, best: int) -> list[int]:
     return [best + offset for offset in OFFSETS if 0 <= best + offset < count]
 
 
-def traverse_sheet(engine: Refocuser, stack: TrueStack) -> RGB:
+def traverse_sheet(engine: Refocuser, stack: GroundTruthStack) -> RGB:
     """All levels, two rows for each: the engine's, and the truth (figures 5.6 and 5.7)."""
     levels = [float(level) for level in range(1, LEVELS + 1)]
     rows = []
@@ -151,7 +151,7 @@ def traverse_sheet(engine: Refocuser, stack: TrueStack) -> RGB:
     return _column(rows)
 
 
-def levels_sheet(engine: Refocuser, stack: TrueStack) -> RGB:
+def levels_sheet(engine: Refocuser, stack: GroundTruthStack) -> RGB:
     """Levels 9 to 10 by fifths: the engine's and the truth."""
     levels = [float(NEIGHBOURS.inputs[0]), *NEIGHBOURS.levels(STEP), float(NEIGHBOURS.inputs[1])]
     made, truths = _swept(engine, stack, NEIGHBOURS, levels), [stack.truth(level) for level in levels]
@@ -161,7 +161,7 @@ def levels_sheet(engine: Refocuser, stack: TrueStack) -> RGB:
     return _column([_row(made, captions), _row(truths, [f"{level:g} truth" for level in levels])])
 
 
-def _swept(engine: Refocuser, stack: TrueStack, sweep: Sweep, levels: Sequence[float]) -> list[RGB]:
+def _swept(engine: Refocuser, stack: GroundTruthStack, sweep: Sweep, levels: Sequence[float]) -> list[RGB]:
     mirrored = len(sweep.inputs) == 1 and sweep.inputs[0] > stack.best
     planes = sorted(sweep.inputs, key=lambda level: stack.z_um(level, mirrored))
     images = [stack.recorded(level) for level in planes]
@@ -196,7 +196,7 @@ def _shade(depth_um: FloatMap) -> RGB:
     return np.repeat(gray[..., None], 3, axis=2)
 
 
-def _insights(engine: Refocuser, stack: TrueStack, folder: Path) -> list[Path]:
+def _insights(engine: Refocuser, stack: GroundTruthStack, folder: Path) -> list[Path]:
     """Where the network looks (figure 5.10), and what its first layer alone holds (figure 5.9)."""
     if engine.name != "radiance":
         return []
@@ -205,7 +205,7 @@ def _insights(engine: Refocuser, stack: TrueStack, folder: Path) -> list[Path]:
     return draw_insights(engine, diagnostics, stack, folder)
 
 
-def draw_insights(engine: Any, diagnostics: Any, stack: TrueStack, folder: Path) -> list[Path]:
+def draw_insights(engine: Any, diagnostics: Any, stack: GroundTruthStack, folder: Path) -> list[Path]:
     """Attention over the layers of the depth representation for two targets, and pictures from the first one alone."""
     inputs = (6, 11)
     encoded = engine.encode(

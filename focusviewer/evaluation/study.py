@@ -1,4 +1,4 @@
-"""A study: every part of every model's judgement, one failing without the others, finished parts never done twice."""
+"""A study: every model evaluated on every part; one failure does not stop the others, and no part is done twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Part:
-    """One test that models of a kind are put to.
+    """One part of a study: a test for models of a kind.
 
     Attributes
     ----------
@@ -31,13 +31,13 @@ class Part:
         Name of its table.
     key : str
         What the figures depend on besides the model: the test set, its size.
-    judge : callable
+    evaluate : callable
         A built model to rows.
     """
 
     name: str
     key: str
-    judge: Callable[[Any], Rows]
+    evaluate: Callable[[Any], Rows]
 
 
 @dataclass(frozen=True)
@@ -84,23 +84,23 @@ def plain_outcome(outcome: Outcome) -> dict[str, Any]:
     return document
 
 
-def judge(
+def evaluate_parts(
     entries: Iterable[AnyEntry],
     parts: Sequence[Part],
     store: ResultStore | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> list[Outcome]:
-    """Put every model to every part.
+    """Evaluate every model on every part.
 
     A model that lacks its weights, cannot be built or fails in a part is listed with the reason; the others go on.
     """
     outcomes: list[Outcome] = []
     for entry in entries:
-        outcomes += _judge_model(entry, parts, store, on_progress)
+        outcomes += _evaluate_model(entry, parts, store, on_progress)
     return outcomes
 
 
-def _judge_model(
+def _evaluate_model(
     entry: AnyEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
 ) -> list[Outcome]:
     failed = ""
@@ -132,7 +132,7 @@ def _judge_model(
 def _attempt(entry: AnyEntry, model: Any, part: Part) -> Outcome:
     start = time.perf_counter()
     try:
-        rows = part.judge(model)
+        rows = part.evaluate(model)
     except CancelledError:
         raise
     except Exception as error:
@@ -162,5 +162,5 @@ def rows_of(outcomes: Iterable[Outcome], part: str) -> tuple[dict[str, Any], ...
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
         if outcome.part == part:
-            rows += outcome.rows or [{"model": outcome.model, "why": outcome.why or "nothing to judge"}]
+            rows += outcome.rows or [{"model": outcome.model, "why": outcome.why or "nothing to evaluate"}]
     return tuple(rows)

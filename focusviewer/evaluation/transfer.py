@@ -1,4 +1,4 @@
-"""The test that counts: models trained on simulation alone, judged on real planes they never saw.
+"""Transfer: models trained on simulation alone, evaluated on real planes they never saw.
 
 Keeps a running table over the versions of the simulator (``resources/studies/transfer.csv``), so that what the
 simulator randomises is chosen by measurement.
@@ -20,9 +20,15 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, resource_path, weights_from
 from focusviewer.core.json_text import plain
 from focusviewer.core.registry import AnyEntry
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack, curve_figures, evaluate_focus, real_stacks
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_real
 from focusviewer.evaluation.tables.table import Column, Table
+from focusviewer.evaluation.test_sets.real_stacks import (
+    ASSUMED_MPP,
+    RealStack,
+    curve_figures,
+    evaluate_focus,
+    real_stacks,
+)
 from focusviewer.focus.base import FocusModel
 from focusviewer.refocus.base import Refocuser
 
@@ -44,13 +50,13 @@ ENOUGH_PLANES = 7
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrainedModel:
     """One trained model.
 
     Attributes
     ----------
     entry : AnyEntry
-        How to build it from the weights that are judged.
+        How to build it from the weights that are evaluated.
     weights : str
         First 12 hex digits of the SHA-256 of its weights file.
     simulator : str
@@ -65,15 +71,15 @@ class Judged:
     folder: Path | None = None
 
     def build(self) -> FocusModel | Refocuser:
-        """The model with the weights that are judged."""
+        """The model with the weights that are evaluated."""
         with weights_from(self.folder) if self.folder else nullcontext():
             model: FocusModel | Refocuser = self.entry.build()
         return model
 
 
-def judged_models(
+def trained_models(
     folder: Path | None = None, names: Sequence[str] | None = None, simulator: str | None = None
-) -> list[Judged]:
+) -> list[TrainedModel]:
     """Trained models whose weights are there.
 
     Parameters
@@ -107,10 +113,10 @@ def judged_models(
         there = f"{folder or 'this installation'} has those of {', '.join(found) or 'no model'}"
         raise UserError(what, there, "Name one of these with --model, or a folder of weights with --weights.")
     chosen = [found[name] for name in names] if names else list(found.values())
-    return [_judged(entry, simulator, folder) for entry in chosen]
+    return [_trained_model(entry, simulator, folder) for entry in chosen]
 
 
-def _judged(entry: AnyEntry, simulator: str | None, folder: Path | None) -> Judged:
+def _trained_model(entry: AnyEntry, simulator: str | None, folder: Path | None) -> TrainedModel:
     from safetensors import SafetensorError, safe_open
 
     assert entry.weights is not None
@@ -122,7 +128,7 @@ def _judged(entry: AnyEntry, simulator: str | None, folder: Path | None) -> Judg
         except (SafetensorError, OSError) as error:
             raise UserError(f"Cannot read {entry.weights}", str(error), "Train it again, or take it away.") from error
     digest = hashlib.sha256(entry.weights.read_bytes()).hexdigest()[:12]
-    return Judged(entry, digest, own or simulator or _recorded_simulator(digest) or UNKNOWN, folder)
+    return TrainedModel(entry, digest, own or simulator or _recorded_simulator(digest) or UNKNOWN, folder)
 
 
 def _recorded_simulator(digest: str) -> str | None:
@@ -131,9 +137,9 @@ def _recorded_simulator(digest: str) -> str | None:
 
 
 def transfer_rows(
-    models: Sequence[Judged], data_dir: Path, on_progress: Callable[[float, str], None] | None = None
+    models: Sequence[TrainedModel], data_dir: Path, on_progress: Callable[[float, str], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Judge every model on every real test stack: one row each.
+    """Evaluate every model on every real test stack: one row each.
 
     Raises
     ------

@@ -47,7 +47,7 @@ class ScoreGrid:
 
 
 class FocusModel(ABC):
-    """Judges how blurred windows of an image are.
+    """Scores how blurred windows of an image are.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ class FocusMap:
     members, weights : mapping of member model to float32 (rows, cols)
         Scores a fused model was made of, in the members' own units, and how much each of them counted.
     cannot_tell : bool (rows, cols) or None
-        Windows with something on them that no model may judge: pen, dust, the rim of a bubble or the coverslip, a
+        Windows with something on them that no model can score: pen, dust, the rim of a bubble or the coverslip, a
         fold, nothing but fat or pale glass. ``blur`` is NaN there, so they are never called blurred.
     calibration : str
         Which calibration turned the scores into levels; empty when they are the model's own.

@@ -1,4 +1,4 @@
-"""Calibrating a model for one scanner: from a focal stack of it, or from regions whose focus somebody knows."""
+"""Calibrating a model for one scanner: from a focal stack of it, or from regions of known focus."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _positions(slide: Slide, step_um: float | None) -> tuple[float, ...]:
 
 
 def _sharpest(maps: Sequence[FocusMap]) -> int:
-    """The plane whose tissue scores lowest, counting only windows that can be judged in every plane."""
+    """The plane whose tissue scores lowest, counting only windows that have a score in every plane."""
     everywhere = np.logical_and.reduce([found.tissue for found in maps])
     if not everywhere.any():
         return int(np.argmin([float(np.median(found.blur[found.tissue])) if found.tissue.any() else np.inf

@@ -1,9 +1,9 @@
-"""Every figure of merit, implemented once: agreement of scores, likeness of images, and how sure we are of either.
+"""Every figure of merit, once: correlation of scores, similarity of images, confidence intervals of both.
 
 Plain arrays in, plain floats out; a figure that does not exist (the correlation of constant scores, say) is NaN.
 """
 
-from focusviewer.metrics.agreement import krcc, mae, plcc, plcc_logistic, srcc
+from focusviewer.metrics.correlation import krcc, mae, plcc, plcc_logistic, srcc
 from focusviewer.metrics.detection import Detection, detection, pr_auc, roc_auc
 from focusviewer.metrics.dists import FeatureExtractor, derivative_pyramid, dists_form
 from focusviewer.metrics.information import iw_ssim

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from focusviewer.metrics.agreement import paired
+from focusviewer.metrics.correlation import paired
 
 
 def roc_auc(scores: npt.ArrayLike, blurry: npt.ArrayLike) -> float:
@@ -43,7 +43,7 @@ def pr_auc(scores: npt.ArrayLike, blurry: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Detection:
-    """Counts of a yes-or-no judgement, and the figures made of them (NaN where nothing was there to count)."""
+    """Counts of a yes-or-no decision, and the figures made of them (NaN where nothing was there to count)."""
 
     true_positive: int
     false_positive: int

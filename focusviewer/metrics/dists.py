@@ -1,4 +1,4 @@
-"""The form of DISTS: likeness of feature maps by their means and their covariance, layer by layer."""
+"""The form of DISTS: similarity of feature maps by their means and their covariance, layer by layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dists_form(
     features: FeatureExtractor | None = None,
     weights: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]] | None = None,
 ) -> float:
-    """Distance in the form of DISTS (Ding et al. 2020; WSI-DISTS, eq. 5.6-5.9 of the virtual-refocusing work).
+    """Distance in the form of DISTS (Ding et al. 2020; WSI-DISTS: Wang 2024, eq. 5.6 to 5.9).
 
     ``D = 1 - sum over layers and channels of alpha l(x, y) + beta s(x, y)`` with the luminance term
     ``l = (2 mu_x mu_y + c1) / (mu_x^2 + mu_y^2 + c1)`` and the structure term

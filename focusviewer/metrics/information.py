@@ -1,4 +1,4 @@
-"""IW-SSIM: structural similarity weighted by how much each place tells an observer."""
+"""IW-SSIM: structural similarity weighted by the information content of each pixel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def iw_ssim(image: Image, reference: Image) -> float:
     Parameters
     ----------
     image, reference : (H, W, 3) or (H, W)
-        The judged image and the truth; they are not interchangeable.
+        The distorted image and the truth; they are not interchangeable.
 
     Raises
     ------
@@ -38,15 +38,15 @@ def iw_ssim(image: Image, reference: Image) -> float:
     first, second = (_luminance(item) for item in unit_pair(image, reference))
     if min(first.shape) < 176:
         raise ValueError(f"an image of {first.shape[1]} x {first.shape[0]} px is too small: 176 px are needed")
-    judged, truth = _laplacian_pyramid(first), _laplacian_pyramid(second)
+    distorted, truth = _laplacian_pyramid(first), _laplacian_pyramid(second)
     total = 1.0
     for scale, weight in enumerate(SCALE_WEIGHTS):
-        luminance, structure = (part[..., 0] for part in _maps(truth[scale], judged[scale]))
+        luminance, structure = (part[..., 0] for part in _maps(truth[scale], distorted[scale]))
         if scale == len(SCALE_WEIGHTS) - 1:
             value = float((luminance * structure).mean())
         else:
             parent = truth[scale + 1] if scale + 1 < len(truth) - 1 else None
-            content = _information(truth[scale], judged[scale], parent)
+            content = _information(truth[scale], distorted[scale], parent)
             inner = RADIUS - BLOCK // 2
             content = content[inner:-inner, inner:-inner]
             told = float(content.sum())  # nothing at all on a flat image, where every place counts the same
@@ -60,8 +60,8 @@ def _luminance(image: DoubleArray) -> DoubleArray:
     return np.asarray(gray * PEAK)
 
 
-def _maps(truth: DoubleArray, judged: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
-    return similarity_maps(truth[..., None], judged[..., None], PEAK)
+def _maps(truth: DoubleArray, distorted: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    return similarity_maps(truth[..., None], distorted[..., None], PEAK)
 
 
 def _laplacian_pyramid(image: DoubleArray) -> list[DoubleArray]:
@@ -81,9 +81,9 @@ def _smooth(image: DoubleArray) -> DoubleArray:
     return np.asarray(correlate1d(down, _BINOMIAL, axis=1, mode="mirror"))
 
 
-def _information(truth: DoubleArray, judged: DoubleArray, parent: DoubleArray | None) -> DoubleArray:
+def _information(truth: DoubleArray, distorted: DoubleArray, parent: DoubleArray | None) -> DoubleArray:
     """Information content (bits) of each pixel that has all its neighbours: float64 (H - 2, W - 2)."""
-    gain, residual = _distortion(truth, judged)
+    gain, residual = _distortion(truth, distorted)
     eigenvalues, energy = _scale_mixture(truth, parent)
     inner = (slice(BLOCK // 2, -(BLOCK // 2)),) * 2
     gain, residual = gain[inner], residual[inner]
@@ -94,12 +94,12 @@ def _information(truth: DoubleArray, judged: DoubleArray, parent: DoubleArray | 
     return np.where(bits < _TINY, 0.0, bits)
 
 
-def _distortion(truth: DoubleArray, judged: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
-    """The local model ``judged = gain * truth + residual``: its gain and the variance of the residual."""
-    mean_t, mean_j = (uniform_filter(item, BLOCK, mode="constant") for item in (truth, judged))
-    cov = uniform_filter(truth * judged, BLOCK, mode="constant") - mean_t * mean_j
+def _distortion(truth: DoubleArray, distorted: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """The local model ``distorted = gain * truth + residual``: its gain and the variance of the residual."""
+    mean_t, mean_j = (uniform_filter(item, BLOCK, mode="constant") for item in (truth, distorted))
+    cov = uniform_filter(truth * distorted, BLOCK, mode="constant") - mean_t * mean_j
     var_t = np.maximum(uniform_filter(truth**2, BLOCK, mode="constant") - mean_t**2, 0)
-    var_j = np.maximum(uniform_filter(judged**2, BLOCK, mode="constant") - mean_j**2, 0)
+    var_j = np.maximum(uniform_filter(distorted**2, BLOCK, mode="constant") - mean_j**2, 0)
     flat_t, flat_j = var_t < _TINY, var_j < _TINY
     gain = np.where(flat_t | flat_j, 0.0, cov / (var_t + _TINY))
     residual = np.where(flat_t, var_j, np.where(flat_j, 0.0, var_j - gain * cov))

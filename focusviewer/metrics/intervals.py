@@ -1,4 +1,4 @@
-"""Confidence intervals by drawing whole slides, stacks or fields again: crops of one slide are not independent."""
+"""Confidence intervals by resampling whole slides, stacks or fields: crops of one slide are not independent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How alike two images are, pixel by pixel and window by window: PSNR, SSIM and MS-SSIM.
 
-Images are uint8, or float in 0..1; (H, W) or (H, W, C). Colour channels are judged on their own and averaged.
+Images are uint8, or float in 0..1; (H, W) or (H, W, C). Colour channels are compared one by one and averaged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The colour filter array of a camera: one colour measured at each pixel, the other two guessed."""
+"""The colour filter array of a camera: one colour measured at each pixel, the other two interpolated."""
 
 from __future__ import annotations
 

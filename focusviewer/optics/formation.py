@@ -137,10 +137,10 @@ def image_section(
 ) -> FloatArray:
     """A thick section as seen with the focal plane at ``z_um``.
 
-    The discrete form of ``I(x, y)|z0 = integral of R(x, y, z) * h(z0 - z) dz`` (eq. 5.3 of the virtual-refocusing
-    work): every slab is convolved with the point spread function at its distance from the focal plane. In the
-    intensity domain the light passes the slabs one after the other (their blurred transmissions multiply); in the
-    density domain the blurred densities add.
+    The discrete form of ``I(x, y)|z0 = integral of R(x, y, z) * h(z0 - z) dz`` (Wang 2024, eq. 5.3): every slab is
+    convolved with the point spread function at its distance from the focal plane. In the intensity domain the light
+    passes the slabs one after the other (their blurred transmissions multiply); in the density domain the blurred
+    densities add.
 
     Returns
     -------

@@ -106,7 +106,7 @@ def radial_otf(
 def channel_otf(
     frequency: npt.NDArray[np.floating], z_um: float, optics: Optics, channel: int, depth_um: float = 0.0
 ) -> FloatArray:
-    """Transfer function of one colour of a system, with everything that the system has.
+    """Transfer function of one colour of a system, with all its aberrations and its illumination.
 
     Parameters
     ----------

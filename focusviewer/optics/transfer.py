@@ -90,7 +90,7 @@ def transfer_table(
 def cached_table(
     pupil: Pupil, vectorial: bool, condenser: float, refraction: float, samples: int
 ) -> tuple[FloatArray, FloatArray]:
-    """:func:`transfer_table`, kept."""
+    """:func:`transfer_table`, cached."""
     return transfer_table(pupil, vectorial, condenser, refraction, samples)
 
 

@@ -181,7 +181,7 @@ def write_exports(worklist: Worklist, rules: Rules | None = None) -> None:
 def _prepared(
     out: Path, resume: bool, rules: Rules | Path | None, model: str | None
 ) -> Iterator[tuple[ExitStack, Rules, FocusModel]]:
-    """Check everything that can be checked before the work begins; hold the folder, and what the stack is given."""
+    """Check everything that can be checked before the work begins, and lock the folder until the stack is closed."""
     chosen = rules if isinstance(rules, Rules) else load_rules(rules)
     focus_model = get_model(model or QC_MODEL)
     path = output_folder(out) / FILE_NAME

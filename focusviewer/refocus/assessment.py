@@ -1,4 +1,4 @@
-"""How far a whole region can be trusted, put together from its tiles."""
+"""The confidence of a whole region, put together from its tiles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focusviewer.refocus.regions.layout import Tile
 
 
 class Notes:
-    """Collects what the engine has to say about the tiles of a region; an observer of ``refocus_view``."""
+    """Collects the engine's notes on the tiles of a region; an observer of ``refocus_view``."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -19,11 +19,11 @@ class Notes:
     def __call__(
         self, tile: Tile, encoded: Encoded, images: list[RGB], rendered: RGB, target_um: float | FloatMap
     ) -> None:
-        """Look at one tile."""
+        """Take the notes of one tile."""
         self.look(encoded)
 
     def look(self, encoded: Encoded) -> None:
-        """Look at what an engine has made of one place."""
+        """Take the notes of one encoded view."""
         self.notes += [note for note in encoded.notes if note not in self.notes]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
-from focusviewer.refocus.blur_map import judge
+from focusviewer.refocus.blur_map import blur_model
 
 COARSE_UM = 1.0
 FINE_UM = 0.125
@@ -81,5 +81,5 @@ def search(
 
 
 def blur_score(pixels: RGB, mpp: float) -> float:
-    """How blurred a view is in levels of 0.25 um, uint8 (H, W, 3) in: the product's own measure of blur."""
-    return judge().score(pixels, mpp)
+    """Blur of a view, uint8 (H, W, 3), in levels of 0.25 um: the measure used throughout the program."""
+    return blur_model().score(pixels, mpp)

@@ -1,4 +1,4 @@
-"""How far each place of a view is from focus, as a focus model says: for engines that no focus map is given."""
+"""Distance from focus of each place of a view by a focus model, for engines that are given no focus map."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.focus.base import LEVEL_UM, FocusModel, ScoreGrid
 from focusviewer.refocus.base import MAX_Z_UM
 
-JUDGE = "focuslitenn-10"
-"""The focus model that guesses distances."""
+BLUR_MODEL = "focuslitenn-10"
+"""The focus model that estimates distances."""
 
 
 @lru_cache(maxsize=1)
-def judge() -> FocusModel:
-    """The model that guesses distances, built once."""
+def blur_model() -> FocusModel:
+    """The model that estimates distances, built once."""
     from focusviewer.focus.registry import get_model
 
-    return get_model(JUDGE)
+    return get_model(BLUR_MODEL)
 
 
 def blur_map(image: RGB, mpp: float) -> FloatMap:
     """How far each place is from focus by FocusLiteNN over its windows, with its shipped calibration, um: (H, W)."""
-    model = judge()
+    model = blur_model()
     scale = model.scale_for(mpp)
     scaled = image
     if scale != 1.0:

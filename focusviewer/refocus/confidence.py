@@ -1,7 +1,8 @@
-"""How far the scan bears out a refocused picture: for any engine, without knowing the truth.
+"""How consistent a refocused picture is with its scan: for any engine, without knowing the truth.
 
 The known optics take a picture in focus to the blurred one, so the more blurred one of the scan and the picture must
-follow from the sharper one. What does not follow was made up, or the place is not where the engine believes it is.
+follow from the sharper one. What does not follow was invented, or the tissue is not at the depth that the engine
+assumes.
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ def confidence(encoded: Encoded, images: Sequence[RGB], rendered: RGB, target_um
     rendered : uint8 (H, W, 3)
         What the engine made of them.
     target_um : float or float32 (H, W)
-        For which target.
+        The target it was rendered for.
 
     Returns
     -------
     Confidence
-        Judged against the plane that is nearest to the target.
+        Against the plane that is nearest to the target.
     """
     target = np.asarray(target_um, np.float32)
     nearest = int(np.argmin([float(np.mean(np.abs(target - z))) for z in encoded.planes_um]))

@@ -1,6 +1,6 @@
-"""What can be wished for, by name: every mode is a target map for the same engine.
+"""What can be asked for, by name: every mode is a target map for the same engine.
 
-Deblurring, interpolation, defocus and all-in-focus differ only in the target focus (spec of the seed, 5.2): one value
+Deblurring, interpolation, defocus and all-in-focus differ only in the target focus (Wang 2024, section 5.2): one value
 for all pixels, or one for each.
 """
 
@@ -27,8 +27,8 @@ _NEARLY = 1e-6
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A focus somebody wants.
+class RefocusRequest:
+    """The focus that is asked for.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class Wish:
     map_um: FloatMap | None = None
 
 
-def target_of(engine: Refocuser, encoded: Encoded, wish: Wish) -> float | FloatMap:
-    """Turn a wish into the target to render.
+def target_of(engine: Refocuser, encoded: Encoded, request: RefocusRequest) -> float | FloatMap:
+    """Turn a request into the target to render.
 
     Returns
     -------
@@ -58,21 +58,21 @@ def target_of(engine: Refocuser, encoded: Encoded, wish: Wish) -> float | FloatM
     UserError
         If the mode does not apply to this view (interpolation outside the planes ...), or lies out of reach.
     """
-    check_wish(wish, encoded.planes_um, engine.max_z_um)
-    if wish.map_um is not None and wish.map_um.shape != encoded.shape:
-        raise UserError("The map does not fit", f"it is {wish.map_um.shape}, the view {encoded.shape}", "")
-    if wish.mode == "defocus" and wish.z_um is not None:
-        check_defocus(wish.z_um, encoded.best_z_um, encoded.planes_um)
-    if wish.mode in NEEDS_Z or (wish.mode == "deblur" and wish.z_um is not None):
-        assert wish.z_um is not None
-        return wish.z_um
-    if wish.mode == "deblur":
+    check_request(request, encoded.planes_um, engine.max_z_um)
+    if request.map_um is not None and request.map_um.shape != encoded.shape:
+        raise UserError("The map does not fit", f"it is {request.map_um.shape}, the view {encoded.shape}", "")
+    if request.mode == "defocus" and request.z_um is not None:
+        check_defocus(request.z_um, encoded.best_z_um, encoded.planes_um)
+    if request.mode in NEEDS_Z or (request.mode == "deblur" and request.z_um is not None):
+        assert request.z_um is not None
+        return request.z_um
+    if request.mode == "deblur":
         from focusviewer.refocus.auto import best_z
 
         low, high = reach_um(encoded.planes_um, engine.max_z_um)
         return best_z(engine, encoded, low, high)
-    if wish.map_um is not None:
-        return wish.map_um
+    if request.map_um is not None:
+        return request.map_um
     return engine.all_in_focus_target(encoded)
 
 
@@ -81,26 +81,26 @@ def reach_um(planes_um: tuple[float, ...], max_z_um: float) -> tuple[float, floa
     return min(planes_um) - max_z_um, max(planes_um) + max_z_um
 
 
-def check_wish(wish: Wish, planes_um: tuple[float, ...], max_z_um: float) -> None:
-    """Refuse a wish that no view through these planes can fulfil; needs no pixels.
+def check_request(request: RefocusRequest, planes_um: tuple[float, ...], max_z_um: float) -> None:
+    """Refuse a request that no view through these planes can fulfil; needs no pixels.
 
     Raises
     ------
     UserError
     """
-    if wish.mode not in MODES:
-        raise UserError(f"No mode is called {wish.mode!r}", "", f"Choose one of: {', '.join(MODES)}.")
-    if wish.mode in NEEDS_Z and wish.z_um is None:
-        raise UserError(f"{wish.mode} needs a focus position", "none was given", "Give it in um.")
-    if wish.mode == "map" and wish.map_um is None:
+    if request.mode not in MODES:
+        raise UserError(f"No mode is called {request.mode!r}", "", f"Choose one of: {', '.join(MODES)}.")
+    if request.mode in NEEDS_Z and request.z_um is None:
+        raise UserError(f"{request.mode} needs a focus position", "none was given", "Give it in um.")
+    if request.mode == "map" and request.map_um is None:
         raise UserError("No target map was given", "", "Give the focus of each pixel in um.")
-    if wish.z_um is not None:
-        _check_place(wish, planes_um)
-    wanted = wish.z_um if wish.map_um is None else wish.map_um
+    if request.z_um is not None:
+        _check_position(request, planes_um)
+    wanted = request.z_um if request.map_um is None else request.map_um
     if wanted is None:
         return
     if not np.isfinite(wanted).all():
-        raise UserError(f"Cannot refocus in mode {wish.mode}", "the target is not a number everywhere", "")
+        raise UserError(f"Cannot refocus in mode {request.mode}", "the target is not a number everywhere", "")
     check_reach(wanted, planes_um, max_z_um)
 
 
@@ -122,16 +122,16 @@ def check_reach(wanted: float | FloatMap, planes_um: tuple[float, ...], max_z_um
     )
 
 
-def _check_place(wish: Wish, planes_um: tuple[float, ...]) -> None:
+def _check_position(request: RefocusRequest, planes_um: tuple[float, ...]) -> None:
     """Whether the position lies where the mode's name says."""
-    assert wish.z_um is not None
+    assert request.z_um is not None
     low, high = min(planes_um), max(planes_um)
-    inside = low <= wish.z_um <= high
+    inside = low <= request.z_um <= high
     acquired = f"the planes lie from {low:g} to {high:g} um" if high > low else f"the one plane lies at {low:g} um"
-    if wish.mode == "interpolate" and (high == low or not inside):
-        raise UserError(f"Cannot interpolate at {wish.z_um:g} um", acquired, "Interpolate between acquired planes.")
-    if wish.mode == "extrapolate" and inside:
-        raise UserError(f"Cannot extrapolate to {wish.z_um:g} um", acquired, "Extrapolate beyond them.")
+    if request.mode == "interpolate" and (high == low or not inside):
+        raise UserError(f"Cannot interpolate at {request.z_um:g} um", acquired, "Interpolate between acquired planes.")
+    if request.mode == "extrapolate" and inside:
+        raise UserError(f"Cannot extrapolate to {request.z_um:g} um", acquired, "Extrapolate beyond them.")
 
 
 def check_defocus(z_um: float, depth_um: float, planes_um: tuple[float, ...]) -> None:

@@ -18,7 +18,7 @@ def source_planes(
     limit: int = MAX_PLANES,
     sharpness: Sequence[float] | None = None,
 ) -> tuple[int, ...]:
-    """Choose the planes that tell most about a target focus.
+    """Choose the most informative planes for a target focus.
 
     First the nearest plane on each side of the target, which bound what is between them. Then the sharpest of those
     within reach, or the nearest while their sharpness is not known.
@@ -61,7 +61,7 @@ def planes_between(
     limit: int = MAX_PLANES,
     sharpness: Sequence[float] | None = None,
 ) -> tuple[int, ...]:
-    """Choose the planes that tell most about every focus from one position to another.
+    """Choose the most informative planes for every focus from one position to another.
 
     The nearest plane at or below the lowest target and the nearest above the highest bound all of them, and each plane
     between the two bounds some: these are all chosen, thinned evenly where an engine cannot take so many. Then, up to

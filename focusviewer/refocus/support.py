@@ -1,4 +1,4 @@
-"""Where refocusing is supported: what the engines know, and what they would only guess.
+"""Where refocusing is supported: what the engines model, and what they would only guess.
 
 The engines know the blur of absorbing sections in transmitted light, a few microns around an acquired plane, at 20x
 and finer. Elsewhere the answer is a sentence instead of a picture.
@@ -41,9 +41,9 @@ def unsupported(
     planes_um : sequence of float
         Positions of the acquired planes, um.
     z_um : float, optional
-        The wanted focus on the same axis; without it only the view is judged.
+        The wanted focus on the same axis; without it only the view is checked.
     fluorescence : bool
-        Whether the slide glows on a dark background, see :func:`looks_fluorescent`.
+        Whether the slide shows bright specimens on a dark background, see :func:`looks_fluorescent`.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def distance_um(planes_um: Sequence[float], z_um: float | npt.NDArray[np.floatin
 
 
 def looks_fluorescent(pixels: RGB) -> bool:
-    """Whether a picture shows glowing specimens on a dark background.
+    """Whether a picture shows fluorescing specimens on a dark background.
 
     In transmitted light the background is the brightest part and hardly any tissue is black. In fluorescence most
     is dark, some of it black, and the bright part is the rare one. Black that surrounds a bright picture is what was
@@ -107,7 +107,7 @@ def looks_fluorescent(pixels: RGB) -> bool:
 
 
 def is_fluorescence(slide: Slide) -> bool:
-    """Whether a slide is fluorescence, judged by a coarse picture of its middle plane.
+    """Whether a slide is fluorescence, by a coarse picture of its middle plane.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def is_fluorescence(slide: Slide) -> bool:
     width, height = slide.dimensions
     level = slide.best_level(max(width, height) / FLUORESCENCE_PX)
     of_level = slide.levels[level]
-    # A slide without a pyramid is judged by its middle, not read as a whole.
+    # Of a slide without a pyramid the middle is looked at, not the whole.
     take = (min(of_level.width, 2 * FLUORESCENCE_PX), min(of_level.height, 2 * FLUORESCENCE_PX))
     x = round((of_level.width - take[0]) / 2 * of_level.downsample)
     y = round((of_level.height - take[1]) / 2 * of_level.downsample)

@@ -15,7 +15,7 @@ from focusviewer.core import files
 from focusviewer.core.errors import UserError
 from focusviewer.simulation.phantom.tissue import Bubble, TissuePhantom
 from focusviewer.simulation.scanner import Scanner
-from focusviewer.simulation.sections.artefacts import Artefacts, spoilt_pattern
+from focusviewer.simulation.sections.artefacts import Artefacts, pattern_with_artefacts
 from focusviewer.simulation.sections.blur_pattern import BLURS, BlurPattern, Strip, make_pattern
 from focusviewer.simulation.slides import CAMERA, GLASS, SCANNER, TRUTH_STEP, SlideSimulator
 from focusviewer.slides.writer import identity, truth_path, write_pyramid, write_stack
@@ -102,7 +102,7 @@ def write_simulated_slide(
     if blur not in BLURS:
         raise UserError(f"Unknown blur {blur!r}", "", f"Use one of {', '.join(BLURS)}.")
     pattern = make_pattern(blur, np.random.default_rng((seed, 8)), width, height)
-    pattern = spoilt_pattern(artefacts or Artefacts(), pattern, seed, width, height, mpp)
+    pattern = pattern_with_artefacts(artefacts or Artefacts(), pattern, seed, width, height, mpp)
     phantom = _phantom(seed, width, height, mpp, stain, pattern, artefacts)
     scanner = scanner or Scanner(SCANNER, CAMERA)
     simulator = SlideSimulator(
@@ -256,7 +256,7 @@ def _files_in(folder: Path) -> DemoSlide:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what programs that were killed have left, once it is old enough to be nobody's."""
+    """Remove what programs that were killed have left, once it is too old for any running program."""
     for path in folder.glob("building-*"):
         try:
             if time.time() - path.stat().st_mtime > 6 * 3600:

@@ -46,7 +46,7 @@ class Scene(Protocol):
 
     @property
     def recipe(self) -> tuple[object, ...]:
-        """What the scene follows from."""
+        """Everything that the scene is made from."""
 
     @property
     def through_lens(self) -> bool:
@@ -91,11 +91,11 @@ class PatchScene:
         return np.ascontiguousarray(self._density[:, :, rows[:, None], columns[None, :]])
 
     def is_glass(self, x0: int, y0: int, width: int, height: int) -> bool:
-        """Never: a picture's glass has its own grain."""
+        """Always False: a picture's glass has its own grain."""
         return False
 
     def lift_um(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> FloatArray:
-        """Nothing: a picture does not say where its folds are."""
+        """Zero everywhere: a picture does not say where its folds are."""
         return np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
 
     def tissue_depth_um(self, step: int) -> FloatArray:
@@ -149,7 +149,7 @@ class SlideSimulator:
 
     @property
     def recipe(self) -> tuple[object, ...]:
-        """What the pictures follow from."""
+        """Everything that the pictures are made from."""
         return (
             self.phantom.recipe,
             self.pattern,

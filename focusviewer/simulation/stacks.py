@@ -13,7 +13,7 @@ from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.core.files import atomic_write
 from focusviewer.optics.formation import padding_px
 from focusviewer.simulation.scanner import Scanner
-from focusviewer.simulation.sections.artefacts import Artefacts, spoilt_pattern, spoilt_section
+from focusviewer.simulation.sections.artefacts import Artefacts, pattern_with_artefacts, section_with_artefacts
 from focusviewer.simulation.sections.blur_pattern import BlurPattern
 from focusviewer.simulation.sections.lift import LiftConfig, lift_patch
 from focusviewer.simulation.slides import GLASS, MARGIN, MAX_MARGIN_UM, PatchScene, Scene, SlideSimulator
@@ -42,7 +42,7 @@ class StackRecipe:
     mpp : float
         Pixel size, um.
     stain, kind : str
-        Of a phantom, see ``phantom.TissuePhantom``.
+        Of a phantom, see ``phantom.tissue.TissuePhantom``.
     thickness_um : float
         Of the section on the focus axis.
     scanner : Scanner
@@ -122,7 +122,7 @@ def simulate_stack(
 
 def _scene(recipe: StackRecipe, patch: RGB | None) -> tuple[Scene, BlurPattern]:
     if patch is None:
-        return spoilt_section(
+        return section_with_artefacts(
             recipe.artefacts,
             BlurPattern(),
             seed=recipe.seed,
@@ -139,7 +139,7 @@ def _scene(recipe: StackRecipe, patch: RGB | None) -> tuple[Scene, BlurPattern]:
     rng = np.random.default_rng((recipe.seed, 15))
     section = lift_patch(light, recipe.mpp, rng, LiftConfig(recipe.thickness_um, recipe.slabs))
     height, width = patch.shape[:2]
-    return PatchScene(section, recipe.seed), spoilt_pattern(
+    return PatchScene(section, recipe.seed), pattern_with_artefacts(
         recipe.artefacts, BlurPattern(), recipe.seed, width, height, recipe.mpp
     )
 

@@ -1,4 +1,4 @@
-"""The Slide interface: what every reader gives, and the small words used around it."""
+"""The Slide interface: what every reader gives, and the small types used with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Level(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle of one plane, the currency of every read.
+    """A rectangle of one plane: what every read asks for.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Region:
 class SlideInfo:
     """What a file says about itself.
 
-    ``stated_mpp`` is the file's own word, however implausible; ``mpp`` is ``None`` unless the value is usable.
+    ``stated_mpp`` is what the file states, however implausible; ``mpp`` is ``None`` unless the value is usable.
     ``planes_um`` are the focal positions (um, increasing) of the planes; when the file does not state a z step
     they are the indices 0, 1, 2 ... and ``z_step_known`` is False.
     """

@@ -1,4 +1,4 @@
-"""Who a slide is: its number, the scanner it comes from, its stain, and what the scanner wrote about its focus."""
+"""The identity of a slide: its number, scanner and stain, and what the scanner wrote about its focus."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ OnTile = Callable[[TileKey, RGB | None, str | None], None]
 class TileLoader:
     """Reads wanted tiles in threads of its own and keeps them.
 
-    Every pyramid has one wish list, in order of importance; pyramids take turns. A tile is read once however many
-    ask for it. A tile that cannot be read is reported once and remembered.
+    Every pyramid has one list of wanted tiles, in order of importance; pyramids take turns. A tile is read once however
+    many ask for it. A tile that cannot be read is reported once and remembered.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class TileLoader:
         self._on_tile = on_tile
         self.cache = TileCache(cache_bytes)
         self._wake = threading.Condition()
-        self._wishes: dict[DisplayPyramid, list[TileKey]] = {}
+        self._wanted: dict[DisplayPyramid, list[TileKey]] = {}
         self._running: set[TileKey] = set()
         self._bad: dict[TileKey, str] = {}
         self._closed = False
@@ -47,12 +47,12 @@ class TileLoader:
             thread.start()
 
     def want(self, pyramid: DisplayPyramid, keys: Sequence[TileKey]) -> None:
-        """Replace the wish list of a pyramid; tiles on the old one that are not being read yet are dropped."""
+        """Replace the list of wanted tiles of a pyramid; those not wanted any more and not being read are dropped."""
         with self._wake:
             if self._closed:
                 return
-            self._wishes.pop(pyramid, None)  # the one who asked last comes last, so that all get their turn
-            self._wishes[pyramid] = [
+            self._wanted.pop(pyramid, None)  # the one who asked last comes last, so that all get their turn
+            self._wanted[pyramid] = [
                 key for key in dict.fromkeys(keys) if key not in self._bad and key not in self.cache
             ]
             self._wake.notify_all()
@@ -74,13 +74,13 @@ class TileLoader:
     def drop(self, pyramid: DisplayPyramid) -> None:
         """Forget what a pyramid wanted; nothing more is reported for it (its tiles stay in memory)."""
         with self._wake:
-            self._wishes.pop(pyramid, None)
+            self._wanted.pop(pyramid, None)
 
     def close(self, timeout: float = 5) -> None:
         """Stop: nothing is reported any more; waits for running reads, at most ``timeout`` seconds."""
         with self._wake:
             self._closed = True
-            self._wishes.clear()
+            self._wanted.clear()
             self._wake.notify_all()
         end = time.monotonic() + timeout
         for thread in self._threads:
@@ -98,10 +98,10 @@ class TileLoader:
         """The next tile to read, waiting for one; None once closed."""
         with self._wake:
             while not self._closed:
-                for pyramid in list(self._wishes):
-                    key = self._pick(self._wishes[pyramid])
+                for pyramid in list(self._wanted):
+                    key = self._pick(self._wanted[pyramid])
                     if key is not None:
-                        self._wishes[pyramid] = self._wishes.pop(pyramid)  # to the end of the turn
+                        self._wanted[pyramid] = self._wanted.pop(pyramid)  # to the end of the turn
                         self._running.add(key)
                         return pyramid, key
                 self._wake.wait()
@@ -129,7 +129,7 @@ class TileLoader:
                 pixels = pyramid.read_tile(key)
             except UserError as error:
                 message = str(error)
-            except Exception as error:  # a reader must not cost a thread
+            except Exception as error:  # an error of a reader must not end the thread
                 _log.exception("reading %s", key)
                 message = f"unexpected {type(error).__name__}: {error}"
             self._finish(pyramid, key, pixels, message)
@@ -137,11 +137,11 @@ class TileLoader:
     def _finish(self, pyramid: DisplayPyramid, key: TileKey, pixels: RGB | None, message: str | None) -> None:
         with self._wake:
             self._running.discard(key)
-            alive = not self._closed and pyramid in self._wishes
+            alive = not self._closed and pyramid in self._wanted
             if pixels is not None and not self._closed:
                 self.cache.put(key, pixels)
                 # Another pyramid of the same slide may have waited for this read.
-                alive = not self._closed and any(p.fingerprint == key.slide for p in self._wishes)
+                alive = not self._closed and any(p.fingerprint == key.slide for p in self._wanted)
             elif message is not None and alive:
                 self._bad[key] = message
             self._wake.notify_all()
@@ -149,5 +149,5 @@ class TileLoader:
             return
         try:
             self._on_tile(key, pixels, message)
-        except Exception:  # the listener's mistake, told where developers look
+        except Exception:  # an error of the listener: logged for developers
             _log.exception("reporting %s", key)

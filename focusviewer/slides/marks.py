@@ -1,4 +1,4 @@
-"""What a file with computed pixels says of itself, read back: such pixels must not be taken for a scan later either."""
+"""Reads the marks of files with computed pixels, so that they are not taken for a scan when they are opened again."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _look(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            next(path.iterdir(), None)  # a folder may be closed to us
+            next(path.iterdir(), None)  # we may lack the permission to look into a folder
             return b""
         if not stat.S_ISREG(status.st_mode):
             raise SlideError(f"Cannot open {shown}", "it is neither a file nor a folder", "Check the path.")

@@ -1,4 +1,4 @@
-"""The scale of slides whose files do not say it: asked once, then remembered by content."""
+"""The scale of slides whose files do not state it: given once by the user, then remembered by content."""
 
 from __future__ import annotations
 

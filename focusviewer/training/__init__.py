@@ -1,1 +1,1 @@
-"""The laboratory: sharp sources, random defocus, trainers. Never imported by the window."""
+"""Training: data sets, simulated defocus, tasks and the trainer. Never imported by the window."""

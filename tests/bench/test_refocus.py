@@ -18,8 +18,8 @@ from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, sa
 @pytest.fixture
 def slide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bench_refocus, "PATCH_PX", 64)
-    monkeypatch.setattr(bench_refocus, "SEED_PATCH_PX", 32)
-    monkeypatch.setattr(bench_refocus, "SEED_SIZE", "tiny")
+    monkeypatch.setattr(bench_refocus, "PUBLISHED_PATCH_PX", 32)
+    monkeypatch.setattr(bench_refocus, "PUBLISHED_SIZE", "tiny")
     path = tmp_path / "tissue.png"
     Image.fromarray(np.random.default_rng(0).integers(60, 200, (80, 90, 3), dtype=np.uint8)).save(path)
     return path

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from focusviewer.evaluation.sets import true_stacks as true_module
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import TrueStack
 from focusviewer.evaluation.suites.focus import simulated as focus_module
+from focusviewer.evaluation.test_sets import ground_truth_stacks as true_module
+from focusviewer.evaluation.test_sets.ground_truth_stacks import GroundTruthStack
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from tests.evaluation.suites.refocus.toys import real_stack, true_stack
 
 
@@ -17,7 +17,7 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def grain() -> TrueStack:
+def grain() -> GroundTruthStack:
     """The texture at every fifth of a level."""
     return true_stack()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.registry import ModelEntry
-from focusviewer.evaluation.sets.fields import FieldSet
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.refocus.base import Encoded, Refocuser
 

@@ -40,7 +40,7 @@ def test_variants_are_trained_and_judged_side_by_side(tmp_path: Path, monkeypatc
     monkeypatch.setattr(ablation, "stack_bank", lambda folder, split, config: judged)
     monkeypatch.setattr(radiance_stacks, "stack_bank", lambda folder, split, config: _small(config))
     monkeypatch.setattr(radiance, "load_wsi_dists", lambda: distance)
-    monkeypatch.setattr(radiance, "judge", lambda *rest: {"gain": 0.0} | {check.name: 0.0 for check in CHECKS})
+    monkeypatch.setattr(radiance, "check_figures", lambda *rest: {"gain": 0.0} | {check.name: 0.0 for check in CHECKS})
     told: list[str] = []
     variants = ("full", "max pooling")
     table = ablation.ablation_table(tmp_path, tmp_path / "runs", steps=1, variants=variants, progress=told.append)

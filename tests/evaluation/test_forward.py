@@ -11,10 +11,10 @@ from focusviewer.core.errors import UserError
 from focusviewer.evaluation.forward import (
     PlaneStack,
     fidelity_table,
-    judge_pair,
-    judge_stack,
+    pair_figures,
     real_plane_stacks,
     sharpest_plane,
+    stack_fidelity,
     structured_part,
     summary,
     zero_figures,
@@ -40,7 +40,7 @@ def stack() -> PlaneStack:
 
 
 def test_planes_on_both_sides_of_the_sharpest_are_predicted(stack: PlaneStack, tmp_path: Path) -> None:
-    result = judge_stack(stack, (1, 2))
+    result = stack_fidelity(stack, (1, 2))
     assert [(row["sharp"], row["blurred"]) for row in result.rows] == [(2, 0), (2, 1), (2, 3), (2, 4)]
     assert [row["z_um"] for row in result.rows] == pytest.approx([3.0, 1.5, 1.5, 3.0], rel=0.15)
     assert [row["z_stated_um"] for row in result.rows] == [3.0, 1.5, 1.5, 3.0]
@@ -59,7 +59,7 @@ def test_planes_on_both_sides_of_the_sharpest_are_predicted(stack: PlaneStack, t
 def test_a_plane_of_something_else_gets_a_row_with_the_reason(stack: PlaneStack) -> None:
     planes = stack.planes.copy()
     planes[3] = np.random.default_rng(1).integers(0, 255, planes[3].shape)
-    rows = judge_stack(PlaneStack("mixed", planes, 0.25, False, None, 2), (1,)).rows
+    rows = stack_fidelity(PlaneStack("mixed", planes, 0.25, False, None, 2), (1,)).rows
     assert "psnr" in rows[0]
     assert "psnr" not in rows[1]
     assert "in common" in rows[1]["why"]
@@ -84,7 +84,7 @@ def test_the_sharpest_plane_and_the_part_with_structure_are_found(stack: PlaneSt
 
 
 def test_gray_pairs_have_one_colour_and_plain_values(stack: PlaneStack) -> None:
-    figures, _ = judge_pair(stack.planes[2], stack.planes[4], 0.25)
+    figures, _ = pair_figures(stack.planes[2], stack.planes[4], 0.25)
     assert figures["colours"] == ["gray"]
     assert len(figures["first_zero"]["measured"]) == len(figures["chromatic_shift_um"]) == 1
 
@@ -104,7 +104,7 @@ def test_a_folder_without_stacks_is_refused(tmp_path: Path) -> None:
 def test_a_real_stack_is_predicted_better_than_by_a_disk_and_its_zero_found(data_dir: Path) -> None:
     folder = data_dir / "stacks/test/urjc-adipose-1"
     sharp, blurred = (np.asarray(Image.open(folder / f"z{plane}.png"))[200:712, 400:912] for plane in (10, 16))
-    figures, _ = judge_pair(sharp, blurred, 0.25)
+    figures, _ = pair_figures(sharp, blurred, 0.25)
     assert figures["psnr"] >= figures["gaussian_psnr"]
     assert figures["psnr"] >= figures["disk_psnr"]
     assert figures["zeros_measured"] == figures["zeros_right"] == 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from focusviewer.evaluation import pictures
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import TrueStack
+from focusviewer.evaluation.test_sets.ground_truth_stacks import GroundTruthStack
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides.base import RGB
 from tests.evaluation.suites.refocus.toys import knowing, nothing, picture
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def test_sheets_show_pictures_pixel_for_pixel(
-    real: RealStack, grain: TrueStack, monkeypatch: pytest.MonkeyPatch
+    real: RealStack, grain: GroundTruthStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "REAL_PX", 64)
     sheet = pictures.real_sheet(nothing(), real)
@@ -31,7 +31,7 @@ def test_sheets_show_pictures_pixel_for_pixel(
     assert pictures.traverse_sheet(knowing(), grain).shape[1] == 16 * (96 + pictures.GAP_PX)
 
 
-def test_insights_are_drawn_for_every_layer(grain: TrueStack, tmp_path: Path) -> None:
+def test_insights_are_drawn_for_every_layer(grain: GroundTruthStack, tmp_path: Path) -> None:
     class Diagnostics:
         asked: ClassVar[list[tuple[int, ...]]] = []
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from focusviewer.evaluation.sets.real_stacks import RealStack, evaluate_focus, real_stacks
 from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_simulated
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_real, evaluate_refocus_simulated
+from focusviewer.evaluation.test_sets.real_stacks import RealStack, evaluate_focus, real_stacks
 from focusviewer.focus import get_model
 from focusviewer.metrics import psnr
 from focusviewer.refocus import get_engine

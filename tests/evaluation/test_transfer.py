@@ -11,10 +11,10 @@ from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry
 from focusviewer.evaluation.transfer import (
-    Judged,
-    judged_models,
+    TrainedModel,
     orders_real_stacks,
     running_table,
+    trained_models,
     transfer_rows,
     transfer_tables,
     update_table,
@@ -45,7 +45,7 @@ def _stack(folder: Path, name: str) -> None:
 def test_models_of_a_folder_are_judged_on_every_stack(weights: Path, tmp_path: Path) -> None:
     _stack(tmp_path, "one")
     _stack(tmp_path, "wbc-0054")
-    models = judged_models(weights)
+    models = trained_models(weights)
     assert [item.entry.name for item in models] == ["focuslitenn-1"]
     assert models[0].simulator == "7"
     rows = transfer_rows(models, tmp_path)
@@ -57,12 +57,12 @@ def test_models_of_a_folder_are_judged_on_every_stack(weights: Path, tmp_path: P
 
 
 def test_weights_are_told_apart_by_their_content_and_keep_the_version_asked_for(weights: Path) -> None:
-    stated = judged_models(weights, simulator="1")[0]
+    stated = trained_models(weights, simulator="1")[0]
     save_weights(weights / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)})
-    silent = judged_models(weights, simulator="2")[0]
+    silent = trained_models(weights, simulator="2")[0]
     assert stated.weights != silent.weights
     assert (stated.simulator, silent.simulator) == ("7", "2")
-    assert judged_models(weights)[0].simulator == "unknown"
+    assert trained_models(weights)[0].simulator == "unknown"
 
 
 def test_the_running_table_knows_the_simulator_of_weights_it_has_met(
@@ -70,15 +70,15 @@ def test_the_running_table_knows_the_simulator_of_weights_it_has_met(
 ) -> None:
     save_weights(weights / "focuslitenn-1.safetensors", {0.25: FocusLiteNNModule(1)})
     monkeypatch.setattr("focusviewer.evaluation.transfer.table_path", lambda: tmp_path / "transfer.csv")
-    update_table([{**ABOUT, "weights": judged_models(weights)[0].weights, "simulator": "4"}])
-    assert judged_models(weights)[0].simulator == "4"
+    update_table([{**ABOUT, "weights": trained_models(weights)[0].weights, "simulator": "4"}])
+    assert trained_models(weights)[0].simulator == "4"
 
 
 def test_missing_weights_are_named(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="focuslitenn-10"):
-        judged_models(weights, ["focuslitenn-10"])
+        trained_models(weights, ["focuslitenn-10"])
     with pytest.raises(UserError, match="does not exist"):
-        judged_models(tmp_path / "nowhere")
+        trained_models(tmp_path / "nowhere")
 
 
 def test_a_new_version_keeps_the_rows_of_older_ones(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_engines_have_means_over_blurred_planes_and_the_best_one_apart(tmp_path:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((32, 32, 3), 100 - 10 * (5 - plane), np.uint8)).save(folder / f"z{plane:02}.png")
     entry = ModelEntry("brightening", "refocus", Brightening, "", tmp_path, trained=True)
-    rows = transfer_rows([Judged(entry, "abc", "1")], tmp_path)
+    rows = transfer_rows([TrainedModel(entry, "abc", "1")], tmp_path)
     assert [(row["kind"], row["stack"], row["planes"]) for row in rows] == [("refocus", "wbc-0054", 6)]
     # Planes are 10, 20 ... 50 levels too dark, and are made 10 brighter; the nearest one becomes perfect.
     gains = 20 * np.log10([50 / 40, 40 / 30, 30 / 20, 20 / 10])
@@ -151,11 +151,11 @@ def test_engines_have_means_over_blurred_planes_and_the_best_one_apart(tmp_path:
 
 
 def test_every_shipped_model_can_be_judged() -> None:
-    names = [item.entry.name for item in judged_models()]
+    names = [item.entry.name for item in trained_models()]
     assert {"focuslitenn-10", "hifst", "fast"} <= set(names)
 
 
 def test_damaged_weights_are_named(weights: Path) -> None:
     (weights / "focuslitenn-1.safetensors").write_bytes(b"no weights at all")
     with pytest.raises(UserError, match=r"focuslitenn-1\.safetensors"):
-        judged_models(weights)
+        trained_models(weights)

@@ -206,7 +206,7 @@ def test_a_batch_keeps_what_the_name_and_the_scanner_tell(tmp_path: Path, monkey
     monkeypatch.setattr("focusviewer.slides.identity._is_ndpi", lambda slide: True)
     monkeypatch.setattr("focusviewer.slides.identity.ndpi_tags", lambda path: {65439: (1, 2, 3), 65446: -4})
     rules = rules_from({"name": "x", "identity": {"file_name": "^(?P<slide_id>[^_]+)_(?P<stain>[^.]+)"}})
-    result = slide_task.JudgeTask(path, tmp_path, rules, "tenengrad").run()
+    result = slide_task.VerdictTask(path, tmp_path, rules, "tenengrad").run()
     assert (result.facts.slide_id, result.facts.stain) == ("S21-7", "PAS")
     assert dict(focus_records(tmp_path / result.folder)) == {"focus points": "1, 2, 3", "focus offset": "-4"}
     with Worklist(tmp_path / "worklist.sqlite") as worklist:

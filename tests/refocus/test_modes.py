@@ -6,7 +6,7 @@ import pytest
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.refocus.modes import MODES, Wish, target_of
+from focusviewer.refocus.modes import MODES, RefocusRequest, target_of
 
 
 class Tilted(Refocuser):
@@ -47,38 +47,40 @@ THREE = ENGINE.encode([VIEW] * 3, 0.25, (-1.0, 0.0, 3.0))
     ],
 )
 def test_one_focus_is_the_target_as_it_is(encoded: Encoded, mode: str, z_um: float) -> None:
-    assert target_of(ENGINE, encoded, Wish(mode, z_um)) == z_um
+    assert target_of(ENGINE, encoded, RefocusRequest(mode, z_um)) == z_um
 
 
 @pytest.mark.parametrize(
-    ("encoded", "wish", "words"),
+    ("encoded", "wanted", "words"),
     [
-        (THREE, Wish("interpolate", 3.5), "planes lie from -1 to 3 um"),
-        (ONE, Wish("interpolate", 0.5), "one plane lies at 0 um"),
-        (THREE, Wish("extrapolate", 1.0), "beyond them"),
-        (ONE, Wish("extrapolate", 0.0), "beyond them"),
-        (ONE, Wish("defocus", 0.9), "no defocus"),
-        (ONE, Wish("refocus", 4.5), "reaches 4 um"),
-        (THREE, Wish("refocus", 7.5), "4.5 um away"),
-        (ONE, Wish("refocus", float("nan")), "not a number"),
-        (ONE, Wish("refocus"), "needs a focus"),
-        (ONE, Wish("map"), "No target map"),
-        (ONE, Wish("map", map_um=np.zeros((3, 3), np.float32)), "does not fit"),
-        (ONE, Wish("map", map_um=np.full((20, 30), 5, np.float32)), "reaches 4 um"),
-        (ONE, Wish("sharpen", 1.0), "No mode is called"),
+        (THREE, RefocusRequest("interpolate", 3.5), "planes lie from -1 to 3 um"),
+        (ONE, RefocusRequest("interpolate", 0.5), "one plane lies at 0 um"),
+        (THREE, RefocusRequest("extrapolate", 1.0), "beyond them"),
+        (ONE, RefocusRequest("extrapolate", 0.0), "beyond them"),
+        (ONE, RefocusRequest("defocus", 0.9), "no defocus"),
+        (ONE, RefocusRequest("refocus", 4.5), "reaches 4 um"),
+        (THREE, RefocusRequest("refocus", 7.5), "4.5 um away"),
+        (ONE, RefocusRequest("refocus", float("nan")), "not a number"),
+        (ONE, RefocusRequest("refocus"), "needs a focus"),
+        (ONE, RefocusRequest("map"), "No target map"),
+        (ONE, RefocusRequest("map", map_um=np.zeros((3, 3), np.float32)), "does not fit"),
+        (ONE, RefocusRequest("map", map_um=np.full((20, 30), 5, np.float32)), "reaches 4 um"),
+        (ONE, RefocusRequest("sharpen", 1.0), "No mode is called"),
     ],
 )
-def test_a_mode_that_does_not_apply_is_refused_with_its_reason(encoded: Encoded, wish: Wish, words: str) -> None:
+def test_a_mode_that_does_not_apply_is_refused_with_its_reason(
+    encoded: Encoded, wanted: RefocusRequest, words: str
+) -> None:
     with pytest.raises(UserError, match=words):
-        target_of(ENGINE, encoded, wish)
+        target_of(ENGINE, encoded, wanted)
 
 
 def test_all_in_focus_follows_the_predicted_depth_or_a_measured_one() -> None:
-    predicted = target_of(ENGINE, THREE, Wish("all-in-focus"))
+    predicted = target_of(ENGINE, THREE, RefocusRequest("all-in-focus"))
     np.testing.assert_allclose(predicted[5], np.linspace(0, 2, 30), atol=1e-6)  # type: ignore[index]
     measured = np.full((20, 30), 0.75, np.float32)
-    assert target_of(ENGINE, THREE, Wish("all-in-focus", map_um=measured)) is measured
-    assert target_of(ENGINE, THREE, Wish("map", map_um=measured)) is measured
+    assert target_of(ENGINE, THREE, RefocusRequest("all-in-focus", map_um=measured)) is measured
+    assert target_of(ENGINE, THREE, RefocusRequest("map", map_um=measured)) is measured
 
 
 def test_deblurring_searches_within_reach(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +91,7 @@ def test_deblurring_searches_within_reach(monkeypatch: pytest.MonkeyPatch) -> No
         return 1.5
 
     monkeypatch.setattr("focusviewer.refocus.auto.best_z", best)
-    assert target_of(ENGINE, THREE, Wish("deblur")) == 1.5
+    assert target_of(ENGINE, THREE, RefocusRequest("deblur")) == 1.5
     assert asked == [(-5.0, 7.0)]
 
 

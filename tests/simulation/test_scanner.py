@@ -13,7 +13,7 @@ from focusviewer.simulation.phantom.dust import Dust, draw_dust, dust_density
 from focusviewer.simulation.phantom.layout import Frame
 from focusviewer.simulation.phantom.tissue import FOLD_LIFT_UM, TissuePhantom
 from focusviewer.simulation.scanner import Scan, Scanner
-from focusviewer.simulation.sections.artefacts import Artefacts, spoilt_section
+from focusviewer.simulation.sections.artefacts import Artefacts, section_with_artefacts
 from focusviewer.simulation.sections.blur_pattern import BlurPattern, uneven_surface
 from focusviewer.simulation.slides import SlideSimulator
 from focusviewer.simulation.stacks import StackRecipe, simulate_stack, write_simulated_stack
@@ -207,7 +207,7 @@ def test_a_lifted_patch_gives_a_stack_of_its_own_size(rng: np.random.Generator) 
 
 
 def test_spoilt_sections_keep_what_they_are_spoilt_by() -> None:
-    phantom, pattern = spoilt_section(
+    phantom, pattern = section_with_artefacts(
         Artefacts(0.5, 1, 2, 5), BlurPattern(), seed=1, width=128, height=128, mpp=0.25, stain="he", thickness_um=3.0,
         slabs=3, kind="mixed",
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.arrays import FloatMap
+from focusviewer.refocus import modes
 from focusviewer.refocus.base import MAX_Z_UM, SUPPORTED_MPP
-from focusviewer.refocus.modes import Wish
 from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
@@ -62,11 +62,11 @@ class RefocusRequest:
     z_um: float | None = None
     painted: Painted | None = None
 
-    def for_region(self, box: Box, shape: tuple[int, int]) -> Wish:
+    def for_region(self, box: Box, shape: tuple[int, int]) -> modes.RefocusRequest:
         """The request for a region that is worked on in so many rows and columns (in a worker)."""
         if self.painted is not None:
-            return Wish("map", None, self.painted.map_um(box, shape))
-        return Wish(self.mode, self.z_um)
+            return modes.RefocusRequest("map", None, self.painted.map_um(box, shape))
+        return modes.RefocusRequest(self.mode, self.z_um)
 
 
 @dataclass(frozen=True)

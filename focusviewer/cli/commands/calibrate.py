@@ -1,4 +1,4 @@
-"""``calibrate``: teach the program what a model's scores mean on one scanner, in microns from focus."""
+"""``calibrate``: fit what a model's scores mean on one scanner, in microns from focus."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Marks = Annotated[
 ]
 ScannerKey = Annotated[
     str | None,
-    typer.Option("--scanner", metavar="KEY", help="Whom it holds for; the file's own scanner when missing."),
+    typer.Option("--scanner", metavar="KEY", help="The scanner it holds for; the file's own when missing."),
 ]
 Forget = Annotated[bool, typer.Option("--forget", help="Remove the calibration of a model for this scanner instead.")]
 Simulated = Annotated[
@@ -107,16 +107,22 @@ def _fit(
     from focusviewer.focus.calibrating import calibrate_marks, calibrate_stack
     from focusviewer.focus.calibration.store import keep_calibration
 
-    judge = get_model(name)
+    focus_model = get_model(name)
     if slide.mpp is None:
         raise ScaleUnknownError(slide.name)
     with Progress(f"{slide.name}: {name}", quiet=quiet) as progress, cancel_on_interrupt() as cancel:
         best: int | None
         if marks:
-            fitted, best = calibrate_marks(slide, judge, marks, scanner=scanner, cancel=cancel), None
+            fitted, best = calibrate_marks(slide, focus_model, marks, scanner=scanner, cancel=cancel), None
         else:
             fitted, best = calibrate_stack(
-                slide, judge, reference=reference, step_um=step, scanner=scanner, on_progress=progress, cancel=cancel
+                slide,
+                focus_model,
+                reference=reference,
+                step_um=step,
+                scanner=scanner,
+                on_progress=progress,
+                cancel=cancel,
             )
     keep_calibration(fitted)
     return fitted, best
@@ -200,10 +206,12 @@ def _fit_shipped(names: list[str] | None, data: Path | None, out: Path | None, j
 
     target = out or resource_path("weights").parent.joinpath(*SHIPPED)
     chosen = names or [entry.name for entry in models() if entry.available]
-    judges = [get_model(name) for name in chosen]
+    focus_models = [get_model(name) for name in chosen]
     known = [] if names is None else shipped_calibrations()
     with Progress("calibrating", quiet=json) as progress:
-        fitted = fit_shipped(judges, data_folder(data), target, known, on_progress=lambda share, _: progress(share))
+        fitted = fit_shipped(
+            focus_models, data_folder(data), target, known, on_progress=lambda share, _: progress(share)
+        )
     if json:
         print_json({"out": str(target), "calibrations": [_document(calibration) for calibration in fitted]})
     else:

@@ -1,4 +1,4 @@
-"""``datasets``: which data sets are on this machine, whether they are sound, and where to get the others."""
+"""``datasets``: which data sets are on this machine, whether they are intact, and where to get the others."""
 
 from __future__ import annotations
 

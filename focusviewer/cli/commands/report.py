@@ -38,7 +38,7 @@ def report(
         typer.Option("--rescan", metavar="FILE", help="Regions to scan again, in mm and pixels (.csv or .json)."),
     ] = None,
     rules: Annotated[
-        Path | None, typer.Option("--rules", metavar="FILE", help="The rules the slides were judged by, to be shown.")
+        Path | None, typer.Option("--rules", metavar="FILE", help="The rules of the verdicts, to be shown.")
     ] = None,
     json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""``evaluate forward`` and ``evaluate transfer``: the simulator held to real planes."""
+"""``evaluate forward`` and ``evaluate transfer``: the simulator against real planes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _one_pair(
     from dataclasses import replace
 
     from focusviewer.core.files import output_folder
-    from focusviewer.evaluation.forward import PlaneStack, StackFidelity, judge_pair
+    from focusviewer.evaluation.forward import PlaneStack, StackFidelity, pair_figures
     from focusviewer.evaluation.forward_plot import draw_stack
     from focusviewer.simulation.fitting.pair import usual_optics
 
@@ -85,7 +85,7 @@ def _one_pair(
     optics = usual_optics(mpp)
     if na is not None:
         optics = replace(optics, na=na, refractive_index=1.0 if na < 0.97 else 1.515)
-    figures, fit = judge_pair(sharp, blurred, mpp, optics, free_na=na is None)
+    figures, fit = pair_figures(sharp, blurred, mpp, optics, free_na=na is None)
     if out is not None:
         row = {"sharp": "sharp", "blurred": "blurred", **figures}
         stack = PlaneStack("pair", sharp[None, None], mpp, False)
@@ -175,7 +175,8 @@ def _all_stacks(data: Path | None, out: Path | None, as_json: bool) -> None:
 
 def transfer(
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="DIR", help="Judge the weights in this folder, not the shipped.")
+        Path | None,
+        typer.Option("--weights", metavar="DIR", help="Evaluate the weights in this folder, not the shipped."),
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model; may be given again.")
@@ -189,23 +190,23 @@ def transfer(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Models trained on simulation alone, judged on real planes they never saw."""
+    """Models trained on simulation alone, evaluated on real planes they never saw."""
     from focusviewer.core.files import check_output_folder
     from focusviewer.evaluation.tables.table import write_tables
     from focusviewer.evaluation.transfer import (
-        judged_models,
         orders_real_stacks,
         running_table,
+        trained_models,
         transfer_rows,
         transfer_tables,
         update_table,
     )
     from focusviewer.training.common import data_folder
 
-    chosen = judged_models(weights, model, simulator)
+    chosen = trained_models(weights, model, simulator)
     if out is not None:
         check_output_folder(out)
-    with Progress("Judging", as_json) as progress:
+    with Progress("Evaluating", as_json) as progress:
         rows = transfer_rows(chosen, data_folder(data), progress)
     if record:
         note(f"Recorded in {update_table(rows)}", as_json)

@@ -23,14 +23,14 @@ def evaluate_fusion(
 
     The first call lets every member score some thousand crops, which takes minutes; all fusions are trained anew.
     """
-    from focusviewer.evaluation.suites.fusion.comparison import fusion_table, load_halves
+    from focusviewer.evaluation.suites.fusion.comparison import fusion_table, load_splits
     from focusviewer.evaluation.tables.table import write_tables
     from focusviewer.training.common import data_folder
 
     folder = data_folder(data)
     check_out(out)
     with Progress("Fusing", quiet=as_json) as line:
-        made = fusion_table(load_halves(folder), line)
+        made = fusion_table(load_splits(folder), line)
     if out is not None:
         write_tables([made], out, "fusion")
     if as_json:

@@ -1,4 +1,4 @@
-"""``evaluate``: models judged on what they never saw, simulated and real."""
+"""``evaluate``: models on data they never saw, simulated and real."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from focusviewer.cli.evaluate.shared import (
     check_out,
     chosen_entries,
     chosen_weights,
-    judge_entries,
+    evaluate_entries,
     make_bench,
     print_table,
     show_outcomes,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SHUFFLED_FIELDS = 10
 
 commands = typer.Typer(
-    help="Judge models on what they never saw.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="Evaluate models on data they never saw.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def focus(
-    model: Annotated[list[str] | None, typer.Option("--model", help="Model to judge; may be given again.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Model to evaluate; may be given again.")] = None,
     everything: All = False,
     data: Data = None,
     datasets: DataSetsRoot = None,
@@ -65,7 +65,7 @@ def focus(
     shuffled: Annotated[
         int | None,
         typer.Option(
-            "--shuffled", min=3, metavar="N", help="Judge N shuffles of the weights instead: chance level is right."
+            "--shuffled", min=3, metavar="N", help="Evaluate N shuffles of the weights instead: chance level is right."
         ),
     ] = None,
     out: Out = None,
@@ -82,7 +82,7 @@ def focus(
         if shuffled is not None:
             _shuffled(entries, bench, shuffled, out, as_json)
             return
-        outcomes = judge_entries(entries, focus_parts(bench), as_json)
+        outcomes = evaluate_entries(entries, focus_parts(bench), as_json)
     show_outcomes(
         outcomes, bench, out, as_json, {"simulated": "focus-slides", "real": "focus-real", "stacks": "focus-stacks"}
     )
@@ -104,7 +104,7 @@ def study(
     from focusviewer.cli.commands.models import entries
     from focusviewer.evaluation.report.study import write_report
     from focusviewer.evaluation.study import ResultStore
-    from focusviewer.evaluation.suites.bench import judged_as, judged_kinds, not_judged, tables
+    from focusviewer.evaluation.suites.bench import evaluated_as, evaluated_kinds, tables, unevaluated_models
     from focusviewer.refocus.registry import baselines
     from focusviewer.training.lab.plotting import need_plots
 
@@ -116,10 +116,10 @@ def study(
         every = entries()
         if not quick and any(entry.kind == "refocus" for entry in every):
             every += [entry for entry in baselines() if entry.available]
-        for kind, parts in judged_kinds().items():
-            chosen = [entry for entry in every if judged_as(entry) == kind]
-            outcomes += judge_entries(chosen, parts(bench), as_json, store)
-        made = [*tables(outcomes, bench), not_judged(every)]
+        for kind, parts in evaluated_kinds().items():
+            chosen = [entry for entry in every if evaluated_as(entry) == kind]
+            outcomes += evaluate_entries(chosen, parts(bench), as_json, store)
+        made = [*tables(outcomes, bench), unevaluated_models(every)]
     files = write_report(report, made, outcomes, bench)
     failed = [{"model": o.model, "part": o.part, "why": o.why} for o in outcomes if o.why]
     if as_json:
@@ -127,7 +127,7 @@ def study(
         return
     typer.echo(f"Wrote {files[0]}")
     for reason in dict.fromkeys((row["model"], row["why"]) for row in failed):
-        typer.echo(f"  not judged: {reason[0]}: {reason[1]}")
+        typer.echo(f"  not evaluated: {reason[0]}: {reason[1]}")
 
 
 def _shuffled(entries: list[AnyEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:

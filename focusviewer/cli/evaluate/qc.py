@@ -1,4 +1,4 @@
-"""``evaluate qc``: verdicts against the truth of a made-up night."""
+"""``evaluate qc``: verdicts against the truth of simulated slides."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from focusviewer.cli.commands.heatmap import cancel_on_interrupt
 from focusviewer.cli.output import Progress, print_json, table
 
 if TYPE_CHECKING:
-    from focusviewer.evaluation.night.trial import Agreement, Setting
+    from focusviewer.evaluation.qc_trial.trial import Setting, TrialFigures
     from focusviewer.qc.worklist.summary import BatchProgress
 
-JUDGED_SEED, TUNING_SEED = 101, 202
+FIGURES_SEED, TUNING_SEED = 101, 202
 SETTING = ("blurred_um", "rescan_blurred_fraction", "rescan_worst_decile_um", "recall", "precision", "margin")
 
 
@@ -27,17 +27,17 @@ def register(commands: typer.Typer) -> None:
 
 
 def evaluate_qc(
-    slides: Annotated[int, typer.Option("--slides", min=10, help="Files to make up, some of them broken.")] = 300,
+    slides: Annotated[int, typer.Option("--slides", min=10, help="Files to simulate, some of them broken.")] = 300,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help=f"{JUDGED_SEED}; with --tune {TUNING_SEED}.")
+        int | None, typer.Option("--seed", min=0, help=f"{FIGURES_SEED}; with --tune {TUNING_SEED}.")
     ] = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Also try thresholds; on slides of another seed than those judged.")
+        bool, typer.Option("--tune", help="Also try thresholds; on slides of another seed than those of the figures.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Keep slides and results; goes on with what is there.")
     ] = None,
-    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="Rules to judge by.")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="Rules of the verdicts.")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Focus model.")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Slides at work at the same time.")] = 2,
     as_json: AsJson = False,
@@ -48,8 +48,8 @@ def evaluate_qc(
     """
     from focusviewer import qc
     from focusviewer.core.files import output_folder
-    from focusviewer.evaluation.night.slides import make_trials
-    from focusviewer.evaluation.night.trial import run_trial
+    from focusviewer.evaluation.qc_trial.slides import make_trial_slides
+    from focusviewer.evaluation.qc_trial.trial import run_trial
     from focusviewer.focus import get_model
     from focusviewer.qc.api import QC_MODEL
     from focusviewer.qc.verdicts.rules import load_rules
@@ -57,11 +57,11 @@ def evaluate_qc(
 
     chosen = load_rules(rules)
     get_model(model or QC_MODEL)  # before hundreds of slides are made for it
-    number = seed if seed is not None else TUNING_SEED if tune else JUDGED_SEED
+    number = seed if seed is not None else TUNING_SEED if tune else FIGURES_SEED
     keep = nullcontext(str(output_folder(out))) if out is not None else tempfile.TemporaryDirectory()
     with keep as place, Progress("evaluate qc", quiet=as_json) as line, cancel_on_interrupt() as cancel:
         folder = Path(place).absolute() / "slides"
-        trials = make_trials(folder, slides=slides, seed=number, on_progress=line)
+        trials = make_trial_slides(folder, slides=slides, seed=number, on_progress=line)
 
         def progress(state: BatchProgress) -> None:
             line(state.fraction, str(state))
@@ -85,7 +85,7 @@ def evaluate_qc(
     typer.echo("\n".join(_lines(found, settings)))
 
 
-def _lines(found: Agreement, settings: list[Setting]) -> list[str]:
+def _lines(found: TrialFigures, settings: list[Setting]) -> list[str]:
     verdicts = ["PASS", "REVIEW", "RESCAN", "failed"]
     rows = [[kind, *(became.get(verdict, 0) for verdict in verdicts)] for kind, became in found.kinds.items()]
     pace = f"{found.slides_per_hour:.0f} slides per hour" if found.slides_per_hour else "all judged before"

@@ -20,7 +20,7 @@ from focusviewer.cli.evaluate.shared import (
     check_out,
     chosen_entries,
     chosen_weights,
-    judge_entries,
+    evaluate_entries,
     make_bench,
     print_table,
     refocus_entries,
@@ -57,15 +57,15 @@ def register(commands: typer.Typer) -> None:
 def evaluate_refocus(
     engine: Annotated[
         list[str] | None,
-        typer.Option("--engine", "--model", metavar="NAME", help="Engine or baseline to judge; may be repeated."),
+        typer.Option("--engine", "--model", metavar="NAME", help="Engine or baseline to evaluate; may be repeated."),
     ] = None,
     everything: All = False,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Judge also what the engines are compared with.")
+        bool, typer.Option("--baselines", help="Evaluate the baselines that engines are compared with too.")
     ] = False,
     part: Annotated[
         list[str] | None,
-        typer.Option("--part", metavar="NAME", help="Judge only this part, named by its table; may be repeated."),
+        typer.Option("--part", metavar="NAME", help="Evaluate only this part, named by its table; may be repeated."),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option("--protocol", metavar="NAME", help="A published protocol instead: focuspath.")
@@ -81,7 +81,7 @@ def evaluate_refocus(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Refocusing against truth: simulated defocus, planes from planes, a turning focus, real focal stacks, honesty.
+    """Refocusing against truth: simulated defocus, planes from planes, focus sweeps, real focal stacks, faithfulness.
 
     With --out, DIR/pictures shows every engine at work, 1:1, to be looked at.
     """
@@ -96,7 +96,7 @@ def evaluate_refocus(
             _protocol(entries, protocol, datasets, stacks, out, as_json)
             return
         bench = make_bench(data, datasets, quick, images, as_json)
-        outcomes = judge_entries(entries, _parts(bench, part), as_json)
+        outcomes = evaluate_entries(entries, _parts(bench, part), as_json)
         show_outcomes(outcomes, bench, out, as_json, KEYS)
         if out is not None:
             _pictures(entries, bench, out, as_json)
@@ -129,7 +129,7 @@ def _pictures(entries: Sequence[AnyEntry], bench: Bench, out: Path, quiet: bool)
 def _protocol(
     entries: Sequence[AnyEntry], name: str, datasets: Path | None, stacks: int | None, out: Path | None, as_json: bool
 ) -> None:
-    """Judge on a published data set by its published protocol."""
+    """Evaluate on a published data set by its published protocol."""
     from focusviewer.evaluation.study import Part, rows_of
     from focusviewer.evaluation.suites.refocus.protocol import evaluate_protocol
     from focusviewer.evaluation.tables.refocus import COLUMNS, NOTES, TITLES
@@ -139,7 +139,7 @@ def _protocol(
     if name != FOCUSPATH:
         raise UserError(f"There is no protocol {name!r}", "", f"The one there is: {FOCUSPATH}.")
     dataset, part = focuspath(datasets), "refocus-protocol"
-    outcomes = judge_entries(
+    outcomes = evaluate_entries(
         entries, [Part(part, str(stacks), lambda engine: evaluate_protocol(engine, dataset, stacks))], as_json
     )
     if all(outcome.why for outcome in outcomes):

@@ -29,9 +29,9 @@ DataSetsRoot = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="DIR", help="Judge the weights in this folder in place of the shipped ones."),
+    typer.Option("--weights", metavar="DIR", help="Evaluate the weights in this folder in place of the shipped ones."),
 ]
-All = Annotated[bool, typer.Option("--all", help="Judge every model of the registry.")]
+All = Annotated[bool, typer.Option("--all", help="Evaluate every model of the registry.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer fields, no whole slides, only the fast figures.")]
 Images = Annotated[
     int, typer.Option("--images", min=10, metavar="N", help="Use at most so many images of each published data set.")
@@ -85,7 +85,7 @@ def chosen_entries(kind: str, names: Sequence[str], everything: bool, weights: P
         if entry.trained and (entry.weights is None or entry.weights.parent != weights):
             raise UserError(
                 f"No weights of {entry.name} in {weights}",
-                "the shipped ones would be judged in their place",
+                "the shipped ones would be evaluated in their place",
                 "Name a model that was trained there with --model.",
             )
     return chosen
@@ -100,11 +100,11 @@ def refocus_entries() -> list[AnyEntry]:
 
 
 def make_bench(data: Path | None, datasets: Path | None, quick: bool, images: int, quiet: bool) -> Bench:
-    """Everything models are judged on; simulated stacks are made on first use."""
-    from focusviewer.evaluation.sets.fields import field_set
-    from focusviewer.evaluation.sets.real_stacks import real_stacks
+    """All data that models are evaluated on; simulated stacks are made on first use."""
     from focusviewer.evaluation.suites.bench import Bench
-    from focusviewer.evaluation.suites.published_sets import present_datasets
+    from focusviewer.evaluation.suites.published_datasets import present_datasets
+    from focusviewer.evaluation.test_sets.fields import field_set
+    from focusviewer.evaluation.test_sets.real_stacks import real_stacks
     from focusviewer.training.common import data_folder
 
     folder = data_folder(data)
@@ -117,24 +117,24 @@ def make_bench(data: Path | None, datasets: Path | None, quick: bool, images: in
     return Bench(fields.some(QUICK_FIELDS) if quick else fields, stacks, folder, found, quick, images)
 
 
-def judge_entries(
+def evaluate_entries(
     entries: Sequence[AnyEntry], parts: Sequence[Part], quiet: bool, store: ResultStore | None = None
 ) -> list[Outcome]:
-    """Put models to parts, telling what is being judged."""
-    from focusviewer.evaluation.study import judge
+    """Evaluate models on parts, saying what is being evaluated."""
+    from focusviewer.evaluation.study import evaluate_parts
 
     with _telling(quiet) as tell:
-        return judge(entries, parts, store, tell)
+        return evaluate_parts(entries, parts, store, tell)
 
 
 @contextmanager
 def _telling(quiet: bool) -> Iterator[Any]:
-    with Progress("Judging", quiet) as progress:
+    with Progress("Evaluating", quiet) as progress:
         yield lambda text: progress(0.0, text)
 
 
 def show_outcomes(outcomes: list[Outcome], bench: Bench, out: Path | None, as_json: bool, keys: dict[str, str]) -> None:
-    """Print the tables, write them when asked, and fail when no model could be judged at all."""
+    """Print the tables, write them when asked, and fail when no model could be evaluated at all."""
     from focusviewer.evaluation.study import rows_of
     from focusviewer.evaluation.suites.bench import tables
     from focusviewer.evaluation.tables.table import write_tables

@@ -26,14 +26,14 @@ from focusviewer.cli.refocus.options import (
     parse_sweep,
     parse_z,
     read_map,
+    request_of,
     view_of,
-    wish_of,
 )
 from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
     from focusviewer.refocus.base import Refocuser
-    from focusviewer.refocus.modes import Wish
+    from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
 
 MAX_SWEEP_PIXELS = 2_000_000
@@ -84,7 +84,7 @@ def refocus(
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option("--sweep", metavar="FROM:TO:STEP", help="Play of the focus there and back, in um, to .gif/.webp."),
+        typer.Option("--sweep", metavar="FROM:TO:STEP", help="Focus sweep there and back, in um, to .gif/.webp."),
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second of a sweep.")] = 8.0,
     region: RegionText = None,
@@ -93,7 +93,7 @@ def refocus(
         typer.Option(
             "--planes",
             metavar="auto|I,J,...",
-            help="Planes of a stack to start from: the telling ones, or these (all).",
+            help="Planes of a stack to start from: the most informative ones, or these (all).",
         ),
     ] = None,
     z_step: Annotated[
@@ -102,7 +102,7 @@ def refocus(
     engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="Refocusing engine.")] = None,
     confidence: Annotated[
         Path | None,
-        typer.Option("--confidence", metavar="FILE", help="Write how far each pixel is borne out (.png or .npy)."),
+        typer.Option("--confidence", metavar="FILE", help="Write how well pixels agree with the scan (.png or .npy)."),
     ] = None,
     compression: Annotated[
         str, typer.Option("--compression", metavar="jpeg|deflate", help="Of a pyramid; deflate keeps every value.")
@@ -141,12 +141,12 @@ def refocus(
             if targets:
                 facts, said = _sweep(view, refocuser, targets, out, fps, progress)
             else:
-                wish = wish_of(named, z_um, map_um, view, refocuser)
+                request = request_of(named, z_um, map_um, view, refocuser)
                 if _is_pyramid(out) or view.box[2] * view.box[3] > MAX_PIXELS:
                     _keep_existing([out], force)
-                    facts, said = _pyramid(view, refocuser, wish, out, compression, progress)
+                    facts, said = _pyramid(view, refocuser, request, out, compression, progress)
                 else:
-                    facts, said = _picture(view, refocuser, wish, out, confidence, progress)
+                    facts, said = _picture(view, refocuser, request, out, confidence, progress)
     if (computed := computed_pixels(view.slide.info)) is not None:
         facts["notes"] = [*facts.get("notes", []), f"The pixels of {path.name} were {computed}."]
     facts = {**facts, "path": str(path), "out": str(out), "seconds": time.perf_counter() - started}
@@ -196,30 +196,30 @@ def _is_pyramid(path: Path) -> bool:
     return path.name.lower().endswith(PYRAMIDS)
 
 
-def _facts(view: View, engine: Refocuser, wish: Wish, z_um: float | None) -> dict[str, Any]:
+def _facts(view: View, engine: Refocuser, request: RefocusRequest, z_um: float | None) -> dict[str, Any]:
     from focusviewer.refocus.modes import TARGETS
     from focusviewer.refocus.provenance import provenance
 
     target: Any = z_um
     if z_um is None:
-        target = wish.map_um if wish.map_um is not None else "all in focus"
+        target = request.map_um if request.map_um is not None else "all in focus"
     slide = view.slide
     facts = provenance(engine, slide.name, slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box)
-    return {**facts, "mode": wish.mode, "target": TARGETS.get(wish.mode, "one focus")}
+    return {**facts, "mode": request.mode, "target": TARGETS.get(request.mode, "one focus")}
 
 
 def _picture(
-    view: View, engine: Refocuser, wish: Wish, out: Path, confidence: Path | None, progress: Progress
+    view: View, engine: Refocuser, request: RefocusRequest, out: Path, confidence: Path | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Make a picture in memory and write it, and how far it is to be trusted where that is wanted."""
+    """Make a picture in memory and write it, and its confidence map where that is wanted."""
     from focusviewer.cli.pictures import write_picture
     from focusviewer.refocus.assessment import Assessment, Notes
     from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.regions.tiling import refocus_view
 
     observer = Notes() if confidence is None else Assessment(view.box[2], view.box[3])
-    result = refocus_view(view, engine, wish, progress, observe=observer)
-    facts = _facts(view, engine, wish, result.z_um)
+    result = refocus_view(view, engine, request, progress, observe=observer)
+    facts = _facts(view, engine, request, result.z_um)
     made = SYNTHESISED if result.plane is None else f"plane {result.plane} as acquired"
     trust = ""
     if isinstance(observer, Assessment) and confidence is not None:
@@ -259,7 +259,7 @@ def _write_confidence(path: Path, values: Any, facts: dict[str, Any], mpp: float
 
 
 def _pyramid(
-    view: View, engine: Refocuser, wish: Wish, out: Path, compression: str, progress: Progress
+    view: View, engine: Refocuser, request: RefocusRequest, out: Path, compression: str, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Write a region of any size as a pyramid."""
     from focusviewer.refocus.assessment import Notes
@@ -267,7 +267,7 @@ def _pyramid(
     from focusviewer.refocus.regions.export import export_region
 
     observer = Notes()
-    found = export_region(view, engine, wish, out, progress, None, compression=compression, observe=observer)
+    found = export_region(view, engine, request, out, progress, None, compression=compression, observe=observer)
     found["notes"] = observer.notes
     where = f"z = {z_text(found['z_um'], 'um')}" if found["z_um"] is not None else found["target"]
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
@@ -277,7 +277,7 @@ def _pyramid(
 def _sweep(
     view: View, engine: Refocuser, targets: list[float], out: Path, fps: float, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Render every position once and write the play."""
+    """Render every position once and write the sweep."""
     import numpy as np
 
     from focusviewer.core.files import output_folder
@@ -305,7 +305,7 @@ def _sweep(
 
 
 def _check_sweep(view: View, frames: int, out: Path, fps: float) -> None:
-    """Refuse a play that would not fit into its file or into memory, before it is rendered."""
+    """Refuse a sweep that would not fit into its file or into memory, before it is rendered."""
     from focusviewer.refocus.regions.sweep import check_sides
 
     if not 0.5 <= fps <= 50:

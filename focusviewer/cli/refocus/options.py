@@ -1,4 +1,4 @@
-"""What the options of ``refocus`` mean: the view, the wish, and what is refused before any work is done."""
+"""What the options of ``refocus`` mean: the view, the request, and what is refused before any work is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from focusviewer.core.geometry import Box
 if TYPE_CHECKING:
     from focusviewer.core.arrays import FloatMap
     from focusviewer.refocus.base import Refocuser
-    from focusviewer.refocus.modes import Wish
+    from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
     from focusviewer.slides import Slide
 
@@ -91,7 +91,7 @@ def parse_z(text: str | None) -> float | None:
 
 
 def parse_sweep(text: str) -> list[float]:
-    """``FROM:TO:STEP`` in um as the positions of a play there and back.
+    """``FROM:TO:STEP`` in um as the positions of a sweep there and back.
 
     Raises
     ------
@@ -114,15 +114,15 @@ def view_of(
     Parameters
     ----------
     focus : (lowest, highest), ``best`` or ``everywhere``
-        The targets in um, on which it depends what planes tell most: one for the view that is not known yet, or one for
-        each place.
+        The targets in um, on which the most informative planes depend: one for the view that is not known yet, or one
+        for each place.
     large : bool
         Whether the result is written as it is made, so that any size will do.
 
     Raises
     ------
     UserError
-        Also for slides that the engines know nothing of, see :mod:`focusviewer.refocus.support`.
+        Also for slides that the engines are not made for, see :mod:`focusviewer.refocus.support`.
     """
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.regions.layout import View
@@ -151,7 +151,7 @@ def view_of(
 
 
 def _check_support(slide: Slide) -> None:
-    """Refuse slides that the engines would only guess about."""
+    """Refuse slides that the engines are not made for."""
     from focusviewer.refocus.support import is_fluorescence, unsupported
 
     why = unsupported(slide.mpp, slide.planes_um) or unsupported(
@@ -185,7 +185,7 @@ def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
 def _chosen_planes(
     text: str | None, slide: Slide, box: Box, positions: tuple[float, ...], focus: Focus
 ) -> tuple[int, ...]:
-    """The planes named, the ones that tell most (``auto``), or all that an engine takes."""
+    """The planes named, the most informative ones (``auto``), or all that an engine takes."""
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 
@@ -233,21 +233,21 @@ def focus_of(mode: str, z_um: float | None, map_um: FloatMap | None, sweep: list
     return "everywhere" if mode == "all-in-focus" else "best"
 
 
-def wish_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> Wish:
-    """The wish of the options, checked against the planes.
+def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> RefocusRequest:
+    """The request of the options, checked against the planes.
 
     Raises
     ------
     UserError
     """
-    from focusviewer.refocus.modes import Wish, check_wish
+    from focusviewer.refocus.modes import RefocusRequest, check_request
 
     _, _, width, height = view.box
     if map_um is not None and width * height <= MAX_PIXELS:
         map_um = stretched(map_um, width, height)
-    wish = Wish(mode, z_um, map_um)
-    check_wish(wish, view.planes_um, engine.max_z_um)
-    return wish
+    request = RefocusRequest(mode, z_um, map_um)
+    check_request(request, view.planes_um, engine.max_z_um)
+    return request
 
 
 def read_map(path: Path) -> FloatMap:

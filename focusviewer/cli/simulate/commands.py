@@ -10,7 +10,16 @@ import typer
 
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_output_file, check_planes, opened, parse_size
 from focusviewer.cli.output import Progress, note, print_json
-from focusviewer.cli.simulate.options import DomainName, Na, Noise, Spoilt, check_na, domain_of, one_of, takes_spoilt
+from focusviewer.cli.simulate.options import (
+    DomainName,
+    ImagingOptions,
+    Na,
+    Noise,
+    check_na,
+    domain_of,
+    one_of,
+    takes_imaging_options,
+)
 from focusviewer.core.errors import ScaleUnknownError, UserError
 from focusviewer.core.json_text import write_json
 
@@ -96,10 +105,10 @@ def defocus(
 
 
 @commands.command()
-@takes_spoilt
+@takes_imaging_options
 def slide(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Slide to write: .ome.tif.")],
-    spoilt: Spoilt,
+    imaging: ImagingOptions,
     seed: Seed = 0,
     size: Size = "4096x3072",
     blur: Annotated[str, typer.Option("--blur", help="none, whole, strip, bubble or mixed.")] = "mixed",
@@ -120,8 +129,8 @@ def slide(
     one_of(stain, STAINS, "--stain")
     _scale(mpp)
     check_output_file(out, (".tif", ".tiff"))
-    scanner = spoilt.scanner(seed, width)
-    if scanner == Spoilt().scanner(seed, width):
+    scanner = imaging.scanner(seed, width)
+    if scanner == ImagingOptions().scanner(seed, width):
         scanner = replace(scanner, optics=SCANNER, camera=CAMERA)
     output_folder(out.parent)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
@@ -134,18 +143,18 @@ def slide(
             mpp=mpp,
             stain=stain,
             on_progress=progress,
-            artefacts=spoilt.artefacts(),
+            artefacts=imaging.artefacts(),
             scanner=scanner,
         )
     facts = {"seed": seed, "size": [width, height], "blur": blur, "mpp": mpp, "truth": str(truth)}
-    _report(out, facts | {"options": spoilt.facts()}, json)
+    _report(out, facts | {"options": imaging.facts()}, json)
 
 
 @commands.command()
-@takes_spoilt
+@takes_imaging_options
 def stack(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Focal stack to write: .ome.tif.")],
-    spoilt: Spoilt,
+    imaging: ImagingOptions,
     seed: Seed = 0,
     size: Annotated[
         str | None, typer.Option("--size", metavar="WxH", help="Size in pixels; 1024x768 by default.")
@@ -182,16 +191,16 @@ def stack(
         width, height = _size(size or "1024x768", MAX_STACK_PIXELS)
     else:
         height, width = picture.shape[:2]
-    scanner = spoilt.scanner(seed, width)
+    scanner = imaging.scanner(seed, width)
     recipe = StackRecipe(
-        seed, width, height, planes, step, scale, stain, "mixed", thickness, scanner, spoilt.artefacts()
+        seed, width, height, planes, step, scale, stain, "mixed", thickness, scanner, imaging.artefacts()
     )
     output_folder(out.parent)
     with Progress(f"simulating {out.name}", quiet=json) as progress:
         made = simulate_stack(recipe, picture, progress)
         truth = write_simulated_stack(out, recipe, made, patch.name if patch else "")
     facts = {"seed": seed, "size": [width, height], "planes": planes, "step_um": step, "mpp": scale}
-    _report(out, facts | {"truth": str(truth), "options": spoilt.facts()}, json)
+    _report(out, facts | {"truth": str(truth), "options": imaging.facts()}, json)
 
 
 @commands.command()

@@ -1,4 +1,4 @@
-"""Options of ``simulate`` that say what is wrong with the slide and what it is scanned by."""
+"""Options of ``simulate`` for the artefacts of the slide and the scanner it is seen by."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Jpeg = Annotated[int | None, typer.Option("--jpeg", metavar="Q", min=30, max=100
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class ImagingOptions:
     """The options above, as given: one field each, which is also the command line's parameter."""
 
     na: Na = 0.75
@@ -79,7 +79,7 @@ class Spoilt:
     jpeg: Jpeg = None
 
     def artefacts(self) -> Artefacts:
-        """What is wrong with the section."""
+        """The artefacts of the section."""
         from focusviewer.simulation.sections.artefacts import Artefacts
 
         return Artefacts(self.relief, self.folds, self.bubbles, self.dust)
@@ -95,7 +95,7 @@ class Spoilt:
         Raises
         ------
         UserError
-            For what no scanner is.
+            For settings that no scanner has.
         """
         from focusviewer.optics.camera import Camera
         from focusviewer.simulation.scanner import Scan, Scanner
@@ -144,29 +144,32 @@ class Spoilt:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What is not as it is by default, by name."""
+        """The options that differ from their defaults, by name."""
         return {
             item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default
         }
 
 
-def takes_spoilt(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of :class:`Spoilt`; it gets them as its argument ``spoilt``."""
-    hints = get_type_hints(Spoilt, include_extras=True)
+def takes_imaging_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of :class:`ImagingOptions`; it gets them as its argument ``imaging``."""
+    hints = get_type_hints(ImagingOptions, include_extras=True)
     options = [
         Parameter(item.name, Parameter.KEYWORD_ONLY, default=item.default, annotation=hints[item.name])
-        for item in fields(Spoilt)
+        for item in fields(ImagingOptions)
     ]
     own = get_type_hints(command, include_extras=True)
     kept = [
         parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=own[name])
         for name, parameter in signature(command).parameters.items()
-        if name != "spoilt"
+        if name != "imaging"
     ]
 
     @wraps(command)
     def run(**arguments: Any) -> None:
-        command(spoilt=Spoilt(**{item.name: arguments.pop(item.name) for item in fields(Spoilt)}), **arguments)
+        command(
+            imaging=ImagingOptions(**{item.name: arguments.pop(item.name) for item in fields(ImagingOptions)}),
+            **arguments,
+        )
 
     run.__signature__ = Signature([*kept, *options])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *options)}
@@ -196,7 +199,7 @@ def _whole(text: str) -> int:
 
 
 def check_na(na: float) -> None:
-    """Refuse what no dry objective has."""
+    """Refuse an aperture that no dry objective has."""
     if not 0.02 <= na <= 0.98:
         raise UserError(f"--na {na:g} is not a dry objective", "", "Give a value like 0.4 (10x) or 0.75 (40x).")
 

@@ -14,7 +14,7 @@ from focusviewer.evaluation.tables.published import published_focus, published_t
 from focusviewer.evaluation.tables.table import WHY, Column, Row, Table
 
 PUBLISHED_KEYS = {column.key for column in PUBLISHED.values()}
-SECTIONS = {"focus": "Focus quality", "refocus": "Refocusing", "not": "Not judged"}
+SECTIONS = {"focus": "Focus quality", "refocus": "Refocusing", "not": "Not evaluated"}
 TEMPLATES = Templates("study")
 
 

@@ -33,7 +33,7 @@ def write_report(folder: Path, tables: Sequence[Table], outcomes: Sequence[Outco
 
 def facts(outcomes: Sequence[Outcome], bench: Bench) -> list[tuple[str, str]]:
     """What was measured, when, where and on what."""
-    judged = {outcome.model for outcome in outcomes if outcome.rows}
+    evaluated = {outcome.model for outcome in outcomes if outcome.rows}
     missing = dict.fromkeys((outcome.model, outcome.why) for outcome in outcomes if outcome.why)
     sets = [dataset.about.title for dataset in bench.datasets.usable]
     refused = [f"{title} (not usable: {why})" for title, why in bench.datasets.refused]
@@ -45,7 +45,7 @@ def facts(outcomes: Sequence[Outcome], bench: Bench) -> list[tuple[str, str]]:
         ("Simulated test stacks", f"{len(bench.fields)} fields, {bench.fields.levels.size} images"),
         ("Real test stacks", ", ".join(stack.name for stack in bench.stacks) or "none"),
         ("Published data sets", ", ".join([*sets, *refused]) or "none here (FOCUSVIEWER_DATASETS)"),
-        ("Models judged", str(len(judged))),
+        ("Models evaluated", str(len(evaluated))),
     ]
     if missing:
         text = "; ".join(f"{model}: {why}" for model, why in missing)

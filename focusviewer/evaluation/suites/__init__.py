@@ -1,1 +1,1 @@
-"""What models are put to, by kind, and the figures that come of it."""
+"""The tests of each kind of model, and their figures."""

@@ -1,4 +1,4 @@
-"""What each kind of model is put to, and the tables that come of it."""
+"""The tests of each kind of model, and the tables of their figures."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 from focusviewer.core.files import cache_dir
 from focusviewer.core.registry import AnyEntry
-from focusviewer.evaluation.sets.fields import FieldSet
-from focusviewer.evaluation.sets.real_stacks import RealStack, evaluate_focus
 from focusviewer.evaluation.study import Outcome, Part, rows_of
 from focusviewer.evaluation.suites.focus.scales import evaluate_scales
 from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_fields, evaluate_focus_simulated
-from focusviewer.evaluation.suites.published_sets import DataSets, evaluate_focus_dataset, evaluate_refocus_dataset
+from focusviewer.evaluation.suites.published_datasets import DataSets, evaluate_focus_dataset, evaluate_refocus_dataset
 from focusviewer.evaluation.suites.refocus.bench import RefocusBench, derived_rows
 from focusviewer.evaluation.tables.layout import BEST_FIRST, COLUMNS, DATASET_COLUMNS, MODEL, NOTES, PUBLISHED, TITLES
 from focusviewer.evaluation.tables.published import with_published
 from focusviewer.evaluation.tables.table import Column, Row, Table, is_number
+from focusviewer.evaluation.test_sets.fields import FieldSet
+from focusviewer.evaluation.test_sets.real_stacks import RealStack, evaluate_focus
 from focusviewer.simulation.demo_slide import VERSION as SLIDES_VERSION
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything models are judged on.
+    """All data that models are evaluated on.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Bench:
 
 
 def focus_parts(bench: Bench) -> list[Part]:
-    """What focus models are put to."""
+    """The tests of focus models."""
     fields, stacks = bench.fields, bench.stacks
     parts = [Part("focus-stacks", fields.key, lambda model: [evaluate_focus_fields(model, fields)])]
     parts.append(Part("focus-scales", fields.key, lambda model: evaluate_scales(model, fields)))
@@ -71,7 +71,7 @@ def focus_parts(bench: Bench) -> list[Part]:
 
 
 def refocus_parts(bench: Bench) -> list[Part]:
-    """What refocusing engines are put to."""
+    """The tests of refocusing engines."""
     parts = RefocusBench(bench.fields, bench.stacks, bench.data, bench.quick).parts()
     for dataset in bench.datasets.usable:
         if dataset.stacks and dataset.about.step_um is not None:
@@ -81,9 +81,9 @@ def refocus_parts(bench: Bench) -> list[Part]:
     return parts
 
 
-def _on_dataset(judge: Callable[..., Any], dataset: Any, limit: int) -> Callable[[Any], list[dict[str, Any]]]:
+def _on_dataset(evaluate: Callable[..., Any], dataset: Any, limit: int) -> Callable[[Any], list[dict[str, Any]]]:
     def run(model: Any) -> list[dict[str, Any]]:
-        rows = judge(model, dataset, limit)
+        rows = evaluate(model, dataset, limit)
         return rows if isinstance(rows, list) else [rows]
 
     return run
@@ -115,21 +115,21 @@ def _table(name: str, rows: tuple[Row, ...], bench: Bench) -> Table:
     return Table(name, title, columns, rows, note)
 
 
-def judged_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
-    """Which kinds of model can be judged, and on what."""
+def evaluated_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
+    """Which kinds of model can be evaluated, and by which tests."""
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
-def judged_as(entry: AnyEntry) -> str:
-    """The kind whose tests a model is put to: baselines take those of what they are compared with."""
+def evaluated_as(entry: AnyEntry) -> str:
+    """The kind whose tests a model takes: baselines take those of the models they are compared with."""
     return entry.kind.removesuffix("-baseline")
 
 
-def not_judged(entries: Iterable[Any]) -> Table:
+def unevaluated_models(entries: Iterable[Any]) -> Table:
     """The models of kinds that have no test yet, so that none is silently left out."""
     rows = tuple(
         {"model": entry.name, "kind": entry.kind, "why": f"there is no test for {entry.kind} models yet"}
         for entry in entries
-        if judged_as(entry) not in judged_kinds()
+        if evaluated_as(entry) not in evaluated_kinds()
     )
-    return Table("not-judged", "Not judged", (MODEL, Column("kind", "kind")), rows)
+    return Table("not-judged", "Not evaluated", (MODEL, Column("kind", "kind")), rows)

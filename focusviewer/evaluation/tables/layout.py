@@ -1,13 +1,13 @@
-"""How the tables of the bench are laid out: columns, titles, notes."""
+"""How the tables of the evaluation are laid out: columns, titles, notes."""
 
 from __future__ import annotations
 
 from focusviewer.evaluation.tables import refocus as refocus_layout
-from focusviewer.evaluation.tables.refocus import LIKENESS as LIKENESS
 from focusviewer.evaluation.tables.refocus import MODEL as MODEL
+from focusviewer.evaluation.tables.refocus import SIMILARITY as SIMILARITY
 from focusviewer.evaluation.tables.table import Column
 
-AGREEMENT = (
+CORRELATION = (
     Column("srcc", "SRCC", 3, "high"),
     Column("plcc", "PLCC", 3, "high"),
     Column("plcc_fitted", "PLCC after logistic fit", 3, "high"),
@@ -25,7 +25,7 @@ NOTES = {
     "read with the calibrations shipped for either scale. Medians; the difference is relative to the mean of the two.",
     "focus-slides": "Whole maps of simulated slides of tissue phantoms; blurred from 0.75 µm. Intervals: 95 %, drawn "
     "by squares of 250 µm.",
-    "focus-real": "Judged as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
+    "focus-real": "Evaluated as 0.25 µm pixels. Steps that rise and SRCC are counted away from the best plane.",
     **refocus_layout.NOTES,
 }
 
@@ -33,7 +33,7 @@ NOTES = {
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "focus-stacks": (
         MODEL,
-        *AGREEMENT,
+        *CORRELATION,
         Column("srcc_real", "SRCC, real pictures", 3, "high"),
         Column("srcc_phantoms", "SRCC, phantoms", 3, "high"),
         Column("srcc_within", "SRCC within a field", 3, "high"),
@@ -69,7 +69,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     **refocus_layout.COLUMNS,
 }
 DATASET_COLUMNS = {
-    "focus": (MODEL, Column("split", "split"), Column("images", "images"), Column("slides", "slides"), *AGREEMENT),
+    "focus": (MODEL, Column("split", "split"), Column("images", "images"), Column("slides", "slides"), *CORRELATION),
     "refocus": COLUMNS["refocus-planes"],
 }
 TITLES = {
@@ -87,7 +87,7 @@ PUBLISHED = {
 
 
 PUBLISHED_TITLES = {
-    **{column.key: column.title for column in (*AGREEMENT, *LIKENESS)},
+    **{column.key: column.title for column in (*CORRELATION, *SIMILARITY)},
     "tcga_roc_auc": "ROC-AUC (TCGA@Focus)",
     "tcga_pr_auc": "PR-AUC (TCGA@Focus)",
     "seconds_per_image": "s per 1024²",
@@ -98,9 +98,9 @@ PUBLISHED_TITLES = {
 }
 
 SHUFFLED_NOTE = (
-    "Every tensor's values in random order, judged on simulated test stacks. A random filter still sees contrast, in "
-    "either direction; chance means that the mean over shuffles is near 0 (SRCC) and 0.5 (ROC-AUC). Intervals: 95 %, "
-    "over shuffles."
+    "Every tensor's values in random order, evaluated on simulated test stacks. A random filter still "
+    "sees contrast, in either direction; chance means that the mean over shuffles is near 0 (SRCC) and 0.5 (ROC-AUC). "
+    "Intervals: 95 %, over shuffles."
 )
 SHUFFLED_COLUMNS = (
     MODEL,

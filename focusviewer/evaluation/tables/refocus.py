@@ -5,7 +5,7 @@ from __future__ import annotations
 from focusviewer.evaluation.tables.table import Column
 
 MODEL = Column("model", "model")
-LIKENESS = (
+SIMILARITY = (
     Column("psnr", "PSNR, dB", 2, "high"),
     Column("ssim", "SSIM", 3, "high"),
     Column("ms_ssim", "MS-SSIM", 3, "high"),
@@ -54,13 +54,13 @@ NOTES = {
     "refocus-uneven": "Tilted: 0.5 to 3 µm from left to right, eight parts. Stepped: 0, 1, 2 and 3 µm. The target map "
     "is the true depth, or the engine's own; parts are refocused one by one from their own pixels and put together. "
     "Intervals: 95 %, drawn by picture.",
-    "refocus-real": "Single planes refocused blind, against the stated best plane; judged as 0.25 µm pixels.",
-    "refocus-real-planes": "Judged as 0.25 µm pixels; the planes' distance is measured by the blur between them. "
+    "refocus-real": "Single planes refocused blind, against the stated best plane; evaluated as 0.25 µm pixels.",
+    "refocus-real-planes": "Evaluated as 0.25 µm pixels; the planes' distance is measured by the blur between them. "
     "Planes of one stack are made equally bright.",
     "refocus-real-summary": "Differences to the input as it is (of two, the better one), to the blind Wiener filter "
     "and to mixing both inputs. Best focus and all in focus are blind. But for best focus, the planes of a stack are "
     "made equally bright first. Lost: stacks whose mean gain is below -0.2 dB. Intervals: 95 %, drawn by stack.",
-    "refocus-honesty": "Re-blur consistency and glass are judged blind; the shade is the mean over 9 by 9 pixels.",
+    "refocus-honesty": "Re-blur consistency and glass are measured blind; the shade is the mean over 9 by 9 pixels.",
     "refocus-protocol": "Published figures are those of the model named beside them. DISTS there uses a trained "
     "network, ours does not. Intervals: 95 %, drawn by slide.",
 }
@@ -94,7 +94,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("task", "task"),
         Column("inputs", "inputs"),
         Column("stacks", "stacks"),
-        *LIKENESS,
+        *SIMILARITY,
     ),
     "refocus-inputs": (
         MODEL,
@@ -223,7 +223,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("inputs", "inputs"),
         Column("pictures", "pictures"),
         Column("slides", "slides"),
-        *LIKENESS[:5],
+        *SIMILARITY[:5],
         Column("published", "published model"),
         Column("published_ssim", "SSIM published", 4),
         Column("published_ms_ssim", "MS-SSIM published", 4),

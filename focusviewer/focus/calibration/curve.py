@@ -131,7 +131,7 @@ class Calibration:
     model, version : str
         Whose scores; other weights have other scores.
     scanner : str
-        Key of the scanner (see ``calibration_store.scanner_key``); empty for any.
+        Key of the scanner (see ``store.scanner_key``); empty for any.
     mpp : float or None
         Pixel size that the model works at, um; None for any.
     source : str
@@ -146,7 +146,7 @@ class Calibration:
     source: str
 
     def holds_for(self, model: str, version: str, scanner: str, working_mpp: float | None) -> bool:
-        """Whether scores of a model on a scanner's slide, judged at a pixel size, may be read with it."""
+        """Whether it holds for a model's scores on a scanner's slide at a pixel size."""
         if (self.model, self.version) != (model, version) or self.scanner not in ("", scanner):
             return False
         if self.mpp is None:
@@ -155,7 +155,7 @@ class Calibration:
 
 
 def working_mpp(model: FocusModel, slide_mpp: float | None) -> float | None:
-    """Pixel size at which a model judges a slide, um."""
+    """Pixel size at which a model scores a slide, um."""
     return None if slide_mpp is None else slide_mpp * model.scale_for(slide_mpp)
 
 

@@ -1,9 +1,10 @@
 """The arithmetic of score fusion: M scores of a window to one, with weights and uncertainty. NumPy only.
 
-Chapter 4 of the thesis: each score is a monotone function of the hidden blur z plus noise,
-``x_j = f_j(z) + n_j + e_j`` (4.1), with ``f_j(z) = c - exp(a (z - b))``, skew-normal ``n_j`` whose scale
-``g_j(z)`` is quadratic in z, and normal ``e_j``. An encoder gives every window its own weights, and z is the weighted
-sum of its normalised scores. Trained in ``training/tasks/fusion/task.py``.
+Zhongling Wang, *Image Quality Assessment and Refocusing with Applications in Whole Slide Imaging*, PhD thesis,
+University of Waterloo, 2024, chapter 4: each score is a monotone function of the hidden blur z plus noise, ``x_j =
+f_j(z) + n_j + e_j`` (4.1), with ``f_j(z) = c - exp(a (z - b))``, skew-normal ``n_j`` whose scale ``g_j(z)`` is
+quadratic in z, and normal ``e_j``. An encoder gives every window its own weights, and z is the weighted sum of its
+normalised scores. Trained in ``training/tasks/fusion/task.py``.
 """
 
 from __future__ import annotations

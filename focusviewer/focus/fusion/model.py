@@ -1,4 +1,4 @@
-"""A fused model as a focus model: scores windows with its members, and fuses what they say."""
+"""A fused model as a focus model: scores windows with its members, and fuses their scores."""
 
 from __future__ import annotations
 

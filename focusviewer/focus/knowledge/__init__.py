@@ -1,4 +1,4 @@
-"""Focus models made by thought: the MaxPol family, phase coherence, sparse coding, the classical detector's map.
+"""Knowledge-based focus models: MaxPol family, phase coherence, sparse coding, the classical detector's map.
 
 MLV, another of them, is one of the measures (``focus/measures/__init__.py``).
 """

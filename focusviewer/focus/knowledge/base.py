@@ -1,4 +1,4 @@
-"""What the knowledge-based models share: filters over the whole image, a judgement for every window."""
+"""What the knowledge-based models share: filters over the whole image, one score for every window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROWS = 4  # rows of windows filtered at a time: bounds memory and costs little,
 
 
 class KnowledgeModel(FocusModel):
-    """A model made by thought: filters with a limited reach, and one number for each window.
+    """A knowledge-based model: filters with a limited reach, and one number for each window.
 
     Subclasses say how far their filters reach (``halo_px``) and give :meth:`band_scores`. What a window is given
     depends on its own pixels and ``halo_px`` more around it, so the pieces of a slide score as the whole does.

@@ -1,4 +1,8 @@
-"""The classical detector: windows of 64 px are sharp, blurred or background; and its map as a focus model."""
+"""The classical detector: windows of 64 px are sharp, blurred or background; and its map as a focus model.
+
+After Nazarenko and Krylov, *Neural network method for detecting blur in histological images*, Programmirovanie 2024,
+no. 3, where it labels the windows that a network learns from.
+"""
 
 from __future__ import annotations
 

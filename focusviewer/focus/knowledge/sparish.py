@@ -18,7 +18,7 @@ BLOCK = 8
 ATOMS = 5
 """Atoms that a block is made of."""
 
-_SELECTED = 0.6  # share of a window's blocks, those of the highest variance, that are judged
+_SELECTED = 0.6  # share of a window's blocks, those of the highest variance, that are coded
 _FLOOR = 1e-3
 
 

@@ -27,11 +27,12 @@ Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
 MIN_TISSUE = 0.2
 """Part of a window that must be tissue for it to be scored."""
 
-SPOILT_SHARE = 0.01
-"""Part of a window from which pen, dust, a rim or a fold spoil it: models look for the extremes of a window."""
+ARTEFACT_SHARE = 0.01
+"""Part of a window covered by pen, dust, a rim or a fold from which it is not scored: models look for the extremes of a
+window."""
 
 LEAST_STAIN = 0.018
-"""Mean optical density of a window below which there is too little to judge: empty fat, a shred at its edge."""
+"""Mean optical density of a window below which there is too little to score: empty fat, a shred at its edge."""
 
 _PROGRESS_S = 0.1
 _SMALLEST_READ = 4  # windows along a block that is not cut further when it cannot be read
@@ -58,7 +59,7 @@ def map_slide(
     region : (x, y, width, height), optional
         In level-0 pixels; the whole slide when missing.
     plane : int
-        Focal plane to judge.
+        Focal plane to score.
     mpp : float, optional
         Pixel size of level 0 in um, where the file does not say it (overrides the slide's).
     on_progress : callable, optional
@@ -104,16 +105,16 @@ def windows_with_tissue(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.
 
 
 def windows_that_cannot_tell(grid: WindowGrid, tissue: TissueMask) -> npt.NDArray[np.bool_]:
-    """Windows with something on them that no model may judge: bool (rows, cols).
+    """Windows with something on them that no model can score: bool (rows, cols).
 
     Tissue with a pen mark, dust, a rim or a fold on it; such marks alone; tissue with next to no stain in it.
     """
     boxes = _boxes(grid)
     share = tissue.fraction(*boxes)
     result = np.zeros(share.shape, bool)
-    if tissue.spoilt_areas is not None:
-        spoilt = tissue.spoilt_areas.mean(*boxes)
-        result |= (spoilt >= SPOILT_SHARE) & (share + spoilt >= MIN_TISSUE)
+    if tissue.artefact_areas is not None:
+        artefacts = tissue.artefact_areas.mean(*boxes)
+        result |= (artefacts >= ARTEFACT_SHARE) & (share + artefacts >= MIN_TISSUE)
     if tissue.stain_areas is not None:
         result |= (tissue.stain_areas.mean(*boxes) < LEAST_STAIN) & (share >= MIN_TISSUE)
     return result
@@ -238,7 +239,7 @@ class _Job:
                 self.done += count
 
     def report(self) -> None:
-        """Tell the listener how far it is, unless another thread is just doing so or it heard a moment ago."""
+        """Report the progress, unless another thread is doing so or a report was made a moment ago."""
         if self.on_progress is None or not self.reporting.acquire(blocking=False):
             return
         try:

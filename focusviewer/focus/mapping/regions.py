@@ -14,7 +14,7 @@ from focusviewer.focus.mapping.causes import Cause, likely_cause
 BLURRED_LEVELS = 3.0
 """Score from which a window counts as blurred: 3 levels = 0.75 um, as in the FocusPath evaluation."""
 
-_MOST_KNOWN = 5  # neighbours of eight that must be judged before a lonely window counts for nothing
+_MOST_KNOWN = 5  # neighbours of eight that must have a score before a single window counts as an outlier
 _ENCLOSED = 7  # blurred neighbours of eight that make a window part of their region
 
 
@@ -29,7 +29,7 @@ class BlurRegion:
     windows : int
         Cells it is made of.
     mean, largest : float
-        Scores of its judged windows, in the map's unit.
+        Scores of its windows that have one, in the map's unit.
     area_mm2 : float or None
         None where the scale is unknown.
     mean_um : float or None

@@ -48,7 +48,7 @@ def map_focus(
     region : (x, y, width, height), optional
         In level-0 pixels; the whole slide when missing.
     plane : int or "sharpest"
-        Focal plane to judge. "sharpest" judges all planes and takes the least blur, window by window; tissue is looked
+        Focal plane to score. "sharpest" scores all planes and takes the least blur, window by window; tissue is looked
         for in the middle plane.
     calibrations : sequence of Calibration, optional
         Those that scores may be read by, the first that holds counts; the user's own and the shipped ones when
@@ -74,9 +74,9 @@ def map_focus(
     SlideError
         If no part of the region could be read.
     """
-    judge = get_model(model) if isinstance(model, str) else model
-    check_scale(slide, judge)
-    known = find_calibration(judge, slide, known=calibrations)
+    focus_model = get_model(model) if isinstance(model, str) else model
+    check_scale(slide, focus_model)
+    known = find_calibration(focus_model, slide, known=calibrations)
 
     def tell(fraction: float, partial: FocusMap) -> None:
         assert on_progress is not None
@@ -84,13 +84,15 @@ def map_focus(
 
     heard = None if on_progress is None else tell
     if plane == "sharpest":
-        return apply_calibration(_sharpest(slide, judge, region, threads, heard, cancel), known)
+        return apply_calibration(_sharpest(slide, focus_model, region, threads, heard, cancel), known)
     kept = cache if region is None else None
-    found = kept.get(slide, judge, plane) if kept is not None else None
+    found = kept.get(slide, focus_model, plane) if kept is not None else None
     if found is None:
-        found = map_slide(slide, judge, region=region, plane=plane, on_progress=heard, cancel=cancel, threads=threads)
+        found = map_slide(
+            slide, focus_model, region=region, plane=plane, on_progress=heard, cancel=cancel, threads=threads
+        )
         if kept is not None:
-            kept.put(slide, judge, found)
+            kept.put(slide, focus_model, found)
     return apply_calibration(found, known)
 
 

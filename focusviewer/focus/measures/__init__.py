@@ -1,5 +1,8 @@
 """The training-free sharpness measures of the registry.
 
+Their definitions follow Zhongling Wang, *Image Quality Assessment and Refocusing with Applications in Whole Slide
+Imaging*, PhD thesis, University of Waterloo, 2024, chapter 2.1 ("Wang 2024").
+
 What a measure is stands in ``base``; the measures themselves in ``local`` (neighbours and histograms), ``spectral``
 (transforms) and ``edges`` (edge widths).
 """

@@ -1,4 +1,4 @@
-"""What a training-free sharpness measure is, and how it judges the windows of an image.
+"""What a training-free sharpness measure is, and how it scores the windows of an image.
 
 All measures grow with sharpness; as focus models they give ``-log(measure)``, so that larger is blurrier.
 """

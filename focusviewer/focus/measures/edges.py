@@ -76,9 +76,9 @@ def _cpbd(windows: Gray) -> Means:
     gray, edge, width = (part[:, :side, :side].reshape(shape) for part in (windows, edge, width))
     low_contrast = np.ptp(gray, axis=(2, 4), keepdims=True) <= _CONTRAST
     noticeable = np.where(low_contrast, _WIDTHS[1], _WIDTHS[0])
-    judged = edge & (edge.mean(axis=(2, 4), keepdims=True) > _EDGE_SHARE)
-    sharp = judged & (1 - np.exp(-((width / noticeable) ** _BETA)) <= _NOTICED + 1e-3)
-    counts = judged.sum(axis=(1, 2, 3, 4))
+    counted = edge & (edge.mean(axis=(2, 4), keepdims=True) > _EDGE_SHARE)
+    sharp = counted & (1 - np.exp(-((width / noticeable) ** _BETA)) <= _NOTICED + 1e-3)
+    counts = counted.sum(axis=(1, 2, 3, 4))
     return np.asarray(np.maximum(sharp.sum(axis=(1, 2, 3, 4)) / np.maximum(counts, 1), _FLOOR))
 
 

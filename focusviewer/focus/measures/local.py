@@ -1,6 +1,6 @@
 """Measures made of differences between neighbouring pixels, and of the gray-level histogram: most are a line.
 
-Numbers in brackets are the equations of the thesis that the definitions follow (chapter 2.1).
+Numbers in brackets are the equations of Wang 2024, chapter 2.1, that the definitions follow.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _contrast(gray: Gray) -> Gray:
 
 
 def _difference_of_gaussians(gray: Gray) -> Gray:
-    """Squared difference to the image smoothed with sigma 2 (and sigma 0, as in the source the thesis names)."""
+    """Squared difference to the image smoothed with sigma 2 (and sigma 0, as in the source that Wang 2024 names)."""
     taps = np.exp(-0.5 * (np.arange(-HALO, HALO + 1) / 2.0) ** 2).astype(np.float32)
     taps /= taps.sum()
     down = sum(tap * gray[shift : len(gray) - 2 * HALO + shift] for shift, tap in enumerate(taps))

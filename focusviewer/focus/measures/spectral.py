@@ -1,6 +1,6 @@
 """Measures made in a transform of the window: cosine, wavelet, Fourier.
 
-Numbers in brackets are the equations of the thesis that the definitions follow (chapter 2.1).
+Numbers in brackets are the equations of Wang 2024, chapter 2.1, that the definitions follow.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _wavelet_variance(windows: Gray) -> Means:
 
 
 def _wavelet_ratio(windows: Gray) -> Means:
-    """Middle over low frequencies: one over the ratio of the thesis, which grows with blur [2.14]."""
+    """Middle over low frequencies: one over the published ratio, which grows with blur [2.14]."""
     coarse, details = _wavelet(windows, 3)
     middle = sum(np.abs(band).sum(axis=(1, 2), dtype=np.float64) for level in details[1:] for band in level)
     return np.asarray(middle / np.maximum(np.abs(coarse).sum(axis=(1, 2), dtype=np.float64), FLOOR))

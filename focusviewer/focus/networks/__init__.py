@@ -1,4 +1,4 @@
-"""Networks that judge focus, deeper than FocusLiteNN: plain torch, imported only when one is built."""
+"""Networks that score focus, deeper than FocusLiteNN: plain torch, imported only when one is built."""
 
 from focusviewer.focus.networks.catalogue import NETWORKS, entries, network_spec
 from focusviewer.focus.networks.spec import NetworkSpec

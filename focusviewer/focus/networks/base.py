@@ -12,11 +12,11 @@ MIDDLE = 10.0
 
 
 class FocusNetwork(nn.Module):
-    """A network that judges crops.
+    """A network that scores the focus of crops.
 
-    ``forward`` takes float (B, 3, H, W) in [0, 1] and gives what the loss is computed on; :meth:`judge` turns that
-    into scores. ``head`` is the last, small part: it stays in float32 when the rest is run in half precision, whose
-    eight bits would show as steps in the scores.
+    ``forward`` takes float (B, 3, H, W) in [0, 1] and gives what the loss is computed on;
+    :meth:`scores_and_uncertainty` turns that into scores. ``head`` is the last, small part: it stays in float32 when
+    the rest is run in half precision, whose eight bits would show as steps in the scores.
     """
 
     head: nn.Module
@@ -25,7 +25,7 @@ class FocusNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Raw outputs of a batch of crops, float (B, ...)."""
 
-    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def scores_and_uncertainty(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Score and uncertainty of each crop from the raw outputs: float32 (B,) each.
 
         Larger scores are blurrier; the uncertainty is one standard deviation in the unit of the score, None from

@@ -62,7 +62,7 @@ class EonssModel(NetworkModel):
         return self.score_piece(lambda top, bottom, left, right: image[top:bottom, left:right], image.shape[:2], mpp)
 
     def score_with_halo(self, image: RGB, mpp: float | None = None) -> ScoreGrid:
-        """The same: a window is judged by its own pixels."""
+        """The same: a window is scored by its own pixels alone."""
         return self.score_windows(image, mpp)
 
     def score_piece(
@@ -220,7 +220,7 @@ class _LaterStages:
         return self._scores
 
     def _run(self) -> None:
-        found, _ = self.network.judge(self.network.after_first(self._batch.permute(0, 3, 1, 2)))
+        found, _ = self.network.scores_and_uncertainty(self.network.after_first(self._batch.permute(0, 3, 1, 2)))
         for place, score in zip(self._places, found.tolist(), strict=False):
             self._scores[place] = score
         self._places.clear()

@@ -1,9 +1,10 @@
 """The Fourier neural operator that tells sharp from blurred 64 px windows. Imports torch.
 
-Architecture of section 5 of the histology blur-detection paper (P, eight Fourier layers with a sigmoid, Q, head);
-Fourier layer of Li et al., *Fourier neural operator for parametric partial differential equations*, ICLR 2021.
-Only MODES low frequencies are kept, so the transforms are products with narrow matrices of sines and cosines:
-the same numbers as a full FFT that throws the rest away, at a fraction of the cost.
+Architecture of Nazarenko and Krylov, *Neural network method for detecting blur in histological images*,
+Programmirovanie 2024, no. 3, section 5 (P, eight Fourier layers with a sigmoid, Q, head); Fourier layer of Li et al.,
+*Fourier neural operator for parametric partial differential equations*, ICLR 2021. Only MODES low frequencies are kept,
+so the transforms are products with narrow matrices of sines and cosines: the same numbers as a full FFT that throws the
+rest away, at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class FourierClassifier(FocusNetwork):
         hidden = self.layers(self.lift(normalised(images)))
         return self.through_head(self.project(hidden))[:, 0]
 
-    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def scores_and_uncertainty(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Probability p of being blurred, and the standard deviation sqrt(p (1 - p)) of that answer."""
         p = torch.sigmoid(outputs.float())
         return p, (p * (1 - p)).sqrt()

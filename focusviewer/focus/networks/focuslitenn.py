@@ -1,7 +1,8 @@
 """FocusLiteNN: one 7x7 convolution, max and min over the window, one linear layer. Imports torch.
 
-Wang et al., *FocusLiteNN: High efficiency focus quality assessment for digital pathology*, MICCAI 2020,
-equations 3.4 and 3.5 of the thesis it grew into: ``y = <w1, max(x)> + <w2, min(x)>``.
+Wang et al., *FocusLiteNN: High efficiency focus quality assessment for digital pathology*, MICCAI 2020, and Zhongling
+Wang, *Image Quality Assessment and Refocusing with Applications in Whole Slide Imaging*, PhD thesis, University of
+Waterloo, 2024, equations 3.4 and 3.5: ``y = <w1, max(x)> + <w2, min(x)>``.
 """
 
 from __future__ import annotations

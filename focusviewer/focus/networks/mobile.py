@@ -1,5 +1,7 @@
 """The focus classifier made for mobile microscopes: ten defocus classes on 84 px crops. Imports torch.
 
+Of Kornilova et al., *MMDF: Mobile Microscopy Deep Framework* (preprint), section 3.1.
+
 Two layers of 5x5 convolution, ReLU and 2x2 pooling, then fully connected with dropout and softmax, trained on the
 ranked probability score; the entropy of its answer is its uncertainty (after Yang et al., BMC Bioinformatics 2018).
 """
@@ -45,7 +47,7 @@ class MobileClassifier(FocusNetwork):
         """Logits (B, 10) of 84 px crops."""
         return self.through_head(self.features(normalised(images)))
 
-    def judge(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def scores_and_uncertainty(self, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Expected level of 0.25 um, and its uncertainty.
 
         The uncertainty is the entropy of the answer, told as the standard deviation of the normal distribution that

@@ -88,7 +88,7 @@ def score_pixels(network: FocusNetwork, images: Tensor) -> tuple[Tensor, Tensor 
     """Scores and uncertainties of crops, float (B, 3, H, W) in [0, 1]: float32 (B,) each."""
     with torch.inference_mode():
         dtype = next(network.parameters()).dtype
-        return network.judge(network(images.to(dtype)))
+        return network.scores_and_uncertainty(network(images.to(dtype)))
 
 
 def for_inference(network: FocusNetwork) -> FocusNetwork:

@@ -17,7 +17,7 @@ class NetworkSpec:
     Attributes
     ----------
     window_px, stride_px : int
-        Window it judges and step between windows of a map, in pixels of its own scale.
+        Window it scores and step between windows of a map, in pixels of its own scale.
     absolute : bool
         True when its score is in focus levels of 0.25 um.
     make : callable

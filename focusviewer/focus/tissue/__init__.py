@@ -1,1 +1,1 @@
-"""Where there is tissue on a slide, and what no focus model may judge."""
+"""Where there is tissue on a slide, and what no focus model can score."""

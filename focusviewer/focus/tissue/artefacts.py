@@ -1,4 +1,4 @@
-"""What lies on a slide that no focus model may judge: marker pen, dust, rims of bubbles and coverslips, folds.
+"""What lies on a slide that no focus model can score: marker pen, dust, rims of bubbles and coverslips, folds.
 
 Found on a low-resolution picture by colour and shape. Sharpness plays no part, so tissue out of focus is none of them.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from focusviewer.core.arrays import FloatArray, Mask
-from focusviewer.focus.tissue.look import wide_means
+from focusviewer.focus.tissue.appearance import wide_means
 
 KINDS = ("pen", "dust", "rim", "fold")
 

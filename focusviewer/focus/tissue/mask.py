@@ -1,4 +1,4 @@
-"""Where there is tissue on a slide, and what spoils it: told by colour and density from a low-resolution picture.
+"""Where there is tissue on a slide, and where artefacts: by colour and density of a low-resolution picture.
 
 Sharpness plays no part, so blurred tissue counts as tissue.
 """
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from focusviewer.core.arrays import RGB, FloatArray, Mask
 from focusviewer.core.errors import SlideError
 from focusviewer.focus.resample import read_scaled
+from focusviewer.focus.tissue.appearance import Appearance
 from focusviewer.focus.tissue.artefacts import dilate, erode, find_artefacts, find_pen
-from focusviewer.focus.tissue.look import Look
 from focusviewer.slides import Slide
 
 _COARSEST_PX = 2048  # longest side of the picture the mask is made of
@@ -64,7 +64,7 @@ class Areas:
         rows, cols = self.shape
         left, right = (np.clip(np.rint(np.asarray(x) / self.downsample), 0, cols).astype(int) for x in (x0, x1))
         top, bottom = (np.clip(np.rint(np.asarray(y) / self.downsample), 0, rows).astype(int) for y in (y0, y1))
-        # Boxes smaller than a pixel still look at the one they lie in.
+        # Boxes smaller than a pixel take the one they lie in.
         left, top = np.minimum(left, cols - 1), np.minimum(top, rows - 1)
         right, bottom = np.maximum(right, left + 1), np.maximum(bottom, top + 1)
         total = self._integral
@@ -74,7 +74,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class TissueMask:
-    """Tissue on a coarse grid, and what lies on the slide that no focus model may judge.
+    """Tissue on a coarse grid, and what lies on the slide that no focus model can score.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class TissueMask:
         return Areas(self.mask, self.downsample)
 
     @cached_property
-    def spoilt_areas(self) -> Areas | None:
+    def artefact_areas(self) -> Areas | None:
         """For the part of boxes that artefacts cover; None where nobody has looked for them."""
         if not self.artefacts:
             return None
@@ -120,7 +120,7 @@ class TissueMask:
 
 
 def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> TissueMask:
-    """Find the tissue of a slide, and what spoils it.
+    """Find the tissue of a slide, and the artefacts on it.
 
     Parameters
     ----------
@@ -138,20 +138,20 @@ def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> Ti
     finer = _finer(slide, downsample)
     try:
         fine = _overview(slide, plane, downsample / finer)
-    except SlideError:  # a finer level with a damaged part: do with the coarser one
+    except SlideError:  # a finer level with a damaged part: the coarser one must do
         finer = 1
         fine = _overview(slide, plane, downsample)
     known = mpp if mpp is not None else slide.mpp
     um_per_px = (known if known is not None else _USUAL_MPP) * downsample / finer
-    look = Look.at(fine)
-    if look.colourless:
+    appearance = Appearance.at(fine)
+    if appearance.colourless:
         return TissueMask(find_tissue(_averaged(fine, finer), um_per_px * finer), downsample)
-    artefacts = find_artefacts(look.density, look.texture, _looks_like_tissue(look), um_per_px)
+    artefacts = find_artefacts(appearance.density, appearance.texture, _resembles_tissue(appearance), um_per_px)
     if finer > 1:
         tissue = find_tissue(_averaged(fine, finer), um_per_px * finer)
     else:
-        tissue = _tissue_of(look, um_per_px, artefacts["pen"])
-    stain = np.maximum(look.density.mean(axis=0), 0)
+        tissue = _tissue_of(appearance, um_per_px, artefacts["pen"])
+    stain = np.maximum(appearance.density.mean(axis=0), 0)
     return TissueMask(tissue, downsample, artefacts, stain, downsample / finer)
 
 
@@ -203,25 +203,25 @@ def find_tissue(picture: RGB, um_per_px: float = _USUAL_MPP * _DOWNSAMPLE) -> Ma
     -------
     bool (H, W)
     """
-    return _tissue_of(Look.at(picture), um_per_px)
+    return _tissue_of(Appearance.at(picture), um_per_px)
 
 
-def _tissue_of(look: Look, um_per_px: float, pen: Mask | None = None) -> Mask:
-    tissue = _looks_like_tissue(look)
-    tissue &= ~dilate(erode(look.gray < _DARK, 2), 5)
-    if not look.colourless:
-        tissue &= ~(find_pen(look.density, look.texture, tissue, um_per_px) if pen is None else pen)
+def _tissue_of(appearance: Appearance, um_per_px: float, pen: Mask | None = None) -> Mask:
+    tissue = _resembles_tissue(appearance)
+    tissue &= ~dilate(erode(appearance.gray < _DARK, 2), 5)
+    if not appearance.colourless:
+        tissue &= ~(find_pen(appearance.density, appearance.texture, tissue, um_per_px) if pen is None else pen)
     closed = erode(dilate(tissue, 2), 2)
     return dilate(erode(closed, 1), 1)
 
 
-def _looks_like_tissue(look: Look) -> Mask:
-    average, tint = look.density.mean(axis=0), np.ptp(look.density, axis=0)
-    if look.colourless:
-        return np.asarray((average > _GRAY_DENSITY) | (look.texture > _GRAY_TEXTURE))
+def _resembles_tissue(appearance: Appearance) -> Mask:
+    average, tint = appearance.density.mean(axis=0), np.ptp(appearance.density, axis=0)
+    if appearance.colourless:
+        return np.asarray((average > _GRAY_DENSITY) | (appearance.texture > _GRAY_TEXTURE))
     # Dust, bubbles and coverslip edges are dark or textured too, but gray.
     tissue = (tint > _TINT) & (average > 0.01)
-    tissue |= (tint > _FAINT_TINT) & ((average > _DENSITY) | (look.texture > _TEXTURE))
-    if look.colour_poor:
+    tissue |= (tint > _FAINT_TINT) & ((average > _DENSITY) | (appearance.texture > _TEXTURE))
+    if appearance.colour_poor:
         tissue |= (average > _GRAY_DENSITY) & (tint > _OFF_GRAY * average)
     return np.asarray(tissue)

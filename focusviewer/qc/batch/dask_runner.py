@@ -76,7 +76,7 @@ class DaskPool:
     def submit(self, task: Task) -> None:
         """Queue a task."""
         # Impure: a task that is tried again must run again.
-        future = self._client.submit(perform_apart, task, self._limits, pure=False)
+        future = self._client.submit(perform_in_subprocess, task, self._limits, pure=False)
         self._tasks[future.key] = task, future
         future.add_done_callback(self._done.put)
 
@@ -128,7 +128,7 @@ class DaskPool:
             advice = "Start some: dask worker ADDRESS."
             raise UserError(f"The Dask scheduler {address} has no workers", "", advice) from error
         try:
-            seen = self._client.run(look_around, str(out))
+            seen = self._client.run(check_worker_environment, str(out))
         except Exception as error:
             why = "they cannot load FocusViewer" if isinstance(error, ImportError) else str(error)
             raise UserError(f"The workers of {address} do not fit", why, "Install the same version on all.") from error
@@ -141,12 +141,12 @@ class DaskPool:
                 raise UserError(f"The workers of {address} do not fit", why, "Use a folder that all machines share.")
 
 
-def look_around(out: str) -> tuple[str, bool]:
-    """On a worker: version of the program, and whether it sees the output folder."""
+def check_worker_environment(out: str) -> tuple[str, bool]:
+    """On a worker: the version of the program, and whether it sees the output folder."""
     return focusviewer.__version__, Path(out).is_dir()
 
 
-def perform_apart(task: Task, limits: Limits) -> Answer:
+def perform_in_subprocess(task: Task, limits: Limits) -> Answer:
     """On a worker: do a task in a worker program of our own, one for each of Dask's threads."""
     pool: LocalPool | None = getattr(_here, "pool", None)
     if pool is None or pool.limits != limits:

@@ -53,7 +53,7 @@ class Pool(Protocol):
         """An answer, in no order; None when there was none in time."""
 
     def close(self) -> None:
-        """Stop, whatever is at work."""
+        """Stop, tasks at work included."""
 
 
 class LocalPool:

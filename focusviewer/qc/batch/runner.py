@@ -17,7 +17,7 @@ from focusviewer.qc.batch.slide_task import (
     RELATIVE_MODEL,
     Identified,
     IdentifyTask,
-    JudgeTask,
+    VerdictTask,
     calibrations_of,
     full_version,
 )
@@ -64,7 +64,7 @@ class Batch:
     on_progress: OnProgress | None = None
     cancel: threading.Event | None = None
     retry_failed: bool = False
-    _judged: int = field(default=0, init=False)
+    _done_now: int = field(default=0, init=False)
     _found: dict[Path, Identified] = field(default_factory=dict, init=False)  # by this run
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class Batch:
         CancelledError
             If ``cancel`` was set.
         """
-        started, self._judged = time.monotonic(), 0
+        started, self._done_now = time.monotonic(), 0
         for path, reason in found.failures.items():
             self.worklist.forget_failures(path)
             self.worklist.record_failure(path, reason)
@@ -95,7 +95,7 @@ class Batch:
         self._run_slides(waiting)
         return self._summary(found, known, first, earlier, time.monotonic() - started)
 
-    # -- who is who
+    # -- identification
 
     def _identified(self, paths: list[Path]) -> dict[Path, str]:
         """Fingerprint of every file that can be opened; opens those that have changed or are new."""
@@ -162,13 +162,13 @@ class Batch:
         self._tell(BatchProgress(0, len(paths), 0, None))
         known = self._calibrations
         tasks = [
-            JudgeTask(path, self.worklist.folder, self.rules, self.model.name, known, self._found.get(path))
+            VerdictTask(path, self.worklist.folder, self.rules, self.model.name, known, self._found.get(path))
             for path in paths
         ]
         for done, (path, result) in enumerate(self._answers(tasks), 1):
             if isinstance(result, Result):
                 self.worklist.record(result)
-                self._judged += 1
+                self._done_now += 1
             else:
                 failed += 1
             left = (time.monotonic() - began) / done * (len(paths) - done)
@@ -223,7 +223,7 @@ class Batch:
         return QcSummary(
             self.worklist.path,
             verdicts,
-            self._judged,
+            self._done_now,
             earlier,
             tuple(failure for failure in self.worklist.failures() if failure.path in met),
             duplicates,

@@ -31,7 +31,7 @@ from focusviewer.slides.identity import NamePattern, identify
 
 SLIDES_FOLDER = "slides"
 RELATIVE_MODEL = "tenengrad"
-"""Maps slides whose pixel size nobody knows: nothing in um, but where they are sharper and where less."""
+"""Maps slides of unknown pixel size: not in um, but where they are sharper and where less sharp."""
 
 THUMBNAIL_PX = 512
 PICTURE_PX = 800
@@ -40,7 +40,7 @@ _NAME_CHARS = 60
 
 @dataclass(frozen=True)
 class Identified:
-    """Who a slide is, and what its scanner wrote about its focus."""
+    """The identity of a slide, and what its scanner wrote about its focus."""
 
     facts: SlideFacts
     records: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class IdentifyTask:
     pattern: NamePattern | None = None
 
     def prepare(self) -> None:
-        """Nothing: opening a file needs little."""
+        """Nothing has to be loaded to open a file."""
 
     def run(self) -> Identified:
         """See the class.
@@ -76,7 +76,7 @@ class IdentifyTask:
 
 
 @dataclass(frozen=True)
-class JudgeTask:
+class VerdictTask:
     """Map a slide, judge it, and write its folder.
 
     Parameters

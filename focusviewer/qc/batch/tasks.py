@@ -26,7 +26,7 @@ class Task(Protocol):
 
 
 class OutputError(UserError):
-    """Results cannot be written: no fault of the slide, and no use going on."""
+    """Results cannot be written: not the slide's fault, and a reason to end the batch."""
 
 
 @dataclass(frozen=True)

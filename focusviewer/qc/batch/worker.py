@@ -59,14 +59,14 @@ def main() -> None:
     send(outbox, READY)
     while True:
         task = tasks.get()
-        with suppress(Exception):  # what is missing will be missed in the run, which says so
+        with suppress(Exception):  # what is missing fails in the run, which says why
             task.prepare()
         send(outbox, BEGUN)
         send(outbox, perform(task))
 
 
 def _listen(inbox: BinaryIO, tasks: queue.Queue[Any]) -> None:
-    """Pass tasks on; when whoever sends them is gone, nobody waits for the one at work either."""
+    """Pass tasks on; end at once when the sender is gone, since nobody waits for the task at work."""
     while True:
         try:
             tasks.put(receive(inbox))

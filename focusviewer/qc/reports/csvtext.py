@@ -1,4 +1,4 @@
-"""CSV that survives hostile names and runs nothing in a spreadsheet."""
+"""CSV that keeps hostile names as they are and is safe from formula injection in spreadsheets."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from focusviewer import __version__
 from focusviewer.core.files import atomic_write
 from focusviewer.focus.mapping.colour import LUTS, lut_colours
 from focusviewer.qc.reports.cards import Card, make_card
+from focusviewer.qc.reports.distributions import distribution_section
 from focusviewer.qc.reports.markup import TEMPLATES, rules_table
 from focusviewer.qc.reports.pictures import slide_picture
 from focusviewer.qc.reports.roc import roc_section
-from focusviewer.qc.reports.spread import spread_section
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, load_rules
 from focusviewer.qc.worklist.listing import FAILED, WAITING, Entry, counts, entries, written_now
@@ -77,7 +77,7 @@ def render(worklist: Worklist, rules: Rules, truth: Mapping[str, bool]) -> str:
         failed=[entry for entry in listed if entry.failure is not None],
         copies=[entry for entry in listed if entry.same_as is not None],
         rules=rules_table(rules_used(listed), rules),
-        sections=[roc_section(truth, rows), spread_section(rows, rules)],
+        sections=[roc_section(truth, rows), distribution_section(rows, rules)],
     )
 
 

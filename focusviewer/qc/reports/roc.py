@@ -106,10 +106,10 @@ def roc_section(truth: Mapping[str, bool], rows: Sequence[SlideRow]) -> Markup:
         Of the worklist; those without a result are left out.
     """
     named = [(row.result, _truth(truth, row)) for row in rows]
-    judged = [(result, need) for result, need in named if result is not None and need is not None]
-    if not judged:
+    known = [(result, need) for result, need in named if result is not None and need is not None]
+    if not known:
         return Markup()
-    results, wanted = [result for result, _ in judged], [need for _, need in judged]
+    results, wanted = [result for result, _ in known], [need for _, need in known]
     made = calls([result.judgement.verdict for result in results], wanted)
     curves = {name: roc([_score(result, name) for result in results], wanted) for name in SCORES}
     return TEMPLATES.render(

@@ -1,4 +1,4 @@
-"""How far two readers agree on the slides that both have judged."""
+"""Agreement of two readers on the slides that both have given a verdict on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Agreement:
     Attributes
     ----------
     slides : int
-        Judged by both.
+        With a verdict of both.
     same : int
         Of these, with the same verdict.
     kappa : float or None
@@ -29,7 +29,7 @@ class Agreement:
 
 
 def agreement(first: Mapping[str, Verdict], second: Mapping[str, Verdict]) -> Agreement:
-    """Compare two readers' verdicts by fingerprint; slides that only one of them has judged do not count.
+    """Compare two readers' verdicts by fingerprint; slides with a verdict of only one do not count.
 
     kappa = (p_o - p_e) / (1 - p_e) of Cohen, "A coefficient of agreement for nominal scales", 1960: p_o is the part of
     the slides with the same verdict, p_e what is expected from how often each reader gives each verdict.

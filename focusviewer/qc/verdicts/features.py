@@ -1,4 +1,4 @@
-"""What a focus map says of a slide as a whole: the features that verdicts are made from."""
+"""The features of a whole slide that verdicts are made from, counted in its focus map."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class SlideFeatures:
     tissue_mm2 : float or None
         Area of the windows with tissue, each counted with its stride-sized middle; None without a pixel size.
     tissue_windows : int
-        Windows with tissue: judged, not judgeable and unreadable ones.
+        Windows with tissue: those with a score, those that cannot be scored, and unreadable ones.
     blurred_fraction : float
-        Part of the judged windows that is blurred, 0..1.
+        Part of the windows with a score that is blurred, 0..1.
     largest_region_mm2 : float or None
         The largest connected blurred region; None without a pixel size.
     median_um, worst_decile_um : float
@@ -58,23 +58,23 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
     blurred_um : float
         Distance from focus from which a window is blurred, um.
     """
-    judged = focus_map.blur[focus_map.tissue].astype(np.float64) * LEVEL_UM
+    scored = focus_map.blur[focus_map.tissue].astype(np.float64) * LEVEL_UM
     unknown = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
-    windows = judged.size + unknown + focus_map.unreadable
-    usable = judged.size > 0 and focus_map.absolute
+    windows = scored.size + unknown + focus_map.unreadable
+    usable = scored.size > 0 and focus_map.absolute
     cell_mm2 = focus_map.cell_mm2
     largest = 0
     if usable:
         labels, count = label_regions(blurred_windows(focus_map, blurred_um / LEVEL_UM))
         largest = int(np.bincount(labels.ravel())[1:].max()) if count else 0
-    worst = np.sort(judged)[-max(1, round(WORST_PART * judged.size)) :] if usable else np.zeros(1)
+    worst = np.sort(scored)[-max(1, round(WORST_PART * scored.size)) :] if usable else np.zeros(1)
     return SlideFeatures(
         tissue_found=windows > 0,
         tissue_mm2=None if cell_mm2 is None else windows * cell_mm2,
         tissue_windows=windows,
-        blurred_fraction=float((judged >= blurred_um).mean()) if usable else 0.0,
+        blurred_fraction=float((scored >= blurred_um).mean()) if usable else 0.0,
         largest_region_mm2=None if cell_mm2 is None else largest * cell_mm2,
-        median_um=float(np.median(judged)) if usable else 0.0,
+        median_um=float(np.median(scored)) if usable else 0.0,
         worst_decile_um=float(worst.mean()),
         cannot_tell_fraction=unknown / windows if windows else 0.0,
         unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,

@@ -57,7 +57,7 @@ def judgement_of(features: SlideFeatures, rules: Rules, *, scanner: str = "", st
 
 
 def score(features: SlideFeatures, limits: Thresholds) -> float:
-    """Badness of a slide, 0..100.
+    """Severity of a slide's blur, 0..100.
 
     The mean of two parts: the blurred fraction of the tissue, and the worst tenth's distance from focus as a part
     of twice the distance that sends a slide back.
@@ -91,7 +91,7 @@ def _blur_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Ver
 
 
 def _uncertainty_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
-    """What keeps us from knowing."""
+    """Why the slide cannot be measured in full."""
     found = []
     if not features.tissue_found:
         found.append("no tissue was found")
@@ -103,11 +103,11 @@ def _uncertainty_reasons(features: SlideFeatures, limits: Thresholds) -> list[tu
         found.append("the model gives no distances from focus")
     if features.unreadable_fraction >= limits.review_unreadable_fraction:
         found.append(f"{features.unreadable_fraction:.0%} of the tissue could not be read from the file")
-    judged = [(Verdict.REVIEW, reason) for reason in found]
+    verdicts = [(Verdict.REVIEW, reason) for reason in found]
     part = features.cannot_tell_fraction
     text = f"{part:.0%} of the tissue cannot be judged (pen, dust, bubble or fold)"
     if part >= limits.rescan_cannot_tell_fraction:
-        judged.insert(0, (Verdict.RESCAN, text))
+        verdicts.insert(0, (Verdict.RESCAN, text))
     elif part >= limits.review_cannot_tell_fraction:
-        judged.append((Verdict.REVIEW, text))
-    return judged
+        verdicts.append((Verdict.REVIEW, text))
+    return verdicts

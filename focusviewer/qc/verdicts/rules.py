@@ -33,7 +33,7 @@ class Thresholds:
     rescan_worst_decile_um, review_worst_decile_um : float
         Mean distance from focus of the worst tenth of the tissue from which to act, um.
     rescan_cannot_tell_fraction, review_cannot_tell_fraction : float
-        Part of the tissue that cannot be judged from which to act, 0..1.
+        Part of the tissue that cannot be scored from which to act, 0..1.
     review_unreadable_fraction : float
         Part of the tissue that could not be read from which to look, 0..1.
     review_least_tissue_mm2 : float
@@ -76,7 +76,7 @@ class Rules:
     thresholds: Thresholds = Thresholds()
     overrides: tuple[Override, ...] = ()
     file_name: NamePattern | None = None
-    """What file names tell of slides whose files do not say it."""
+    """What is read from file names where the files do not state it."""
 
     @property
     def label(self) -> str:

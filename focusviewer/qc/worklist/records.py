@@ -24,7 +24,7 @@ class RegionRow:
 
 @dataclass(frozen=True)
 class SlideFacts:
-    """Who a slide is: known before it is judged."""
+    """The identity of a slide, known before its verdict."""
 
     fingerprint: str
     path: Path
@@ -95,7 +95,7 @@ class SlideRow:
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be judged."""
+    """A file without a verdict because something failed."""
 
     path: Path
     reason: str

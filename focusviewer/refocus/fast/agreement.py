@@ -69,7 +69,7 @@ def _blocks(values: FloatMap) -> FloatMap:
 
 
 class DepthEvidence:
-    """How badly neighbouring planes of a stack agree if the tissue lies at each of some depths.
+    """How much neighbouring planes of a stack disagree if the tissue lies at each of some depths.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from focusviewer.refocus.fast.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_R
 
 DEPTH_STEP_UM = 0.25
 SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
-"""How much the selector's opinion of single planes, and the agreement between planes, count (in logarithms)."""
+"""Weights, in logarithms, of the selector's answer for single planes and of the agreement between planes."""
 
 BLURS_UM = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 _GRID_UM = np.array([0.0, *BLUR_GRID_UM], np.float32)
@@ -61,7 +61,7 @@ def depth_grid(planes_um: Sequence[float]) -> FloatMap:
 
 
 def believe(weights: Sequence[FloatMap], planes_um: Sequence[float], disagreement: FloatMap | None = None) -> Belief:
-    """Combine what the selector says of each plane; several planes tell on which side of each the tissue lies.
+    """Combine the selector's answers for each plane; several planes tell on which side of each the tissue lies.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def believe(weights: Sequence[FloatMap], planes_um: Sequence[float], disagreemen
     planes_um : sequence of float
         Increasing z of the planes.
     disagreement : float32 (D, h, w), optional
-        How badly the planes agree at each depth of :func:`depth_grid`, from
+        How much the planes disagree at each depth of :func:`depth_grid`, from
         :class:`focusviewer.refocus.fast.agreement.DepthEvidence`.
     """
     noise = np.array([0, *(list(range(_LEVELS)) * len(BLUR_GRID_UM))])
@@ -87,7 +87,7 @@ def believe(weights: Sequence[FloatMap], planes_um: Sequence[float], disagreemen
         weight = (position - below)[:, None, None].astype(np.float32)
         log_belief += np.log(density[below] * (1 - weight) + density[below + 1] * weight + 0.02)
     if disagreement is not None:
-        # Neighbouring cells and planes share their pixels: what all selectors say counts as one opinion.
+        # Neighbouring cells and planes share their pixels: the selector's answers together count as one.
         log_belief *= np.float32(SINGLE_WEIGHT / len(weights))
         log_belief -= np.float32(PAIR_WEIGHT) * disagreement
     belief = np.exp(log_belief - log_belief.max(axis=0))

@@ -37,7 +37,7 @@ def smooth_step(value: npt.NDArray[np.floating] | float, low: float, high: float
 
 
 def refraction(pixels: npt.NDArray[np.uint8]) -> float:
-    """How surely a view shows a refracting specimen: 0 (no) to 1 (yes).
+    """Whether a view shows a refracting specimen: 0 (no) to 1 (yes).
 
     Only a view with much bare, bright glass can tell: then pixels clearly brighter than the glass are counted.
 

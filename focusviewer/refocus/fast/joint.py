@@ -47,7 +47,7 @@ from focusviewer.refocus.fast.operators import (
 
 @dataclass(frozen=True)
 class Premises:
-    """What is taken to be unknown.
+    """What is assumed about the unknowns.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ _TURNS = 4
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One guess about a place in the image: ``blur_um`` from focus, with noise-to-signal ratio ``noise_ratio``."""
+    """One hypothesis about a place in the image: ``blur_um`` from focus, with noise-to-signal ratio ``noise_ratio``."""
 
     blur_um: float
     noise_ratio: float

@@ -47,7 +47,7 @@ def on_one_core(work: Callable[P, T]) -> Callable[P, T]:
 
 
 def begin(work: Callable[[], T]) -> Future[T]:
-    """Have a worker do something, before the pieces that :func:`each` is given afterwards."""
+    """Hand a worker something to do before the pieces that :func:`each` is given afterwards."""
     return _workers().submit(work)
 
 

@@ -1,4 +1,4 @@
-"""Looking into the representation, as figs 5.9 and 5.10 of the thesis do."""
+"""Looking into the representation, as figs 5.9 and 5.10 of Wang 2024 do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def render_layers(
 ) -> RGB:
     """The view from some layers of the representation only, the others set to zero (fig 5.9 keeps the first).
 
-    Where the thesis draws the whole picture from the features, here they only add to the nearest acquired planes: with
+    Where Wang 2024 draws the whole picture from the features, here they only add to the nearest acquired planes: with
     few layers the picture falls back to those.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The conditional discriminator of the radiance network's training, D(x | f_t) (eq 5.12)."""
+"""The conditional discriminator of the radiance network's training, D(x | f_t) (Wang 2024, eq 5.12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from focusviewer.refocus.radiance.layers import CODE, focus_code
 
 
 class Discriminator(nn.Module):
-    """Judges patches of a picture, knowing the focus it claims to have; for the least-squares loss.
+    """Scores patches of a picture, given the focus it claims to have; for the least-squares loss.
 
     Parameters
     ----------

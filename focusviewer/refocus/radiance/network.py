@@ -1,4 +1,7 @@
-"""The virtual refocusing network of the thesis (chapter 5, figs 5.2 to 5.4): a U-net of three stages.
+"""The virtual refocusing network: a U-net of three stages.
+
+Zhongling Wang, *Image Quality Assessment and Refocusing with Applications in Whole Slide Imaging*, PhD thesis,
+University of Waterloo, 2024, chapter 5, figs 5.2 to 5.4 ("Wang 2024").
 
 The radiance encoder turns any number of planes, each with its signed distance from focus, into D layers of features at
 three resolutions. The refocus decoder pools them over depth as the target asks, coarse to fine, and draws what the
@@ -77,7 +80,7 @@ class RadianceConfig:
 
 
 SIZES: dict[str, RadianceConfig] = {
-    # The thesis names neither C, D, heads nor d: chosen so that the cost is what its 0.52 s on a 3090 allow.
+    # Wang 2024 names neither C, D, heads nor d: chosen so that the cost is what its 0.52 s on a 3090 allow.
     "seed": RadianceConfig(64, 8, 4, 64, refocus_blocks=2, attention_stride=(1, 1, 1), name="seed"),
     "slim": RadianceConfig(16, 3, 2, 8, name="slim"),
     "tiny": RadianceConfig(8, 3, 2, 8, name="tiny"),

@@ -16,7 +16,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.refocus.base import Refocuser
-from focusviewer.refocus.modes import TARGETS, Wish
+from focusviewer.refocus.modes import TARGETS, RefocusRequest
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
@@ -33,14 +33,14 @@ QUALITY = 92
 def export_region(
     view: View,
     engine: Refocuser,
-    wish: Wish,
+    request: RefocusRequest,
     path: Path,
     on_progress: Callable[[float], None] | None,
     cancel: Event | None,
     compression: str = "jpeg",
     observe: Observer | None = None,
 ) -> dict[str, Any]:
-    """Write a region at a wished focus as a pyramidal, tiled OME-TIFF that says how it was made.
+    """Write a refocused region as a pyramidal, tiled OME-TIFF that says how it was made.
 
     Memory grows with the width of the region, not with its height. The file appears when it is complete.
 
@@ -48,7 +48,7 @@ def export_region(
     ----------
     view : View
     engine : Refocuser
-    wish : Wish
+    request : RefocusRequest
     path : Path
         Replaced if it exists: ask before. Its folder is made.
     on_progress : callable or None
@@ -68,20 +68,20 @@ def export_region(
     Raises
     ------
     SlideError, UserError
-        If the slide cannot be read, the wish not be fulfilled or the file not be written.
+        If the slide cannot be read, the request cannot be fulfilled or the file cannot be written.
     CancelledError
         If ``cancel`` is set; then no file is left behind.
     """
-    step = stepper(view, wish, on_progress)
-    plan = make_plan(view, engine, wish, step, cancel)
-    z_um = plan.wish.z_um
+    step = stepper(view, request, on_progress)
+    plan = make_plan(view, engine, request, step, cancel)
+    z_um = plan.request.z_um
     target: float | FloatMap | str = "all in focus"
-    if z_um is not None or plan.wish.map_um is not None:
-        target = z_um if z_um is not None else plan.wish.map_um  # type: ignore[assignment]
+    if z_um is not None or plan.request.map_um is not None:
+        target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
     facts = provenance(
         engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box
     )
-    facts |= {"mode": wish.mode, "target": TARGETS.get(wish.mode, facts["target"]), "compression": compression}
+    facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)
     with atomic_write(path) as temporary:

@@ -1,4 +1,4 @@
-"""Deciding what is to be rendered where a wish depends on what is in the view."""
+"""Deciding what is to be rendered where a request depends on what is in the view."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from focusviewer.core.arrays import FloatMap
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
-from focusviewer.refocus.modes import Wish, check_defocus, check_wish, reach_um
+from focusviewer.refocus.modes import RefocusRequest, check_defocus, check_request, reach_um
 from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
 from focusviewer.refocus.spans import Span, spans
 
 OnTile = Callable[[], None]
 
-STUDIED_PX = 512
-STUDIED = 8
-"""Places, and their size, that are studied to find the best focus of a large region."""
+ENCODED_PX = 512
+ENCODED_PLACES = 8
+"""Places, and their size, that are encoded to find the best focus of a large region."""
 
 _CANDIDATES = 32
 _LOOK_PX = 128
@@ -27,59 +27,59 @@ _LOOK_PX = 128
 
 @dataclass(frozen=True)
 class Plan:
-    """A wish that no longer depends on what is in the view.
+    """A request that no longer depends on what is in the view.
 
     Attributes
     ----------
-    wish : Wish
+    request : RefocusRequest
         ``refocus`` to one z, or a map, or ``all-in-focus``.
     plane : int or None
         The acquired plane that fulfils it as it is.
     kept : dict
-        Tiles that were studied to find it.
+        Tiles that were encoded to find it.
     """
 
-    wish: Wish
+    request: RefocusRequest
     plane: int | None
     kept: dict[Tile, Encoded]
 
 
 def make_plan(
-    view: View, engine: Refocuser, wish: Wish, on_tile: OnTile | None = None, cancel: Event | None = None
+    view: View, engine: Refocuser, request: RefocusRequest, on_tile: OnTile | None = None, cancel: Event | None = None
 ) -> Plan:
-    """Decide what is to be rendered, looking at the view where the wish depends on it.
+    """Decide what is to be rendered, looking at the view where the request depends on it.
 
     Raises
     ------
     SlideError, UserError, CancelledError
         As :func:`refocus_view`.
     """
-    check_wish(wish, view.planes_um, engine.max_z_um)
-    if wish.map_um is not None or wish.mode == "all-in-focus":
-        return Plan(wish, None, {})
+    check_request(request, view.planes_um, engine.max_z_um)
+    if request.map_um is not None or request.mode == "all-in-focus":
+        return Plan(request, None, {})
     kept: dict[Tile, Encoded] = {}
-    z_um = wish.z_um
-    if _depends_on_view(view, wish):
-        studied, kept = _study(view, engine, on_tile, cancel)
+    z_um = request.z_um
+    if _depends_on_view(view, request):
+        encoded_places, kept = _encode_places(view, engine, on_tile, cancel)
         if z_um is None:
-            z_um = _sharpest(engine, studied, view.planes_um, cancel)
+            z_um = _sharpest(engine, encoded_places, view.planes_um, cancel)
         else:
-            depth = float(np.median(np.concatenate([_depths(encoded) for encoded in studied])))
+            depth = float(np.median(np.concatenate([_depths(encoded) for encoded in encoded_places])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(Wish("refocus", z_um), plane_at(view, z_um), kept)
+    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept)
 
 
-def _depends_on_view(view: View, wish: Wish) -> bool:
-    """Whether the view has to be studied to know one z, or to allow it."""
-    return wish.z_um is None or (wish.mode == "defocus" and plane_at(view, wish.z_um) is None)
+def _depends_on_view(view: View, request: RefocusRequest) -> bool:
+    """Whether the view has to be encoded to find the z, or to check it."""
+    return request.z_um is None or (request.mode == "defocus" and plane_at(view, request.z_um) is None)
 
 
-def count_tiles(view: View, wish: Wish) -> int:
-    """How many tiles a view takes, those that are only studied included."""
+def count_tiles(view: View, request: RefocusRequest) -> int:
+    """How many tiles a view takes, those that are only encoded included."""
     side = tile_px(len(view.planes))
     tiles = len(spans(view.box[2], side)) * len(spans(view.box[3], side))
-    studies = wish.mode in ("deblur", "defocus") and _depends_on_view(view, wish)
-    return tiles + (min(STUDIED, tiles) if studies else 0)
+    studies = request.mode in ("deblur", "defocus") and _depends_on_view(view, request)
+    return tiles + (min(ENCODED_PLACES, tiles) if studies else 0)
 
 
 def plane_at(view: View, z_um: float | None) -> int | None:
@@ -88,32 +88,32 @@ def plane_at(view: View, z_um: float | None) -> int | None:
     return None if index is None else view.planes[index]
 
 
-def _study(
+def _encode_places(
     view: View, engine: Refocuser, on_tile: OnTile | None, cancel: Event | None
 ) -> tuple[list[Encoded], dict[Tile, Encoded]]:
-    """Encode the view, or the places of a large one that show most; kept is what rendering can use again."""
+    """Encode the view, or the places of a large one with most contrast; what rendering can use again is kept."""
     side = tile_px(len(view.planes))
     _, _, width, height = view.box
     columns, rows = spans(width, side), spans(height, side)
     if len(columns) * len(rows) == 1:
         places = [tile_at(view, engine, columns[0], rows[0])]
     else:
-        places = _telling_places(view, min(STUDIED, len(columns) * len(rows)))
-    studied: list[Encoded] = []
+        places = _telling_places(view, min(ENCODED_PLACES, len(columns) * len(rows)))
+    encoded_places: list[Encoded] = []
     for tile in places:
         stop_if(cancel)
-        studied.append(engine.encode([read_tile(view, tile, p) for p in view.planes], view.mpp, view.planes_um))
+        encoded_places.append(engine.encode([read_tile(view, tile, p) for p in view.planes], view.mpp, view.planes_um))
         if on_tile is not None:
             on_tile()
-    return studied, {places[0]: studied[0]} if len(columns) * len(rows) == 1 else {}
+    return encoded_places, {places[0]: encoded_places[0]} if len(columns) * len(rows) == 1 else {}
 
 
 def _telling_places(view: View, count: int) -> list[Tile]:
-    """Squares spread over the view, those with most contrast in their middle: empty glass tells no focus."""
+    """Squares spread over the view, those with most contrast in their middle: empty glass does not show the focus."""
     _, _, width, height = view.box
     across = min(max(1, round(np.sqrt(_CANDIDATES * width / height))), _CANDIDATES)
     down = max(1, _CANDIDATES // across)
-    sides = min(STUDIED_PX, width), min(STUDIED_PX, height)
+    sides = min(ENCODED_PX, width), min(ENCODED_PX, height)
     found: list[tuple[float, Tile]] = []
     for row in range(down):
         for column in range(across):
@@ -134,15 +134,17 @@ def _middle(span: Span) -> Span:
     return centre - half, centre + half
 
 
-def _sharpest(engine: Refocuser, studied: list[Encoded], planes_um: tuple[float, ...], cancel: Event | None) -> float:
+def _sharpest(
+    engine: Refocuser, encoded_places: list[Encoded], planes_um: tuple[float, ...], cancel: Event | None
+) -> float:
     """The one z at which most of the view is sharpest."""
     from focusviewer.refocus.auto import blur_score, search
 
     def score(z_um: float) -> float:
         stop_if(cancel)
-        return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in studied]))
+        return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in encoded_places]))
 
-    guess = float(np.median([encoded.best_z_um for encoded in studied]))
+    guess = float(np.median([encoded.best_z_um for encoded in encoded_places]))
     return search(score, planes_um, guess, *reach_um(planes_um, engine.max_z_um))
 
 

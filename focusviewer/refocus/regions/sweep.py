@@ -1,4 +1,4 @@
-"""A play of the focus as a moving picture, every frame saying what it is."""
+"""A sweep of the focus as an animation, every frame badged as acquired or synthesised."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_SIDE_PX = {".gif": 65535, ".webp": 16383}
 
 
 def sweep_targets(low_um: float, high_um: float, step_um: float) -> list[float]:
-    """Positions of a play there and back, um: from low to high and back again, no end shown twice.
+    """Positions of a sweep there and back, um: from low to high and back again, no end shown twice.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
 
 
 def badge_text(z_um: float, planes_um: Sequence[float]) -> str:
-    """What a frame says of itself."""
+    """The badge of a frame."""
     acquired = acquired_plane(planes_um, z_um) is not None
     return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_text(z_um, 'um')}"
 

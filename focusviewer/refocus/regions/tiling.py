@@ -11,7 +11,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser
-from focusviewer.refocus.modes import Wish, check_wish, target_of
+from focusviewer.refocus.modes import RefocusRequest, check_request, target_of
 from focusviewer.refocus.regions.layout import Tile, View, map_part, read_tile, tile_at, tile_px
 from focusviewer.refocus.regions.planning import OnTile, Plan, count_tiles, make_plan
 from focusviewer.refocus.spans import OVERLAP_PX, TILE_PX, Span, fade, spans
@@ -49,7 +49,7 @@ class Refocused:
 def refocus_view(
     view: View,
     engine: Refocuser,
-    wish: Wish,
+    request: RefocusRequest,
     on_progress: Callable[[float], None] | None = None,
     cancel: Event | None = None,
     observe: Observer | None = None,
@@ -61,7 +61,7 @@ def refocus_view(
 
     Parameters
     ----------
-    wish : Wish
+    request : RefocusRequest
         A map of another size than the region is stretched over it.
     on_progress : callable, optional
         Given the fraction that is done.
@@ -75,17 +75,17 @@ def refocus_view(
     SlideError
         If the region cannot be read.
     UserError
-        If the wish cannot be fulfilled.
+        If the request cannot be fulfilled.
     CancelledError
         If ``cancel`` is set.
     """
-    step = stepper(view, wish, on_progress)
-    plan = make_plan(view, engine, wish, step, cancel)
+    step = stepper(view, request, on_progress)
+    plan = make_plan(view, engine, request, step, cancel)
     _, _, width, height = view.box
     output = np.empty((height, width, 3), np.uint8)
     for top, rows in rendered_rows(view, engine, plan, step, cancel, observe):
         output[top : top + rows.shape[0]] = rows
-    return Refocused(output, plan.wish.z_um, plan.plane)
+    return Refocused(output, plan.request.z_um, plan.plane)
 
 
 def rendered_rows(
@@ -121,7 +121,7 @@ def render_each(
     cancel: Event | None = None,
     look: Callable[[Encoded], None] | None = None,
 ) -> RGB:
-    """Render a view at several targets, studying each tile once: uint8 (T, H, W, 3).
+    """Render a view at several targets, encoding each tile once: uint8 (T, H, W, 3).
 
     ``look`` is given the encoding of every tile; the others are as for :func:`refocus_view`.
 
@@ -131,7 +131,7 @@ def render_each(
         As :func:`refocus_view`.
     """
     for z_um in targets_um:
-        check_wish(Wish("refocus", z_um), view.planes_um, engine.max_z_um)
+        check_request(RefocusRequest("refocus", z_um), view.planes_um, engine.max_z_um)
 
     def paint(tile: Tile) -> RGB:
         images = [read_tile(view, tile, plane) for plane in view.planes]
@@ -142,7 +142,7 @@ def render_each(
 
     _, _, width, height = view.box
     output = np.empty((len(targets_um), height, width, 3), np.uint8)
-    step = stepper(view, Wish("refocus", 0.0), on_progress)
+    step = stepper(view, RefocusRequest("refocus", 0.0), on_progress)
     for top, rows in _blended(view, engine, len(targets_um), paint, step, cancel):
         output[:, top : top + rows.shape[1]] = rows
     return output
@@ -183,9 +183,9 @@ def _blended(
         yield y[0], strip[:, :stop]
 
 
-def stepper(view: View, wish: Wish, on_progress: Callable[[float], None] | None) -> OnTile:
+def stepper(view: View, request: RefocusRequest, on_progress: Callable[[float], None] | None) -> OnTile:
     """Count tiles that are done, and report the fraction."""
-    total, done = count_tiles(view, wish), 0
+    total, done = count_tiles(view, request), 0
 
     def step() -> None:
         nonlocal done
@@ -207,14 +207,14 @@ def _cross_fade(before: RGB, after: RGB, axis: int) -> RGB:
 def _tile_pixels(view: View, engine: Refocuser, plan: Plan, tile: Tile, observe: Observer | None) -> RGB:
     """Rendered pixels of a tile without its context."""
     if plan.plane is not None:
-        # Engines return an acquired plane bit for bit: no need to study it first.
+        # Engines return an acquired plane bit for bit: no need to encode it first.
         return read_tile(view, replace(tile, pads=(0, 0, 0, 0)), plan.plane)
     images = [read_tile(view, tile, plane) for plane in view.planes]
     encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um)
-    wish = plan.wish
-    if wish.map_um is not None:
-        wish = replace(wish, map_um=map_part(wish.map_um, view, tile))
-    target = target_of(engine, encoded, wish)
+    request = plan.request
+    if request.map_um is not None:
+        request = replace(request, map_um=map_part(request.map_um, view, tile))
+    target = target_of(engine, encoded, request)
     rendered = engine.render(encoded, target)
     if isinstance(target, np.ndarray):
         rendered = _with_acquired(rendered, images, view.planes_um, target)

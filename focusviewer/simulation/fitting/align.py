@@ -34,7 +34,7 @@ class Alignment:
 
     @property
     def turned(self) -> bool:
-        """Whether there is more than a shift."""
+        """Whether scale or rotation is needed besides a shift."""
         return self.scale != 1.0 or self.rotation_rad != 0.0
 
     def reshape(self, image: FloatArray) -> FloatArray:

@@ -64,8 +64,8 @@ class PairFit:
         The part of the blurred plane that the predictions are compared with (edges whose light came from outside the
         picture are left out).
     predicted, gaussian, disk, limit : Prediction
-        By the model, the best Gaussian, the best disk, and the measured transfer function itself, which knows the
-        answer (and its noise).
+        By the model, the best Gaussian, the best disk, and the measured transfer function itself, which was taken from
+        the answer (noise included).
     inside : bool (H, W) or None
         Field of view within the compared part, where the picture has a round one.
     spectra : RadialSpectra
@@ -127,7 +127,8 @@ def fit_pair(sharp: RGB, blurred: RGB, mpp: float, optics: Optics | None = None,
         raise _other_tissue()
     sigma, gaussian = _best_width(pairs, gaussian_transfer)
     radius, disk = _best_width(pairs, disk_transfer)
-    # What was measured, used as a filter, tells in which tone light adds up; where it is too noisy, the Gaussian does.
+    # The tone in which blur is linear is the one that the measured transfer function predicts best in; where that is
+    # too noisy, the Gaussian.
     limits = {tone: pair.predict(_measured_curve(pair.spectra)) for tone, pair in pairs.items()}
     tone = min(limits, key=lambda name: limits[name][1])
     if gaussian[1] < limits[tone][1]:

@@ -183,13 +183,13 @@ def _cost(fit: ModelFit, likelihood: float) -> float:
 
 
 def _coarse(target: _Target, optics: Optics, channels: int, free_na: bool) -> PlaneTransfer:
-    """The best of a ladder of defocus distances of a thin section, then of sections of some thickness."""
-    ladder = []
+    """The best of a series of defocus distances of a thin section, then of sections of some thickness."""
+    candidates = []
     for na in (optics.na, 0.75 * optics.na) if free_na else (optics.na,):
         # In units in which every aperture crosses its zeros at the same steps.
         for z_um in 0.5 / na**2 * np.geomspace(0.2, 60, _COARSE_Z):
-            ladder.append(PlaneTransfer(float(z_um), 0.0, replace(optics, na=na)))
-    thin = min(ladder, key=lambda item: _squares(target, item, channels))
+            candidates.append(PlaneTransfer(float(z_um), 0.0, replace(optics, na=na)))
+    thin = min(candidates, key=lambda item: _squares(target, item, channels))
     thick = [
         replace(thin, thickness_um=share * thin.z_um, z_um=z * thin.z_um) for share in (0.3, 0.8) for z in (1, 1.2)
     ]
@@ -295,7 +295,7 @@ def _unpack(values: dict[str, float], start: PlaneTransfer) -> PlaneTransfer:
 
 
 def fit_one_width(spectra: RadialSpectra, shape: Callable[[DoubleArray, float], DoubleArray], mpp: float) -> float:
-    """Width of a blur, by the squared error of the picture alone; the best of a fine ladder, then between its rungs.
+    """Width of a blur, by the squared error of the picture alone; the best of a fine grid, then between its points.
 
     Parameters
     ----------
@@ -312,8 +312,8 @@ def fit_one_width(spectra: RadialSpectra, shape: Callable[[DoubleArray, float], 
         curve = np.repeat(shape(target.frequency, float(np.exp(log_width)))[None], len(spectra.sharp), axis=0)
         return float((target.residuals(curve) ** 2).sum())
 
-    ladder = np.log(mpp) + np.linspace(np.log(0.05), np.log(80.0), 120)
-    best = int(np.argmin([squares(float(rung)) for rung in ladder]))
-    ends = (float(ladder[max(best - 1, 0)]), float(ladder[min(best + 1, ladder.size - 1)]))
+    candidates = np.log(mpp) + np.linspace(np.log(0.05), np.log(80.0), 120)
+    best = int(np.argmin([squares(float(width)) for width in candidates]))
+    ends = (float(candidates[max(best - 1, 0)]), float(candidates[min(best + 1, candidates.size - 1)]))
     found = minimize_scalar(squares, bounds=ends, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))

@@ -19,7 +19,7 @@ class Cells:
     Attributes
     ----------
     kind : str
-        Key of ``phantom_stamps.TYPES``.
+        Key of ``stamps.TYPES``.
     x_um, y_um : float (n,)
         Centres.
     angle : float (n,)

@@ -97,7 +97,7 @@ def territories(
     shade : float (n,)
         A value that the whole territory of a cell carries.
     reach_um : float
-        Beyond this distance a cell has no say.
+        Beyond this distance a cell has no influence.
 
     Returns
     -------

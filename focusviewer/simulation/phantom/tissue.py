@@ -49,7 +49,7 @@ class TissuePhantom:
     slabs : int
         Number of slabs that structures are sorted into by depth.
     kind : str
-        What the section holds, see ``phantom_layout.KINDS``.
+        What the section holds, see ``layout.KINDS``.
     bubbles : sequence of Bubble
         Mounting artefacts, drawn as refracting rings.
     dust : sequence of Dust

@@ -1,1 +1,1 @@
-"""Sections on a slide: lifted from real pictures, out of focus in places, spoilt, and imaged."""
+"""Sections on a slide: lifted from real pictures, out of focus in places, with artefacts, and imaged."""

@@ -13,7 +13,7 @@ from focusviewer.simulation.sections.blur_pattern import BlurPattern, uneven_sur
 
 @dataclass(frozen=True)
 class Artefacts:
-    """How many of each, and how bad.
+    """Number and strength of each artefact.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Artefacts:
         return draw_dust(np.random.default_rng((seed, 14)), self.dust, width, height, self.dust_height_um)
 
 
-def spoilt_section(
+def section_with_artefacts(
     artefacts: Artefacts,
     pattern: BlurPattern,
     *,
@@ -60,7 +60,7 @@ def spoilt_section(
     thickness_um : float
         Of the section on the focus axis.
     """
-    pattern = spoilt_pattern(artefacts, pattern, seed, width, height, mpp)
+    pattern = pattern_with_artefacts(artefacts, pattern, seed, width, height, mpp)
     phantom = TissuePhantom(
         seed,
         width,
@@ -77,7 +77,7 @@ def spoilt_section(
     return phantom, pattern
 
 
-def spoilt_pattern(
+def pattern_with_artefacts(
     artefacts: Artefacts, pattern: BlurPattern, seed: int, width: int, height: int, mpp: float
 ) -> BlurPattern:
     """A pattern with an uneven surface and more bubbles."""

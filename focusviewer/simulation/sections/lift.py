@@ -100,7 +100,7 @@ def lift_density(
     shares = np.moveaxis(_structure_depths(labels, rng, config, edges)[labels], -1, 0)
     slabs = np.empty((config.slabs, *density.shape), np.float32)
     for k in range(config.slabs):
-        # Borders between depths are softened, or each nucleus would be cut out with scissors.
+        # Borders between depths are softened, or each nucleus would have a sharp cut around it.
         np.multiply(solid, _soften(shares[k]), out=slabs[k])
         slabs[k] += rest * ground[k]
     return slabs, depths

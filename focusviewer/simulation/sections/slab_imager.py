@@ -145,7 +145,7 @@ def blend_depths(imager: SlabImager, z_um: FloatArray, step_um: float = 0.25) ->
     z_um : float32 (H, W)
         Focal plane at each pixel.
     step_um : float
-        Spacing of the ladder of images; pixels between two rungs are a linear mix of both.
+        Spacing of the images in depth; pixels between two of them are a linear mix of both.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def blend_depths(imager: SlabImager, z_um: FloatArray, step_um: float = 0.25) ->
     low, high = float(z_um.min()), float(z_um.max())
     if high - low < 0.02 * step_um:
         return imager.image(round((low + high) / 2, 2))
-    rungs = _rungs(z_um, step_um)
+    rungs = _depths_to_image(z_um, step_um)
     result = np.zeros((3, *z_um.shape), np.float32)
     for index, rung in enumerate(rungs):
         weight = np.ones_like(z_um)
@@ -167,7 +167,7 @@ def blend_depths(imager: SlabImager, z_um: FloatArray, step_um: float = 0.25) ->
     return result
 
 
-def _rungs(z_um: FloatArray, step_um: float) -> list[float]:
+def _depths_to_image(z_um: FloatArray, step_um: float) -> list[float]:
     """Depths to image: both ends and what enough pixels need.
 
     A sharp border between two depths crosses those between in a few pixels, narrower than their blur: there the two
@@ -179,7 +179,7 @@ def _rungs(z_um: FloatArray, step_um: float) -> list[float]:
     enough = 0.025 * bins.sum()
 
     def wanted(k: int) -> bool:
-        far_off = abs(k * step_um) > 2.0 and k % 2 == 1  # a wide spot changes slowly: half the rungs will do
+        far_off = abs(k * step_um) > 2.0 and k % 2 == 1  # a wide spot changes slowly: half of the depths are enough
         return bool(bins[k - low + 1] > enough) and not far_off
 
     return [k * step_um for k in range(low, high + 1) if k in (low, high) or wanted(k)]

@@ -113,7 +113,7 @@ class OpenSlideSlide(Slide):
             pixels = np.asarray(handle.read_region(location, level, size))
         except (openslide.OpenSlideError, ValueError, OSError):
             self._reopen(handle)
-            # The handle may have died of another thread's bad tile, so the verdict is left to one of our own.
+            # The handle may have failed on another thread's bad tile, so the read is repeated with a new handle.
             own = self._open()
             try:
                 pixels = np.asarray(own.read_region(location, level, size))

@@ -43,7 +43,7 @@ class PictureSlide(Slide):
     ----------
     path : Path
     limits : (float, float), optional
-        Stored values to show as black and white; judged from the picture itself when not given.
+        Stored values to show as black and white; found from the picture itself when not given.
 
     Raises
     ------

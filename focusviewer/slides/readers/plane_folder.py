@@ -128,7 +128,7 @@ class PlaneFolder(Slide):
         )
 
     def _deep_range(self) -> tuple[float, float] | None:
-        """Value range of planes with more than 8 bits, judged on three of them; all planes share it."""
+        """Value range of planes with more than 8 bits, found on three of them; all planes share it."""
         picks = sorted({0, len(self._files) // 2, len(self._files) - 1})
         decoded = [decode_picture(self._files[i]) for i in picks]
         form = ranged(decoded[0][1], [raw for raw, _ in decoded])

@@ -1,4 +1,4 @@
-"""Reading bytes of a file from many threads, and telling files apart by content."""
+"""Reading bytes of a file from many threads, and fingerprints of file contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FocusPath's two strips, one to learn from and one to test on: where they lie, and the names of their stacks."""
+"""FocusPath's two strips, one to learn from and one to test on: their folder, and the names of their stacks."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Labeller = Callable[[RGB], Labels]
 
 _LABELLED_PX = 64
 _FIELD_PX = 200  # least side of an image in which the detector, which compares windows, can be trusted
-_MOST_OF_ONE = 64  # windows of one image, so that no large one rules
+_MOST_OF_ONE = 64  # windows of one image, so that no large image dominates
 _GAUSSIAN_PX = (1.5, 5.0)  # spread of the synthetic blur
 
 

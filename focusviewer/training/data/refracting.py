@@ -1,10 +1,10 @@
 """Real pictures that the fast engine must leave as they are: specimens that refract, and cells that are in focus.
 
 Light that is bent, not taken away, gathers in rims whose sharpness follows no transfer function of an absorbing
-section, whatever the distance from focus. A selector learns to tell such specimens from real pictures of blood smears
-and algae with "leave it" as the only right answer: recoloured and rescaled at random, many blurred once more or with
-rims drawn as the transport of intensity gives them. Smears of flat cells (cytology) refract less; theirs are shown in
-focus only, somewhat soft, as scans are.
+section, whatever the distance from focus. A selector learns to recognise such specimens from real pictures of blood
+smears and algae, with "leave it" as the only right answer: recoloured and rescaled at random, many blurred once more or
+with rims drawn as the transport of intensity gives them. Smears of flat cells (cytology) refract less; theirs are shown
+in focus only, somewhat soft, as scans are.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ KINDS = ("mixed", "mixed", "gland", "stroma", "tumour", "inflamed")
 
 @dataclass(frozen=True)
 class DatasetRecipe:
-    """What a data set holds; see ``stack_simulator.StackRecipe`` for a stack's own size.
+    """What a data set holds; see ``simulation.stacks.StackRecipe`` for a stack's own size.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Manifest:
 def write_dataset(
     out: Path, recipe: DatasetRecipe, patches: Path | None, on_progress: Callable[[float], None] | None = None
 ) -> Manifest:
-    """Simulate a data set; ``manifest.json`` is written last and says that it is whole.
+    """Simulate a data set; ``manifest.json`` is written last, so that a data set with one is complete.
 
     Parameters
     ----------

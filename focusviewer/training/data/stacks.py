@@ -1,8 +1,8 @@
 """Training crops with known focus, from three kinds of fields.
 
-Thin real patches teach what sharp tissue looks like, real patches lifted to volumes teach that a thick section never is
-sharp all through, phantoms teach both with a truth that is exact. Everything follows from the seed and the number
-of the field, so that pieces can be made anywhere and in any order.
+Thin real patches show what sharp tissue looks like, real patches lifted to volumes show that a thick section is never
+sharp all through, phantoms show both with an exact truth. Everything follows from the seed and the number of the field,
+so that pieces can be made anywhere and in any order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WINDOWS = 8
 """Fields cut out of one phantom section."""
 
 STEPS_PER_SLOT, SLOTS = 16, 32
-"""Drawing or lifting a volume costs more than looking at it: so many batches share so many of each kind."""
+"""Drawing or lifting a volume costs more than imaging it: so many batches share so many of each kind."""
 
 SECTION_PX = 1024
 IN_FOCUS = 0.12

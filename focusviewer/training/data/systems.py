@@ -54,8 +54,8 @@ class System:
 def draw_system(rng: np.random.Generator, na_range: tuple[float, float]) -> System:
     """Draw a scanner.
 
-    Wide on purpose: on real plane pairs, networks trained on one fixed system neither transferred nor left sharp
-    pictures alone. A measured 40x scanner had white noise of .008; half the draws lie below .005.
+    Wide on purpose: on real plane pairs, networks trained on one fixed system did not transfer, and changed sharp
+    pictures. A measured 40x scanner had white noise of .008; half the draws lie below .005.
     """
     red, blue = rng.normal(0.0, 0.25, 2)
     camera = Camera(

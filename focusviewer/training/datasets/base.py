@@ -105,7 +105,7 @@ class Dataset:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Findings that keep the data from being used as they are."""
+        """Findings that make the data unusable as they are."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property

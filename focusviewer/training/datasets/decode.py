@@ -1,7 +1,7 @@
 """Any image file to uint8 RGB, and what its header says without decoding it.
 
-8-bit samples are taken as they are. Gray images with more bits are stretched between the 0.1 and 99.9 percentiles,
-judged once for all planes of a stack; colour images keep their proportions, full scale being the number of bits
+8-bit samples are taken as they are. Gray images with more bits are stretched between the 0.1 and 99.9 percentiles, the
+range taken once for all planes of a stack; colour images keep their proportions, full scale being the number of bits
 really used. CMYK and palettes are converted, gray is repeated to three channels, alpha is laid over white.
 """
 
@@ -23,7 +23,7 @@ from focusviewer.slides.readers.tiff.pages import page_format
 from focusviewer.training.datasets.records import DatasetError
 
 Limits = tuple[float, float] | None
-"""Stored values shown as black and white; None when an image is judged by itself."""
+"""Stored values shown as black and white; None when an image has a range of its own."""
 
 TIFF = frozenset({".tif", ".tiff"})
 _JPEG = (6, 7)
@@ -38,7 +38,7 @@ class Decoded:
 
     @property
     def stretched(self) -> bool:
-        """Whether the image is gray with more than 8 bits, so that its range has to be judged."""
+        """Whether the image is gray with more than 8 bits, so that its range has to be found."""
         gray = self.raw.ndim == 2 or self.raw.shape[2] < 3
         return gray and self.raw.dtype not in (np.uint8, np.bool_) and self.format.photometric != PALETTE
 
@@ -116,7 +116,7 @@ def facts(path: Path) -> Facts:
 
 
 def shared_limits(paths: Sequence[Path]) -> Limits:
-    """Range that all planes of a stack are shown with, judged on the first, middle and last of them.
+    """Range that all planes of a stack are shown with, found on the first, middle and last of them.
 
     Stretching each plane by itself would give a blurred plane the contrast of a sharp one.
 

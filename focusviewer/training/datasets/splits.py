@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 SIDES = ("train", "validation", "test")
 SHARES = (0.6, 0.2, 0.2)
-"""Shares of the groups: those of the seed's FocusPath experiments (60 / 20 / 20)."""
+"""Shares of the groups: those of the FocusPath experiments of Wang 2024 (60 / 20 / 20)."""
 
 SEED = 20
 

@@ -1,4 +1,4 @@
-"""Files of a data set's folder: found once, and every one of them accounted for."""
+"""Files of a data set's folder: listed once, every one of them accounted for."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class LabConfig:
     checkpoint_s : float
         Seconds between checkpoints; 0 writes one after every step.
     validations : int
-        How often the run is judged, evenly over its steps.
+        How often the run is validated, evenly over its steps.
     """
 
     steps: int | None = None

@@ -1,4 +1,4 @@
-"""What model cards say of a finished model beyond its training: measured by whoever runs the training, from above."""
+"""Figures of model cards that training cannot take itself: measured by whoever runs the training."""
 
 from __future__ import annotations
 

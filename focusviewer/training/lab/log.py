@@ -12,7 +12,7 @@ from focusviewer.core.files import atomic_write
 def write_csv(path: Path, rows: Sequence[dict[str, float]]) -> None:
     """All rows so far; the first one names the columns.
 
-    No clock time is in it: the log of a run that was interrupted equals that of one that was not.
+    It holds no clock times, so the log of a run that was interrupted equals that of one that was not.
     """
     columns = list(rows[0]) if rows else ["step"]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What a run tells while it works: a line that moves on a terminal, plain lines everywhere else."""
+"""Progress of a run: a line that is rewritten on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pace:
         self._drawn = False
 
     def step(self, done: int, loss: float) -> None:
-        """Tell how far the run is; most calls do nothing."""
+        """Show how far the run is; most calls do nothing."""
         now = time.monotonic()
         if now - self._shown < (_LIVE_S if self._live else _PLAIN_S):
             return
@@ -56,7 +56,7 @@ class Pace:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Wipe the moving line."""
+        """Clear the progress line."""
         if self._drawn:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

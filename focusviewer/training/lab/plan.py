@@ -34,7 +34,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def planned_steps(task: Task, modules: dict[str, nn.Module], config: LabConfig, judge: Callable[[], object]) -> int:
+def planned_steps(task: Task, modules: dict[str, nn.Module], config: LabConfig, validate: Callable[[], object]) -> int:
     """Number of steps of a new run.
 
     For a time budget the first steps and one validation are timed, and undone: the run that follows is the very run
@@ -56,13 +56,13 @@ def planned_steps(task: Task, modules: dict[str, nn.Module], config: LabConfig, 
         updater.step(done)
     _wait(task.device)
     per_step = (time.monotonic() - warm) / done
-    judging = time.monotonic()
-    judge()
-    judging = (time.monotonic() - judging) * (config.validations + 1)
+    started = time.monotonic()
+    validate()
+    validation_s = (time.monotonic() - started) * (config.validations + 1)
     for name, module in modules.items():
         module.load_state_dict(before[name])
         module.zero_grad()
-    left = config.minutes * 60 - (time.monotonic() - began) - judging
+    left = config.minutes * 60 - (time.monotonic() - began) - validation_s
     return max(1, config.validations, round(left / max(per_step, 1e-9)))
 
 

@@ -123,7 +123,7 @@ def _plain(settings: Any) -> dict[str, Any]:
 
 
 class _Run:
-    """One sitting of a run."""
+    """One session of a run."""
 
     def __init__(self, task: Task, config: LabConfig, out: Path, before: checkpoint.Progress | None) -> None:
         self._task, self._config, self._out = task, config, out
@@ -144,7 +144,7 @@ class _Run:
         if before:
             self._progress = before
         else:
-            steps = self._reporting(lambda: planned_steps(task, self._modules, config, self._judge))
+            steps = self._reporting(lambda: planned_steps(task, self._modules, config, self._validation_figures))
             self._progress = checkpoint.Progress(config, _plain(task.settings), identity, steps)
         task.steps = self._progress.steps
         self._parts = task.optimisers(config)
@@ -167,7 +167,7 @@ class _Run:
             pace.say(f"{task.name}: {progress.steps} steps{already}, on {task.device}, {self._config.precision}")
             if self._no_curve:
                 pace.say(self._no_curve)
-        judged = _judging_steps(progress.steps, self._config.validations)
+        validated = _validation_steps(progress.steps, self._config.validations)
         saved = time.monotonic()
         while progress.step < progress.steps:
             losses = self._reporting(lambda: self._updater.step(progress.step))
@@ -176,7 +176,7 @@ class _Run:
                 progress.sums[name] = progress.sums.get(name, 0.0) + value
                 progress.counts[name] = progress.counts.get(name, 0) + 1
             pace.step(progress.step, next(iter(losses.values()), math.nan))
-            if progress.step in judged:
+            if progress.step in validated:
                 self._validate(pace)
             done = progress.step == progress.steps
             if done or interrupt.asked or time.monotonic() - saved >= self._config.checkpoint_s:
@@ -195,7 +195,7 @@ class _Run:
         for name, module in self._modules.items():
             if name in self._kept:
                 module.load_state_dict(self._kept[name])
-        figures = self._judge()
+        figures = self._validation_figures()
         for module in self._modules.values():
             module.eval().requires_grad_(False)
         progress = self._progress
@@ -242,7 +242,7 @@ class _Run:
         return {name: (text.lstrip("+-"), -1.0 if text.startswith("+") else 1.0) for name, text in texts.items()}
 
     @torch.no_grad()
-    def _judge(self) -> dict[str, float]:
+    def _validation_figures(self) -> dict[str, float]:
         for module in self._modules.values():
             module.eval()
         seed_layers(stream_seed(self._config.seed, 0, "validation"), self._task.device)
@@ -251,8 +251,8 @@ class _Run:
         return figures
 
     def _validate(self, pace: Pace) -> None:
-        """Judge, log, and keep the weights of the modules that are better than ever."""
-        progress, figures = self._progress, self._judge()
+        """Validate, log, and keep the weights of the modules that are better than ever."""
+        progress, figures = self._progress, self._validation_figures()
         row = {"step": float(progress.step), "learning_rate": self._updater.rate}
         row |= {name: progress.sums[name] / progress.counts[name] for name in progress.sums}
         progress.rows.append(row | figures)
@@ -276,7 +276,7 @@ class _Run:
         draw_curve(self._file(".png"), self._task.name, self._progress.rows, figures, self._progress.steps)
 
     def _save(self) -> None:
-        """Write a checkpoint, unless weights have gone bad: the last one is better than that."""
+        """Write a checkpoint, unless weights are not finite: then the last one is better."""
         self._progress.seconds = self._spent_before_now()
         tensors: dict[str, Tensor] = {}
         for name, module in self._modules.items():
@@ -322,8 +322,8 @@ class _Run:
         return progress.step if progress else 0
 
 
-def _judging_steps(steps: int, count: int) -> set[int]:
-    """Steps after which the run is judged: evenly spaced, the last one among them."""
+def _validation_steps(steps: int, count: int) -> set[int]:
+    """Steps after which the run is validated: evenly spaced, the last one among them."""
     return {max(1, round(steps * k / count)) for k in range(1, count + 1)}
 
 

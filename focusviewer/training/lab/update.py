@@ -1,4 +1,4 @@
-"""One step of training: losses to gradients to weights, for one optimiser or several that play against each other."""
+"""One step of training: losses to gradients to weights, for one optimiser or several (adversarial training)."""
 
 from __future__ import annotations
 

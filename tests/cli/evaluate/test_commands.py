@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.core.registry import ModelEntry
-from focusviewer.evaluation.sets import fields as fields_module
-from focusviewer.evaluation.sets.fields import FieldSet
 from focusviewer.evaluation.suites.focus import simulated as focus_module
+from focusviewer.evaluation.test_sets import fields as fields_module
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.registry import models
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.datasets import Dataset

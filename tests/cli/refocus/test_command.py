@@ -11,7 +11,7 @@ from PIL import Image
 
 from focusviewer.cli.refocus.options import read_map, stretched
 from focusviewer.core.arrays import RGB
-from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout, planning, tiling
 from focusviewer.slides import open_slide
 from tests.cli.tools import AddingEngine, Outcome, tissue_like
@@ -206,11 +206,11 @@ def test_large_regions_are_the_same_as_in_one_piece(
     target = np.linspace(0, 3, 800, dtype=np.float32)[None, :].repeat(600, 0)
     with open_slide(path, mpp=0.25) as slide:
         view = tiling.View(slide, (50, 60, 800, 600), (0,), (0.0,), 0.25)
-        whole = tiling.refocus_view(view, adding_engine, Wish("map", map_um=target))
+        whole = tiling.refocus_view(view, adding_engine, RefocusRequest("map", map_um=target))
         seen: list[float] = []
-        monkeypatch.setattr(planning, "STUDIED_PX", 900)
+        monkeypatch.setattr(planning, "ENCODED_PX", 900)
         sharpest_at(monkeypatch, 1.5, pixels[60:660, 50:850].astype(int))
-        auto = tiling.refocus_view(view, adding_engine, Wish("deblur"), seen.append)
+        auto = tiling.refocus_view(view, adding_engine, RefocusRequest("deblur"), seen.append)
     part = pixels[60:660, 50:850].astype(int)
     assert len(adding_engine.encoded) > 10
     np.testing.assert_array_equal(whole.pixels, part + np.rint(target * 10).astype(int)[..., None])
@@ -251,7 +251,7 @@ def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monke
     monkeypatch.setattr(layout, "TILE_PX", 256)
     with open_slide(path, mpp=0.25) as slide:
         view = tiling.View(slide, (0, 0, 900, 300), (0,), (0.0,), 0.25)
-        result = tiling.refocus_view(view, Disagreeing(), Wish("refocus", 1.0))
+        result = tiling.refocus_view(view, Disagreeing(), RefocusRequest("refocus", 1.0))
     steps = np.abs(np.diff(result.pixels.astype(int), axis=1)).max()
     assert result.pixels.max() - result.pixels.min() > 30  # they do disagree
     assert steps <= 2

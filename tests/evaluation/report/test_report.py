@@ -16,10 +16,10 @@ from focusviewer.evaluation.report.page import page
 from focusviewer.evaluation.report.plots import correlation_bars, psnr_lines, sparkline, stack_curves
 from focusviewer.evaluation.report.study import write_report
 from focusviewer.evaluation.report.svg import COLOURS
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.study import Outcome, judge
-from focusviewer.evaluation.suites.bench import Bench, focus_parts, not_judged, refocus_parts, tables
+from focusviewer.evaluation.study import Outcome, evaluate_parts
+from focusviewer.evaluation.suites.bench import Bench, focus_parts, refocus_parts, tables, unevaluated_models
 from focusviewer.evaluation.suites.focus import simulated as focus_module
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from focusviewer.training.lab.plotting import need_plots, ticks
 from tests.evaluation.doubles import BrokenModel, CopyingEngine, ReadingModel, entry, telling_fields
 
@@ -76,7 +76,7 @@ def outcomes(bench: Bench) -> list[Outcome]:
         entry(ReadingModel(NASTY, 1.0)),
         entry(BrokenModel("broken", ValueError(NASTY))),
     ]
-    return judge(entries, focus_parts(bench))
+    return evaluate_parts(entries, focus_parts(bench))
 
 
 def test_the_page_is_whole_escaped_and_needs_nothing_else(outcomes: list[Outcome], bench: Bench) -> None:
@@ -110,7 +110,7 @@ def test_a_failed_model_has_a_row_that_says_why(outcomes: list[Outcome], bench: 
 
 
 def test_a_report_is_written_with_its_tables(outcomes: list[Outcome], bench: Bench, tmp_path: Path) -> None:
-    leftover = not_judged([entry(object(), "unet", "restore"), entry(object(), "fast", "refocus")])
+    leftover = unevaluated_models([entry(object(), "unet", "restore"), entry(object(), "fast", "refocus")])
     files = write_report(tmp_path, [*tables(outcomes, bench), leftover], outcomes, bench)
     assert [path.name for path in files] == [
         "report.html",
@@ -135,7 +135,7 @@ def test_engines_are_judged_from_planes_to_planes(bench: Bench, rng: np.random.G
     fields = telling_fields(3)
     grown = type(fields)(images, fields.levels, fields.groups, fields.real, 0.25, "noise")
     parts = [part for part in refocus_parts(Bench(grown, [], None, quick=True)) if part.name == "refocus-planes"]
-    outcomes = judge([entry(CopyingEngine(), "copying", "refocus")], parts)
+    outcomes = evaluate_parts([entry(CopyingEngine(), "copying", "refocus")], parts)
     (table,) = tables(outcomes, Bench(grown, [], None, quick=True))
     assert [row["task"] for row in table.rows].count("refocus") == 3
     assert {"psnr", "ssim", "ms_ssim", "iw_ssim", "dists"} <= set(table.rows[0])

@@ -8,20 +8,20 @@ from scipy.ndimage import gaussian_filter
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import resource_path, weights_from
-from focusviewer.evaluation.sets import fields as fields_module
-from focusviewer.evaluation.sets.fields import FieldsConfig, FieldSet, field_set
-from focusviewer.evaluation.sets.real_stacks import curve_figures
-from focusviewer.evaluation.study import Part, ResultStore, judge, rows_of
+from focusviewer.evaluation.study import Part, ResultStore, evaluate_parts, rows_of
 from focusviewer.evaluation.suites.focus import simulated as focus_module
 from focusviewer.evaluation.suites.focus.shuffle import evaluate_shuffled, shuffled_weights
 from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_fields
-from focusviewer.evaluation.suites.published_sets import (
+from focusviewer.evaluation.suites.published_datasets import (
     evaluate_focus_dataset,
     evaluate_refocus_dataset,
     present_datasets,
 )
 from focusviewer.evaluation.suites.refocus.planes import Planes, draw, evaluate_refocus_planes, field_planes
 from focusviewer.evaluation.tables.published import published_focus, published_studies, published_tables
+from focusviewer.evaluation.test_sets import fields as fields_module
+from focusviewer.evaluation.test_sets.fields import FieldsConfig, FieldSet, field_set
+from focusviewer.evaluation.test_sets.real_stacks import curve_figures
 from focusviewer.focus import models
 from tests.evaluation.doubles import BrokenModel, CopyingEngine, ReadingModel, entry, telling_fields
 from tests.training.datasets.miniatures import make_focuspath, make_tcga_focus
@@ -108,7 +108,7 @@ def test_a_failing_model_says_why_and_the_others_go_on() -> None:
         entry(ReadingModel(), "untrained", weights=Path("nowhere.safetensors")),
         entry(ReadingModel()),
     ]
-    rows = rows_of(judge(entries, [part]), "focus-stacks")
+    rows = rows_of(evaluate_parts(entries, [part]), "focus-stacks")
     assert [row["model"] for row in rows] == ["raises", "nan", "untrained", "reading"]
     assert rows[0]["why"] == "ValueError: no such thing"
     assert "no number" in rows[1]["why"]
@@ -122,15 +122,15 @@ def test_finished_models_are_not_judged_again_until_they_change(tmp_path: Path) 
     weights = tmp_path / "reading.safetensors"
     weights.write_bytes(b"one")
     model = ReadingModel()
-    first = judge([entry(model, weights=weights)], [part], store)
+    first = evaluate_parts([entry(model, weights=weights)], [part], store)
     calls = model.calls
-    assert judge([entry(model, weights=weights)], [part], store) == first
+    assert evaluate_parts([entry(model, weights=weights)], [part], store) == first
     assert model.calls == calls
     weights.write_bytes(b"two")
-    judge([entry(model, weights=weights)], [part], store)
+    evaluate_parts([entry(model, weights=weights)], [part], store)
     assert model.calls > calls
     calls, model.version = model.calls, "2"
-    judge([entry(model, weights=weights)], [part], store)
+    evaluate_parts([entry(model, weights=weights)], [part], store)
     assert model.calls > calls
 
 
@@ -138,12 +138,12 @@ def test_a_failure_is_tried_again_and_a_damaged_result_is_made_again(tmp_path: P
     fields, store = telling_fields(), ResultStore(tmp_path)
     part = Part("focus-stacks", fields.key, lambda model: [evaluate_focus_fields(model, fields)])
     model = BrokenModel("mends", ValueError("not yet"))
-    assert judge([entry(model)], [part], store)[0].why
+    assert evaluate_parts([entry(model)], [part], store)[0].why
     good = ReadingModel("mends")
-    assert not judge([entry(good)], [part], store)[0].why
+    assert not evaluate_parts([entry(good)], [part], store)[0].why
     for stored in tmp_path.glob("*.json"):
         stored.write_text("{")
-    assert judge([entry(good)], [part], store)[0].rows[0]["srcc"] == pytest.approx(1.0)
+    assert evaluate_parts([entry(good)], [part], store)[0].rows[0]["srcc"] == pytest.approx(1.0)
 
 
 # Shuffled weights

@@ -81,7 +81,7 @@ def test_the_fast_copy_gives_the_scores_of_the_trained_network(spec: NetworkSpec
     images = torch.rand(2, 3, spec.window_px, spec.window_px)
     with torch.no_grad():
         network.train()(images)  # batch statistics that are not those of the first day
-        plain = network.eval().judge(network(images))[0]
+        plain = network.eval().scores_and_uncertainty(network(images))[0]
     fast = score_pixels(for_inference(network), images)[0]
     tolerance = 0.01 if not spec.absolute else 0.25
     torch.testing.assert_close(fast, plain, atol=tolerance, rtol=0.02)
@@ -146,7 +146,7 @@ def test_divisive_normalisation_follows_its_formula() -> None:
 def test_a_doubtful_answer_has_a_wide_uncertainty() -> None:
     sure, torn = torch.full((1, CLASSES), -30.0), torch.zeros(1, CLASSES)
     sure[0, 3] = 30.0
-    score, doubt = MobileClassifier(4).judge(torch.cat([sure, torn]))
+    score, doubt = MobileClassifier(4).scores_and_uncertainty(torch.cat([sure, torn]))
     assert score.tolist() == pytest.approx([3.5 * LEVELS_PER_CLASS, CLASSES * LEVELS_PER_CLASS / 2])
     assert doubt is not None
     # A flat answer over 20 levels has the entropy of a normal distribution of this spread.
@@ -165,7 +165,7 @@ def _score_each(path: Path, picture: RGB) -> FloatMap:
     windows = np.lib.stride_tricks.sliding_window_view(picture, (235, 235), (0, 1))[::130, ::130]
     images = torch.from_numpy(windows.reshape(-1, 3, 235, 235).copy()).float() / 255
     with torch.inference_mode():
-        return network.judge(network(images))[0].numpy().reshape(windows.shape[:2])
+        return network.scores_and_uncertainty(network(images))[0].numpy().reshape(windows.shape[:2])
 
 
 def test_sharing_the_first_stage_gives_the_scores_of_single_windows(shared_eonss: EonssModel, built) -> None:

@@ -100,9 +100,9 @@ def test_dust_on_tissue_spoils_the_windows_under_it_and_no_others(model: FocusLi
     picture[1180:1230, 1180:1230] = 40
     result = map_slide(MemorySlide(picture, mpp=0.25), model)
     assert result.cannot_tell is not None
-    spoilt = np.argwhere(result.cannot_tell)
-    assert 1 <= len(spoilt) <= 9
-    assert all(abs(result.y[row] - 1205) < 160 and abs(result.x[col] - 1205) < 160 for row, col in spoilt)
+    unusable = np.argwhere(result.cannot_tell)
+    assert 1 <= len(unusable) <= 9
+    assert all(abs(result.y[row] - 1205) < 160 and abs(result.x[col] - 1205) < 160 for row, col in unusable)
     assert np.isnan(result.blur[result.cannot_tell]).all()
     assert result.tissue.sum() > 100
 
@@ -131,7 +131,7 @@ def test_artefacts_of_real_slides_are_hardly_ever_called_blurred(data_dir: Path,
     from focusviewer.focus import get_model
     from focusviewer.slides import open_slide
 
-    judge = get_model("focuslitenn-10")
+    focus_model = get_model("focuslitenn-10")
     called, area = 0, 0
     for masked in sorted((data_dir / "artefacts" / "histoqc").glob("*_mask.png")):
         picture = masked.with_name(masked.name.replace("_mask", ""))
@@ -140,7 +140,7 @@ def test_artefacts_of_real_slides_are_hardly_ever_called_blurred(data_dir: Path,
         with Image.open(masked) as image:
             truth = np.asarray(image.convert("L")) > 127
         with open_slide(picture) as slide:
-            result = map_slide(slide, judge, mpp=mpp)
+            result = map_slide(slide, focus_model, mpp=mpp)
         half = result.stride_px / 2
         for row, col in np.argwhere(np.nan_to_num(result.blur, nan=-1) >= 3):
             y, x = result.y[row], result.x[col]

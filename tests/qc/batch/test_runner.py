@@ -20,7 +20,7 @@ from focusviewer.focus.calibration.store import keep_calibration
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.batch.discover import find_slides
 from focusviewer.qc.batch.runner import Batch
-from focusviewer.qc.batch.slide_task import IdentifyTask, JudgeTask
+from focusviewer.qc.batch.slide_task import IdentifyTask, VerdictTask
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.lock import batch_lock
@@ -231,7 +231,7 @@ def test_a_file_that_changed_after_it_was_identified_is_identified_anew(slide_fi
     path = slide_file("a.tif", 1)
     before = IdentifyTask(path).run()
     slide_file("a.tif", 2)
-    result = JudgeTask(path, tmp_path / "out", Rules(), "tenengrad", identified=before).run()
+    result = VerdictTask(path, tmp_path / "out", Rules(), "tenengrad", identified=before).run()
     assert result.facts.fingerprint != before.facts.fingerprint
     assert result.facts == IdentifyTask(path).run().facts
 
@@ -279,7 +279,7 @@ def test_the_same_slide_gives_the_same_bytes(slide_file: SlideFile, batch: MakeB
     outs = []
     for name in ("one", "two"):
         (tmp_path / name / "slides").mkdir(parents=True)
-        JudgeTask(path, tmp_path / name, run.rules, "tenengrad").run()
+        VerdictTask(path, tmp_path / name, run.rules, "tenengrad").run()
         outs.append(contents(tmp_path / name))
     assert outs[0] == outs[1] and len(outs[0]) == len(FILES)
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from focusviewer.qc.reports.distributions import distribution_section
 from focusviewer.qc.reports.links import parse_link
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.reports.pictures import overlay, slide_picture
 from focusviewer.qc.reports.printed import broken, printed_report
 from focusviewer.qc.reports.roc import calls, roc, roc_section
-from focusviewer.qc.reports.spread import spread_section
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, rules_from
 from focusviewer.qc.worklist.records import FileRow, SlideFacts
@@ -256,5 +256,5 @@ def test_a_report_shows_how_the_slides_spread_and_where_the_rules_cut(tmp_path: 
     assert section.count("<svg") == 3 and section.count("stroke-dasharray") == 6
     counted = sum(int(number) for number in re.findall(r": (\d+) [A-Z]+</title>", section))
     assert counted == 3 * len(rows)
-    assert "stroke-dasharray" not in spread_section(rows, Rules("other"))  # not the rules that they were made by
-    assert spread_section(rows[:2], Rules()) == ""
+    assert "stroke-dasharray" not in distribution_section(rows, Rules("other"))  # not the rules that they were made by
+    assert distribution_section(rows[:2], Rules()) == ""

@@ -193,8 +193,8 @@ def test_sizes_grow() -> None:
 
 def test_the_discriminator_knows_the_target() -> None:
     torch.manual_seed(0)
-    judge = Discriminator(8).eval()
+    discriminator = Discriminator(8).eval()
     images = torch.rand(2, 3, 64, 64)
-    scores = [judge(images, torch.full((2, 1, 64, 64), z)) for z in (0.0, 3.0)]
+    scores = [discriminator(images, torch.full((2, 1, 64, 64), z)) for z in (0.0, 3.0)]
     assert scores[0].shape[:2] == (2, 1)
     assert not torch.allclose(scores[0], scores[1], atol=1e-4)

@@ -13,7 +13,7 @@ from PIL import Image
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.refocus import get_engine
-from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout
 from focusviewer.refocus.regions.export import export_region, level_sizes, write_pyramid
 from focusviewer.refocus.regions.tiling import refocus_view
@@ -83,8 +83,8 @@ def test_a_region_is_exported_as_it_is_rendered_with_its_provenance(
 ) -> None:
     monkeypatch.setattr(layout, "TILE_PX", 330)
     engine, path, seen = get_engine("fast"), tmp_path / "out.ome.tif", list[float]()
-    facts = export_region(view_of(slide), engine, Wish("refocus", 1.0), path, seen.append, None, "deflate")
-    expected = refocus_view(view_of(slide), engine, Wish("refocus", 1.0)).pixels
+    facts = export_region(view_of(slide), engine, RefocusRequest("refocus", 1.0), path, seen.append, None, "deflate")
+    expected = refocus_view(view_of(slide), engine, RefocusRequest("refocus", 1.0)).pixels
     with open_slide(path) as exported:
         np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 600, 300)), expected)
         assert exported.mpp == pytest.approx(0.25)
@@ -100,16 +100,21 @@ def test_a_region_is_exported_as_it_is_rendered_with_its_provenance(
 
 def test_an_acquired_plane_is_exported_as_it_is(slide: Slide, tmp_path: Path) -> None:
     path = tmp_path / "out.ome.tif"
-    facts = export_region(view_of(slide), get_engine("fast"), Wish("refocus", 0.0), path, None, None, "deflate")
+    facts = export_region(
+        view_of(slide), get_engine("fast"), RefocusRequest("refocus", 0.0), path, None, None, "deflate"
+    )
     assert facts["synthesised"] is False
     with open_slide(path) as exported:
         np.testing.assert_array_equal(exported.read_region(Region(0, 0, 0, 600, 300)), picture(300, 600))
 
 
 def test_the_file_says_whether_its_one_focus_was_looked_for(slide: Slide, tmp_path: Path) -> None:
-    for wish, target in ((Wish("refocus", 0.0), "one focus"), (Wish("deblur", 0.0), "best focus")):
-        path = tmp_path / f"{wish.mode}.ome.tif"
-        facts = export_region(view_of(slide), get_engine("fast"), wish, path, None, None)
+    for request, target in (
+        (RefocusRequest("refocus", 0.0), "one focus"),
+        (RefocusRequest("deblur", 0.0), "best focus"),
+    ):
+        path = tmp_path / f"{request.mode}.ome.tif"
+        facts = export_region(view_of(slide), get_engine("fast"), request, path, None, None)
         assert (facts["target"], facts["compression"]) == (target, "jpeg")
         with tifffile.TiffFile(path) as tiff:
             assert f'"target": "{target}"' in tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Description"]
@@ -122,7 +127,9 @@ def test_a_cancelled_export_leaves_nothing_and_an_old_file_as_it_was(
     path, cancel = tmp_path / "out.ome.tif", Event()
     path.write_bytes(b"old")
     with pytest.raises(CancelledError):
-        export_region(view_of(slide), get_engine("fast"), Wish("refocus", 1.0), path, lambda done: cancel.set(), cancel)
+        export_region(
+            view_of(slide), get_engine("fast"), RefocusRequest("refocus", 1.0), path, lambda done: cancel.set(), cancel
+        )
     assert path.read_bytes() == b"old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.ome.tif", "scan.png"]
 
@@ -130,7 +137,9 @@ def test_a_cancelled_export_leaves_nothing_and_an_old_file_as_it_was(
 def test_a_folder_that_cannot_be_made_is_told(slide: Slide, tmp_path: Path) -> None:
     (tmp_path / "no").touch()
     with pytest.raises(UserError, match="Cannot write"):
-        export_region(view_of(slide), get_engine("fast"), Wish("refocus", 0.0), tmp_path / "no" / "a.tif", None, None)
+        export_region(
+            view_of(slide), get_engine("fast"), RefocusRequest("refocus", 0.0), tmp_path / "no" / "a.tif", None, None
+        )
 
 
 def test_memory_does_not_grow_with_the_height(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError
 from focusviewer.optics import defocus_image
 from focusviewer.refocus import get_engine
-from focusviewer.refocus.modes import Wish
+from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout, planning, tiling
 from focusviewer.slides import Slide, open_slide
 
@@ -64,29 +64,29 @@ TILT = np.linspace(-1, 3, INSIDE[2], dtype=np.float32)[None].repeat(INSIDE[3], 0
 
 
 @pytest.mark.parametrize(
-    ("planes_um", "wish", "mpp"),
+    ("planes_um", "wanted", "mpp"),
     [
-        ((2.0,), Wish("refocus", 2.0), 0.25),
-        ((2.0,), Wish("refocus", 2.0), 0.5),
-        ((2.0,), Wish("map", map_um=TILT), 0.25),
-        ((2.0,), Wish("all-in-focus"), 0.5),
-        ((-1.0, 1.5), Wish("interpolate", 0.4), 0.25),
+        ((2.0,), RefocusRequest("refocus", 2.0), 0.25),
+        ((2.0,), RefocusRequest("refocus", 2.0), 0.5),
+        ((2.0,), RefocusRequest("map", map_um=TILT), 0.25),
+        ((2.0,), RefocusRequest("all-in-focus"), 0.5),
+        ((-1.0, 1.5), RefocusRequest("interpolate", 0.4), 0.25),
     ],
 )
 def test_tiles_leave_no_step_in_any_mode(
     slide_of: Callable[..., Slide],
     monkeypatch: pytest.MonkeyPatch,
     planes_um: tuple[float, ...],
-    wish: Wish,
+    wanted: RefocusRequest,
     mpp: float,
 ) -> None:
     engine = get_engine("fast")
     with slide_of(planes_um, mpp) as slide:
         positions = planes_um if len(planes_um) > 1 else (0.0,)
         view = layout.View(slide, INSIDE, tuple(range(len(planes_um))), positions, mpp)
-        whole = tiling.refocus_view(view, engine, wish)
+        whole = tiling.refocus_view(view, engine, wanted)
         monkeypatch.setattr(layout, "TILE_PX", 150)
-        tiled = tiling.refocus_view(view, engine, wish)
+        tiled = tiling.refocus_view(view, engine, wanted)
     assert np.abs(tiled.pixels - scanned(grains(), planes_um[0], mpp)[40:210, 60:320].astype(float)).mean() > 1
     assert steps(tiled.pixels, whole.pixels) < 1.0
 
@@ -98,7 +98,7 @@ def test_acquired_pixels_are_given_as_they_are_where_a_map_asks_for_them(slide_o
     target[:100] = -1.0
     with slide_of((-1.0, 1.5), 0.25) as slide:
         view = layout.View(slide, (0, 0, SIZE[1], SIZE[0]), (0, 1), (-1.0, 1.5), 0.25)
-        result = tiling.refocus_view(view, engine, Wish("map", map_um=target))
+        result = tiling.refocus_view(view, engine, RefocusRequest("map", map_um=target))
     below, above = (scanned(grains(), z_um, 0.25) for z_um in (-1.0, 1.5))
     assert result.z_um is None
     np.testing.assert_array_equal(result.pixels[:100], below[:100])
@@ -115,7 +115,7 @@ def test_every_focus_of_a_play_is_what_it_is_alone(
     with slide_of((2.0,), 0.25) as slide:
         view = layout.View(slide, (10, 20, 300, 200), (0,), (0.0,), 0.25)
         pictures = tiling.render_each(view, engine, [0.0, 1.25], seen.append)
-        alone = tiling.refocus_view(view, engine, Wish("refocus", 1.25))
+        alone = tiling.refocus_view(view, engine, RefocusRequest("refocus", 1.25))
     np.testing.assert_array_equal(pictures[0], scanned(grains(), 2.0, 0.25)[20:220, 10:310])
     np.testing.assert_array_equal(pictures[1], alone.pixels)
     assert seen[-1] == 1.0
@@ -126,7 +126,7 @@ def test_progress_ends_at_the_end(slide_of: Callable[..., Slide], z_um: float) -
     seen: list[float] = []
     with slide_of((2.0,), 0.25) as slide:
         view = layout.View(slide, (0, 0, 120, 90), (0,), (0.0,), 0.25)
-        tiling.refocus_view(view, get_engine("fast"), Wish("defocus", z_um), seen.append)
+        tiling.refocus_view(view, get_engine("fast"), RefocusRequest("defocus", z_um), seen.append)
     assert seen[-1] == 1.0
 
 
@@ -159,4 +159,6 @@ def test_work_ends_when_it_is_cancelled(slide_of: Callable[..., Slide], monkeypa
     with slide_of((2.0,), 0.25) as slide:
         view = layout.View(slide, (0, 0, SIZE[1], SIZE[0]), (0,), (0.0,), 0.25)
         with pytest.raises(CancelledError):
-            tiling.refocus_view(view, get_engine("fast"), Wish("refocus", 1.0), lambda done: cancel.set(), cancel)
+            tiling.refocus_view(
+                view, get_engine("fast"), RefocusRequest("refocus", 1.0), lambda done: cancel.set(), cancel
+            )

@@ -1,4 +1,4 @@
-"""The same tissue at two pixel sizes: a calibrated model must say the same distance from focus of both."""
+"""The same tissue at two pixel sizes: a calibrated model must give the same distance from focus for both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldSet
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.calibration.curve import Curve
 from focusviewer.focus.calibration.store import shipped_calibrations

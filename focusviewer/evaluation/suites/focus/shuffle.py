@@ -1,4 +1,4 @@
-"""Shuffled weights: a model that has learned nothing, to show that the bench can tell good from bad."""
+"""Shuffled weights: a model that has learned nothing, to show that the evaluation can tell good from bad."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import weights_from
 from focusviewer.core.registry import AnyEntry
-from focusviewer.evaluation.sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.evaluation.suites.focus.simulated import field_scores
+from focusviewer.evaluation.test_sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.focus.base import FocusModel
 from focusviewer.metrics import bootstrap_interval, roc_auc, srcc
 
@@ -40,7 +40,7 @@ def shuffled_weights(weights: Path, seed: int) -> Iterator[None]:
 def evaluate_shuffled(
     name: str, entries: Callable[[], list[AnyEntry]], fields: FieldSet, shuffles: int = 10
 ) -> dict[str, Any]:
-    """Judge a model and shuffles of its weights on the simulated test stacks.
+    """Evaluate a model and shuffles of its weights on the simulated test stacks.
 
     A shuffled network is still a random filter, and random filters see contrast: single shuffles correlate with
     focus, in either direction. What chance means is that their mean does not.

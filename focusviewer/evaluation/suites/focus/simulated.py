@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import DoubleArray
-from focusviewer.evaluation.sets.fields import BLURRY_LEVEL, FieldSet
+from focusviewer.evaluation.test_sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.metrics import bootstrap_interval, krcc, mae, plcc, plcc_logistic, pr_auc, roc_auc, srcc
 
@@ -25,14 +25,14 @@ def evaluate_focus_fields(model: FocusModel, fields: FieldSet) -> dict[str, Any]
 
     Returns
     -------
-    One row: the figures of :func:`agreement` with intervals by picture, the rank correlation on real pictures and on
-    phantoms alone, the mean of each field's own rank correlation, and seconds for an image of 1024 x 1024.
+    One row: the figures of :func:`correlation_figures` with intervals by picture, the rank correlation on real pictures
+    and on phantoms alone, the mean of each field's own rank correlation, and seconds for an image of 1024 x 1024.
     """
     scores = field_scores(model, fields)
     levels = np.abs(fields.levels)
     groups = np.repeat(np.asarray(fields.groups), levels.shape[1])
     row: dict[str, Any] = {"model": model.name, "fields": len(fields), "images": int(levels.size)}
-    row |= agreement(scores.ravel(), levels.ravel(), groups, model.absolute)
+    row |= correlation_figures(scores.ravel(), levels.ravel(), groups, model.absolute)
     for name, part in (("real", fields.real), ("phantoms", ~fields.real)):
         row[f"srcc_{name}"] = srcc(scores[part], levels[part]) if part.any() else None
     row["srcc_within"] = float(np.mean([srcc(*pair) for pair in zip(scores, levels, strict=True)]))
@@ -56,7 +56,9 @@ def field_scores(model: FocusModel, fields: FieldSet) -> DoubleArray:
     return scores
 
 
-def agreement(scores: npt.ArrayLike, levels: npt.ArrayLike, groups: npt.ArrayLike, absolute: bool) -> dict[str, Any]:
+def correlation_figures(
+    scores: npt.ArrayLike, levels: npt.ArrayLike, groups: npt.ArrayLike, absolute: bool
+) -> dict[str, Any]:
     """Every figure of scores against |z - z*| in levels, with bootstrap intervals by group.
 
     ``mae_um`` is there only for models whose scores are levels. Blurred means 3 levels or more.

@@ -1,8 +1,8 @@
-"""Score fusion against its members, against other ways to fuse, and with members that say nothing.
+"""Score fusion against its members, against other ways to fuse, and with members that are only noise.
 
-After chapter 4 of the thesis on virtual focus: fusion is trained without labels; reciprocal rank fusion needs none
+After Wang 2024, chapter 4: fusion is trained without labels; reciprocal rank fusion needs none
 either, support vector regression and the cascade network do. "With noise" adds two members whose scores are random
-numbers: a fusion that knows whom to believe hardly changes.
+numbers: a fusion that weighs its members well hardly changes.
 """
 
 from __future__ import annotations
@@ -53,56 +53,56 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Halves:
-    """Scores of one scale: windows to learn from, to choose a state by, and to judge on."""
+class ScoreSplits:
+    """Scores of one scale: windows for training, for choosing a state (validation), and for the figures (test)."""
 
     mpp: float
-    known: ScoreTable
-    choosing: ScoreTable
-    judged: ScoreTable
+    train: ScoreTable
+    validation: ScoreTable
+    test: ScoreTable
     groups: npt.NDArray[np.int32]
 
-    def with_noise(self) -> Halves:
+    def with_noise(self) -> ScoreSplits:
         """The same with members of random numbers."""
-        tables = (self.known, self.choosing, self.judged)
+        tables = (self.train, self.validation, self.test)
         noisy = [table.with_noise(NOISE_MEMBERS, seed) for seed, table in enumerate(tables)]
-        return replace(self, known=noisy[0], choosing=noisy[1], judged=noisy[2])
+        return replace(self, train=noisy[0], validation=noisy[1], test=noisy[2])
 
 
 class _GivenScores(FusionTask):
     """Fusion of scores that are there already."""
 
-    def __init__(self, name: str, halves: Halves) -> None:
-        super().__init__(name, None, replace(FusionSettings(), members=halves.known.members, scales=(halves.mpp,)))
-        self._halves = halves
+    def __init__(self, name: str, splits: ScoreSplits) -> None:
+        super().__init__(name, None, replace(FusionSettings(), members=splits.train.members, scales=(splits.mpp,)))
+        self._splits = splits
 
     def prepare(self, config: LabConfig) -> None:
         """Take the scores."""
-        self.learn_from(self._halves.mpp, self._halves.known.scores, self._halves.choosing, config)
+        self.learn_from(self._splits.mpp, self._splits.train.scores, self._splits.validation, config)
 
 
-def load_halves(data: Path, settings: FusionSettings | None = None) -> list[Halves]:
+def load_splits(data: Path, settings: FusionSettings | None = None) -> list[ScoreSplits]:
     """The members' scores at every scale; computed once (minutes), then kept in the cache folder."""
     own, usual = settings or FusionSettings(), NetSettings()
     banks = banks_for(data, "train", usual.scales, usual.crops)
     unseen = banks_for(data, "validation", usual.scales, usual.held_out)
-    return [_halves(mpp, banks[mpp], unseen[mpp], own) for mpp in own.scales]
+    return [_splits(mpp, banks[mpp], unseen[mpp], own) for mpp in own.scales]
 
 
-def _halves(mpp: float, bank: FocusBank, unseen: FocusBank, own: FusionSettings) -> Halves:
-    known = score_table(bank, mpp, own.members, own.windows)
+def _splits(mpp: float, bank: FocusBank, unseen: FocusBank, own: FusionSettings) -> ScoreSplits:
+    train = score_table(bank, mpp, own.members, own.windows)
     held_out = score_table(unseen, mpp, own.members, own.held_out)
     groups = np.asarray(unseen.source[: len(held_out.scores)])
-    judging = np.isin(groups, np.unique(groups)[1::2])  # every second picture: none is on both sides
-    return Halves(mpp, known, _rows(held_out, ~judging), _rows(held_out, judging), groups[judging])
+    in_test = np.isin(groups, np.unique(groups)[1::2])  # every second picture: none is on both sides
+    return ScoreSplits(mpp, train, _rows(held_out, ~in_test), _rows(held_out, in_test), groups[in_test])
 
 
 def _rows(table: ScoreTable, pick: npt.NDArray[np.bool_]) -> ScoreTable:
     return ScoreTable(table.members, table.scores[pick], table.levels[pick])
 
 
-def evaluate_fusion(halves: Halves, steps: int | None = None) -> list[dict[str, Any]]:
-    """Judge every member, every baseline and every kind of fusion at one scale.
+def evaluate_fusion(splits: ScoreSplits, steps: int | None = None) -> list[dict[str, Any]]:
+    """Evaluate every member, every baseline and every kind of fusion at one scale.
 
     Parameters
     ----------
@@ -114,16 +114,16 @@ def evaluate_fusion(halves: Halves, steps: int | None = None) -> list[dict[str, 
     One row a method: SRCC with its interval, the same with members of random numbers, the gain over the best single
     member, and microseconds a fused score.
     """
-    noisy = halves.with_noise()
+    noisy = splits.with_noise()
     rows = [
-        _row(halves, member, "-", halves.judged.scores[:, index]) for index, member in enumerate(halves.known.members)
+        _row(splits, member, "-", splits.test.scores[:, index]) for index, member in enumerate(splits.train.members)
     ]
     best = max(row["srcc"] for row in rows)
     for name, labels, method in _methods(steps):
-        fused, seconds = method(halves)
-        row = _row(halves, name, labels, fused)
+        fused, seconds = method(splits)
+        row = _row(splits, name, labels, fused)
         row |= {
-            "srcc_noise": srcc(method(noisy)[0], halves.judged.levels),
+            "srcc_noise": srcc(method(noisy)[0], splits.test.levels),
             "over_best": row["srcc"] - best,
             "us_per_score": 1e6 * seconds / len(fused),
         }
@@ -131,40 +131,40 @@ def evaluate_fusion(halves: Halves, steps: int | None = None) -> list[dict[str, 
     return rows
 
 
-def _row(halves: Halves, method: str, labels: str, scores: Floats) -> dict[str, Any]:
-    figures = intervals({"srcc": srcc}, halves.groups, (np.asarray(scores), halves.judged.levels))
-    return {"method": method, "labels": labels, "mpp": halves.mpp, **figures}
+def _row(splits: ScoreSplits, method: str, labels: str, scores: Floats) -> dict[str, Any]:
+    figures = intervals({"srcc": srcc}, splits.groups, (np.asarray(scores), splits.test.levels))
+    return {"method": method, "labels": labels, "mpp": splits.mpp, **figures}
 
 
-_Method = Callable[[Halves], tuple[Floats, float]]
-"""Fused scores of the judged windows, and the seconds that took."""
+_Method = Callable[[ScoreSplits], tuple[Floats, float]]
+"""Fused scores of the test windows, and the seconds that took."""
 
 
 def _methods(steps: int | None) -> list[tuple[str, str, _Method]]:
     methods: list[tuple[str, str, _Method]] = [
-        ("RRF", "nothing", lambda halves: _timed(lambda: reciprocal_rank_fusion(halves.judged.scores))),
-        ("weighted RRF", "nothing", lambda halves: _timed(lambda: weighted_rank_fusion(halves.judged.scores)[0])),
-        ("SVR", "labels", lambda halves: _supervised(SupportVectorFusion(), halves)),
-        ("cascade", "labels", lambda halves: _supervised(CascadeFusion(), halves)),
+        ("RRF", "nothing", lambda splits: _timed(lambda: reciprocal_rank_fusion(splits.test.scores))),
+        ("weighted RRF", "nothing", lambda splits: _timed(lambda: weighted_rank_fusion(splits.test.scores)[0])),
+        ("SVR", "labels", lambda splits: _supervised(SupportVectorFusion(), splits)),
+        ("cascade", "labels", lambda splits: _supervised(CascadeFusion(), splits)),
     ]
     return methods + [(variant.name, "scores", _fusion(variant.name, steps)) for variant in VARIANTS]
 
 
-def _supervised(learner: SupportVectorFusion | CascadeFusion, halves: Halves) -> tuple[Floats, float]:
-    fitted = learner.fit(halves.known.scores, halves.known.levels)
-    return _timed(lambda: fitted.predict(halves.judged.scores))
+def _supervised(learner: SupportVectorFusion | CascadeFusion, splits: ScoreSplits) -> tuple[Floats, float]:
+    fitted = learner.fit(splits.train.scores, splits.train.levels)
+    return _timed(lambda: fitted.predict(splits.test.scores))
 
 
 def _fusion(name: str, steps: int | None) -> _Method:
     defaults = next(entry.defaults for entry in entries() if entry.model == name)
 
-    def method(halves: Halves) -> tuple[Floats, float]:
-        task = _GivenScores(name, halves)
+    def method(splits: ScoreSplits) -> tuple[Floats, float]:
+        task = _GivenScores(name, splits)
         config = replace(defaults, steps=steps or defaults.steps, device="cpu")
         with TemporaryDirectory() as folder:
             train(task, config, Path(folder))
-        fuser = task.fuser(halves.mpp)
-        return _timed(lambda: fuser.fuse(halves.judged.scores).scores)
+        fuser = task.fuser(splits.mpp)
+        return _timed(lambda: fuser.fuse(splits.test.scores).scores)
 
     return method
 
@@ -179,11 +179,11 @@ def _timed(fuse: Callable[[], Floats]) -> tuple[Floats, float]:
     return fused, min(seconds)
 
 
-def fusion_table(halves: list[Halves], on_progress: Callable[[float], None] | None = None) -> Table:
+def fusion_table(splits: list[ScoreSplits], on_progress: Callable[[float], None] | None = None) -> Table:
     """The table of ``focusviewer evaluate fusion``."""
     rows: list[dict[str, Any]] = []
-    for index, each in enumerate(halves):
+    for index, each in enumerate(splits):
         rows += evaluate_fusion(each)
         if on_progress is not None:
-            on_progress((index + 1) / len(halves))
+            on_progress((index + 1) / len(splits))
     return Table("focus-fusion", "Score fusion", COLUMNS, tuple(rows), NOTE)

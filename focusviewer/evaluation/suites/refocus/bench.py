@@ -1,4 +1,4 @@
-"""What refocusing engines are put to, and on what: made when first asked for, once for all engines."""
+"""The tests of refocusing engines and their data, made when first asked for, once for all engines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldsConfig, FieldSet, sharp_fields
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import TrueStack, TrueStacksConfig, true_stacks
 from focusviewer.evaluation.study import Part
 from focusviewer.evaluation.suites.refocus.competitors import Competitors, competitors_key
-from focusviewer.evaluation.suites.refocus.honesty import (
-    Specimens,
-    evaluate_honesty,
+from focusviewer.evaluation.suites.refocus.faithfulness import (
+    FaithfulnessImages,
+    evaluate_faithfulness,
     real_glass,
     simulated_glass,
     wide_scan,
@@ -36,6 +33,13 @@ from focusviewer.evaluation.suites.refocus.simulated import (
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, SWEEPS, evaluate_traverse
 from focusviewer.evaluation.suites.refocus.uneven import Uneven, evaluate_uneven, uneven_sections
 from focusviewer.evaluation.tables.table import Row
+from focusviewer.evaluation.test_sets.fields import FieldsConfig, FieldSet, sharp_fields
+from focusviewer.evaluation.test_sets.ground_truth_stacks import (
+    GroundTruthConfig,
+    GroundTruthStack,
+    ground_truth_stacks,
+)
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)
@@ -45,14 +49,14 @@ PICTURES = 24
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is judged.
+    """How much is evaluated.
 
     Attributes
     ----------
     fields, stacks, targets, sections, checked : int
         Held-out crops, simulated stacks, targets of each, uneven pictures, and pictures for the checks.
     real_px, steps_px : int
-        Side of the real planes that is judged, alone and in steps.
+        Side of the real planes that is evaluated, alone and in steps.
     detail : bool
         The figures that take longer.
     """
@@ -65,11 +69,11 @@ class Extent:
     real_px: int = 512
     steps_px: int = 256
     detail: bool = True
-    traverse: TrueStacksConfig = field(default_factory=TrueStacksConfig)
+    traverse: GroundTruthConfig = field(default_factory=GroundTruthConfig)
 
 
 FULL = Extent()
-QUICK = Extent(6, 5, 1, 1, 2, 320, 128, False, TrueStacksConfig(real=0, phantoms=1, side_px=160))
+QUICK = Extent(6, 5, 1, 1, 2, 320, 128, False, GroundTruthConfig(real=0, phantoms=1, side_px=160))
 
 
 class RefocusBench:
@@ -110,18 +114,18 @@ class RefocusBench:
         if self.data is not None:
             try:
                 crops, groups = held_out_crops(self.data, PICTURES)
-            except UserError:  # this data folder has no pictures: phantoms are judged alone
+            except UserError:  # this data folder has no pictures: phantoms alone
                 return []
             for name, crop in zip(groups, crops, strict=True):
                 found.setdefault(name, crop)
         return list(found.items())
 
     @cached_property
-    def true_stacks(self) -> list[TrueStack]:
+    def ground_truth_stacks(self) -> list[GroundTruthStack]:
         """Sections with a truth at every twentieth of a micron."""
         config, side = self.extent.traverse, self.extent.traverse.side_px
         usable = [(name, crop) for name, crop in self.pictures if min(crop.shape[:2]) >= side]
-        return true_stacks(_spread(usable, config.real), config)
+        return ground_truth_stacks(_spread(usable, config.real), config)
 
     @cached_property
     def sections(self) -> list[Uneven]:
@@ -129,7 +133,7 @@ class RefocusBench:
         height, width = UNEVEN_PX
         try:
             sharp = sharp_fields(self.data, FieldsConfig())
-        except UserError:  # this data folder has no pictures: phantoms are judged alone
+        except UserError:  # this data folder has no pictures: phantoms alone
             sharp = []
         found = [(name, np.ascontiguousarray(picture[:height, :width])) for name, picture in sharp]
         chosen = _spread(found, self.extent.sections)
@@ -138,12 +142,12 @@ class RefocusBench:
         return uneven_sections(chosen)
 
     @cached_property
-    def specimens(self) -> Specimens:
-        """What must stay as it is, and what must hold together."""
+    def specimens(self) -> FaithfulnessImages:
+        """The images of the checks of faithfulness."""
         sharp = [crop for _, crop in _spread(self.pictures, self.extent.checked)]
         sharp = sharp or [_phantom_picture(0)[:CROP_PX, :CROP_PX]]
         glass = [*simulated_glass(), *(real_glass(self.data) if self.data is not None else [])]
-        return Specimens(sharp, glass, wide_scan())
+        return FaithfulnessImages(sharp, glass, wide_scan())
 
     def parts(self) -> list[Part]:
         """Everything, in the order of the tables."""
@@ -169,7 +173,7 @@ class RefocusBench:
                 ("refocus-real", f"{key}-{real}", self._real),
                 ("refocus-real-planes", f"{key}-{real}", self._real_planes),
             ]
-        made.append(("refocus-honesty", key, lambda engine: evaluate_honesty(engine, self.specimens)))
+        made.append(("refocus-honesty", key, lambda engine: evaluate_faithfulness(engine, self.specimens)))
         return [Part(*item) for item in made]
 
     def _simulated(self, engine: Any) -> list[dict[str, Any]]:
@@ -180,7 +184,7 @@ class RefocusBench:
         return evaluate_refocus_inputs(engine, self.planes, targets=self.extent.targets)
 
     def _traverse(self, engine: Any) -> list[dict[str, Any]]:
-        return evaluate_traverse(engine, self.true_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
+        return evaluate_traverse(engine, self.ground_truth_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
 
     def _real(self, engine: Any) -> list[dict[str, Any]]:
         return evaluate_refocus_real(engine, self.stacks, self.extent.real_px, self.extent.detail, self.competitors)

@@ -1,6 +1,6 @@
-"""What every engine is compared with: Wiener filters that know the optics, or guess them, and trained interpolators.
+"""What every engine is compared with: Wiener filters with known or estimated optics, and trained interpolators.
 
-Their figures on one picture do not depend on the engine that is judged, so each is worked out once and kept.
+Their figures on one picture do not depend on the engine that is evaluated, so each is computed once and kept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def known_optics(image: RGB, optics: Optics, z_um: float, mpp: float, noise: flo
 
 
 def competitors_key() -> str:
-    """Changes with the weights of the interpolators: figures beside them are not to be kept when they change."""
+    """Changes with the weights of the interpolators: stored figures beside them are invalid when they change."""
     from focusviewer.refocus.registry import baselines
 
     digest = hashlib.sha256()

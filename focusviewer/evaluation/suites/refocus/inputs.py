@@ -1,7 +1,7 @@
-"""What more planes are worth, and what lies between two of them.
+"""The gain by more input planes, and interpolation between two of them.
 
 The inputs are nested: the same targets from the first one, two, three and five planes of one random order, so that
-each step to more planes is a paired comparison (thesis, table 5.3). Gaps: the plane in the middle of two others,
+each step to more planes is a paired comparison (Wang 2024, table 5.3). Gaps: the plane in the middle of two others,
 against showing the nearer one, mixing both, and networks made for interpolation (table 5.4).
 """
 

@@ -1,8 +1,8 @@
-"""Refocusing from planes of a stack whose other planes are the truth: the tasks of the virtual-refocusing work.
+"""Refocusing from planes of a stack whose other planes are the truth: the tasks of Wang 2024.
 
 *Refocus*: any target from planes drawn at random. *Interpolate*: a target between its neighbours two planes away.
 *Deblur*: the best plane from blurred ones. Planes next to the target are never among the inputs, so that copying one
-does not pay (thesis, section 5.3; tables 5.3 to 5.5).
+does not pay (Wang 2024, section 5.3; tables 5.3 to 5.5).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldSet
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
-from focusviewer.evaluation.suites.refocus.simulated import LIKENESS, likeness
+from focusviewer.evaluation.suites.refocus.simulated import SIMILARITY, similarity_figures
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.refocus.base import Refocuser
 
@@ -66,8 +66,9 @@ def evaluate_refocus_planes(
 
     Returns
     -------
-    One row a task: every figure of likeness with its interval by group, and PSNR and SSIM of the nearest input plane
-    shown as it is (``_nearest``); ``why`` instead where the engine refuses a case (it only interpolates, say).
+    One row a task: every figure of :func:`similarity_figures` with its interval by group, and PSNR and SSIM of the
+    nearest input plane shown as it is (``_nearest``); ``why`` instead where the engine refuses a case (it only
+    interpolates, say).
     """
     refused: dict[tuple[str, int], str] = {}
     figures: dict[tuple[str, int], list[dict[str, float]]] = {task: [] for task in tasks}
@@ -112,8 +113,8 @@ def draw(task: str, inputs: int, planes: int, best: int, rng: np.random.Generato
 def _case(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> dict[str, float]:
     truth = np.ascontiguousarray(stack.images[target])
     nearest = min(inputs, key=lambda plane: abs(plane - target))
-    before = likeness_pair(stack.images[nearest], truth)
-    return {**likeness(refocused(engine, stack, target, inputs), truth), **before}
+    before = similarity_pair(stack.images[nearest], truth)
+    return {**similarity_figures(refocused(engine, stack, target, inputs), truth), **before}
 
 
 def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[int]) -> RGB:
@@ -130,9 +131,9 @@ def refocused(engine: Refocuser, stack: Planes, target: int, inputs: Sequence[in
     return engine.render(encoded, float(z_um[target]))
 
 
-def likeness_pair(image: RGB, truth: RGB) -> dict[str, float]:
+def similarity_pair(image: RGB, truth: RGB) -> dict[str, float]:
     """PSNR and SSIM of the input shown as it is."""
-    return {f"{name}_nearest": LIKENESS[name](image, truth) for name in ("psnr", "ssim")}
+    return {f"{name}_nearest": SIMILARITY[name](image, truth) for name in ("psnr", "ssim")}
 
 
 def _row(task: tuple[str, int], rows: list[dict[str, float]], groups: list[str]) -> dict[str, Any]:

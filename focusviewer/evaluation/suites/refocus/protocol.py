@@ -1,6 +1,6 @@
 """The refocusing protocol on FocusPath: strip 0 trains, strip 1 tests; 270 stacks each, 16 planes 0.25 um apart.
 
-Three tasks, after section 5.3 of the virtual-refocusing work: *refocus* to any plane from 5, 4, 3, 2 or 1 random ones
+Three tasks, after Wang 2024, section 5.3: *refocus* to any plane from 5, 4, 3, 2 or 1 random ones
 (table 5.3, here with nested inputs that are never next to the target), *interpolate* a plane between two (table 5.4),
 *deblur*: the sharpest plane from each of the others, one at a time, and from three of them (table 5.5).
 """
@@ -17,7 +17,7 @@ from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.inputs import nested_inputs
 from focusviewer.evaluation.suites.refocus.planes import APART, Planes, refocused
-from focusviewer.evaluation.suites.refocus.simulated import LIKENESS, likeness
+from focusviewer.evaluation.suites.refocus.simulated import SIMILARITY, similarity_figures
 from focusviewer.evaluation.tables.published import published_rows
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.data.focuspath_strips import TESTED_ON, stack_names
@@ -41,19 +41,20 @@ Task = tuple[str, int]
 def evaluate_protocol(
     engine: Refocuser, dataset: Dataset, limit: int | None = None, crop_px: int | None = None, seed: int = 11
 ) -> list[dict[str, Any]]:
-    """Judge an engine on the test strip.
+    """Evaluate an engine on the test strip.
 
     Parameters
     ----------
     limit : int, optional
         Use at most so many stacks, spread evenly; all 270 when missing.
     crop_px : int, optional
-        Judge only the middle of so many pixels; whole pictures when missing.
+        Evaluate only the middle of so many pixels; whole pictures when missing.
 
     Returns
     -------
-    One row a task and number of inputs: the figures of likeness with intervals drawn by slide, and those published
-    (``published_<figure>`` of the model named in ``published``); ``why`` instead where the engine refuses a case.
+    One row a task and number of inputs: those of :func:`similarity_figures` with intervals drawn by slide, and those
+    published (``published_<figure>`` of the model named in ``published``); ``why`` instead where the engine refuses a
+    case.
     """
     found: dict[Task, list[dict[str, float]]] = {}
     groups: dict[Task, list[str]] = {}
@@ -68,7 +69,7 @@ def evaluate_protocol(
                 refused[task] = reason(error)
                 found.setdefault(task, [])
                 continue
-            found.setdefault(task, []).append(likeness(made, np.ascontiguousarray(stack.images[target])))
+            found.setdefault(task, []).append(similarity_figures(made, np.ascontiguousarray(stack.images[target])))
             groups.setdefault(task, []).append(stack.group)
     return [
         {"task": task[0], "inputs": task[1], "why": refused[task]}
@@ -121,7 +122,7 @@ def _order(item: tuple[Task, Any]) -> tuple[int, int]:
 
 def _row(engine: str, task: Task, rows: Sequence[dict[str, float]], groups: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"task": task[0], "inputs": task[1], "pictures": len(rows), "slides": len(set(groups))}
-    for name in LIKENESS:
+    for name in SIMILARITY:
         values = np.array([figures[name] for figures in rows])
         row |= intervals({name: mean}, groups, (values,))
     return row | published(engine, *task)
@@ -134,5 +135,5 @@ def published(engine: str, task: str, inputs: int) -> dict[str, Any]:
     found = next((row for name in names for row in known if row["model"] == name), None)
     if found is None:
         return {}
-    figures = {f"published_{name}": value for name, value in found.items() if name in LIKENESS}
+    figures = {f"published_{name}": value for name, value in found.items() if name in SIMILARITY}
     return {"published": found["model"], **figures}

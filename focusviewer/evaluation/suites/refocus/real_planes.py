@@ -3,7 +3,7 @@
 The stacks do not state the distance of their planes, but engines want microns. It is measured once for each stack, from
 its planes alone: the blur by known optics that takes the best plane nearest to its neighbours. That is the scale of the
 microscope's knob, the same for every engine. Defocus moves light but takes none away, so planes that differ in mean
-brightness were lit differently: they are made equally bright, lest lamps decide what is better.
+brightness were lit differently: they are made equally bright, so that the lamp does not decide what is better.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.competitors import Competitors
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.fast.operators import SCANNER
@@ -29,7 +29,7 @@ STEPS = (1, 2, 3)
 PAIRS_A_SIDE = 2
 SMALLEST_STEP_UM, LARGEST_STEP_UM = 0.1, 2.5
 WORST_LOSS_DB = 0.2
-"""What no stack may lose against doing nothing."""
+"""Largest loss of a stack against doing nothing that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RealCase:
     truth: RGB
 
     def untouched(self) -> RGB:
-        """What doing nothing shows: the input, the better one of two that are equally near."""
+        """The picture of doing nothing: the input, or the better one of two that are equally near."""
         return max(self.images, key=lambda image: psnr(image, self.truth))
 
 
@@ -143,15 +143,15 @@ def plane_distance_um(planes: Sequence[RGB], best: int, mpp: float = ASSUMED_MPP
     from focusviewer.optics import defocus_image
 
     sharp = planes[best].astype(np.float32) / np.float32(255)
-    ladder = np.arange(0.0, 3 * LARGEST_STEP_UM + 0.1, 0.5)
-    blurred = [defocus_image(sharp, float(z), mpp, SCANNER) if z else sharp for z in ladder]
+    defocus_um = np.arange(0.0, 3 * LARGEST_STEP_UM + 0.1, 0.5)
+    blurred = [defocus_image(sharp, float(z), mpp, SCANNER) if z else sharp for z in defocus_um]
     steps, found = [], []
     for offset in (-3, -2, -1, 1, 2, 3):
         if 0 <= best + offset < len(planes):
             plane = planes[best + offset].astype(np.float32) / np.float32(255)
             errors = [_error(picture, plane) for picture in blurred]
             steps.append(abs(offset))
-            found.append(_lowest(ladder, np.asarray(errors)))
+            found.append(_lowest(defocus_um, np.asarray(errors)))
     slope = float(np.dot(steps, found) / max(np.dot(steps, steps), 1))
     return float(np.clip(slope, SMALLEST_STEP_UM, LARGEST_STEP_UM))
 
@@ -192,7 +192,7 @@ def _figures(engine: Refocuser, case: RealCase, competitors: Competitors) -> dic
 
 
 def summary(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the rows of single planes come to, a row for each model and task.
+    """Summary of the rows of single planes, a row for each model and task.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focusviewer.core.arrays import RGB
-from focusviewer.evaluation.sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.reblur import reblur_consistency
+from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import dists_form, iw_ssim, ms_ssim, psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
@@ -24,19 +24,19 @@ DEPTHS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 NOISES = (0.002, 0.006)
 CROP_PX = 224
 
-LIKENESS: dict[str, Callable[[RGB, RGB], float]] = {
+SIMILARITY: dict[str, Callable[[RGB, RGB], float]] = {
     "psnr": psnr,
     "ssim": ssim,
     "ms_ssim": ms_ssim,
     "iw_ssim": iw_ssim,
     "dists": dists_form,
 }
-"""Every figure of how like the truth an image is; the last one falls when images are alike, the others rise."""
+"""Every figure of similarity to the truth; the last one falls when images are alike, the others rise."""
 
 
-def likeness(image: RGB, truth: RGB) -> dict[str, float]:
-    """All figures of :data:`LIKENESS`."""
-    return {name: figure(image, truth) for name, figure in LIKENESS.items()}
+def similarity_figures(image: RGB, truth: RGB) -> dict[str, float]:
+    """All figures of :data:`SIMILARITY`."""
+    return {name: figure(image, truth) for name, figure in SIMILARITY.items()}
 
 
 def evaluate_refocus_real(
@@ -48,13 +48,13 @@ def evaluate_refocus_real(
 ) -> list[dict[str, Any]]:
     """Refocus single planes of real stacks to their best focus, blind, and compare with the best plane.
 
-    Only stacks with one best plane can be judged against it; each plane, the best one included, is refocused with
+    Only stacks with one best plane can be compared with it; each plane, the best one included, is refocused with
     the all-in-focus target.
 
     Parameters
     ----------
     crop_px : int
-        Side of the central part that is judged.
+        Side of the central part that is evaluated.
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency, which take longer.
     competitors : Competitors, optional
@@ -91,8 +91,8 @@ def _blind(engine: Refocuser, plane: RGB, truth: RGB, detail: bool) -> dict[str,
     }
     if detail:
         for name in ("ms_ssim", "iw_ssim", "dists"):
-            row[f"{name}_before"] = None if same else round(LIKENESS[name](plane, truth), 4)
-            row[f"{name}_after"] = round(LIKENESS[name](made, truth), 4)
+            row[f"{name}_before"] = None if same else round(SIMILARITY[name](plane, truth), 4)
+            row[f"{name}_after"] = round(SIMILARITY[name](made, truth), 4)
         row["reblur_db"] = round(reblur_consistency(made, plane, encoded.blur_um, ASSUMED_MPP), 2)
     return row
 
@@ -139,8 +139,8 @@ def evaluate_refocus_simulated(
     detail : bool
         Add MS-SSIM, IW-SSIM, the DISTS form and re-blur consistency with the true optics, which take longer.
     competitors : Competitors, optional
-        Add the Wiener filters that know everything (``_oracle``) and nothing (``_blind``), and how far the engine is
-        above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
+        Add the Wiener filters with everything known (``_oracle``) and with everything estimated (``_blind``), and how
+        far the engine is above them (``over_oracle``, ``ssim_over_oracle``, ``over_blind``); not at distance 0.
 
     Returns
     -------
@@ -190,10 +190,10 @@ def _compared(
 
 def _before_and_after(blurred: RGB, auto: RGB, knob: RGB, truth: RGB, detail: bool) -> dict[str, float]:
     figures = {"psnr_before": psnr(blurred, truth), "psnr_auto": psnr(auto, truth), "psnr_knob": psnr(knob, truth)}
-    for name in LIKENESS if detail else ("ssim",):
+    for name in SIMILARITY if detail else ("ssim",):
         if name != "psnr":
-            figures[f"{name}_before"] = LIKENESS[name](blurred, truth)
-            figures[f"{name}_auto"] = LIKENESS[name](auto, truth)
+            figures[f"{name}_before"] = SIMILARITY[name](blurred, truth)
+            figures[f"{name}_auto"] = SIMILARITY[name](auto, truth)
     return figures
 
 
@@ -213,7 +213,7 @@ def _means(figures: list[dict[str, float]], groups: Sequence[str] | None) -> dic
 def refocus_simulated_table(
     engine: Refocuser, data_dir: Path, fields: int = 24, detail: bool = False, competitors: Competitors | None = None
 ) -> list[dict[str, Any]]:
-    """Judge an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
+    """Evaluate an engine on the held-out sharp images of the data folder: |z| from 0 to 4 um, two noise levels.
 
     Intervals are drawn by picture.
     """

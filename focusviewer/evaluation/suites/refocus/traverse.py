@@ -1,6 +1,6 @@
 """The focus turned evenly: whether the picture moves smoothly, and how good it is at each of sixteen levels.
 
-After figures 5.6 and 5.7 of the virtual-refocusing work: levels in between (9.2, 9.4, ...) from two neighbours, a full
+After Wang 2024, figures 5.6 and 5.7: levels in between (9.2, 9.4, ...) from two neighbours, a full
 traverse over sixteen levels from two planes, and from the most blurred plane alone.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.true_stacks import LEVELS, TrueStack
 from focusviewer.evaluation.study import reason
+from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
@@ -57,7 +57,7 @@ class Swept:
     change: list[float] = field(default_factory=list)  # root mean square, gray levels, from one target to the next
 
 
-def sweep_stack(engine: Refocuser, stack: TrueStack, sweep: Sweep, step: float = STEP) -> Swept:
+def sweep_stack(engine: Refocuser, stack: GroundTruthStack, sweep: Sweep, step: float = STEP) -> Swept:
     """Turn the focus of one stack through all targets of a sweep."""
     mirrored = len(sweep.inputs) == 1 and sweep.inputs[0] > stack.best  # tissue on the positive side of one plane
     planes = sorted(sweep.inputs, key=lambda level: stack.z_um(level, mirrored))
@@ -78,7 +78,7 @@ def sweep_stack(engine: Refocuser, stack: TrueStack, sweep: Sweep, step: float =
 
 
 def evaluate_traverse(
-    engine: Refocuser, stacks: Sequence[TrueStack], step: float = STEP, sweeps: Sequence[Sweep] = SWEEPS
+    engine: Refocuser, stacks: Sequence[GroundTruthStack], step: float = STEP, sweeps: Sequence[Sweep] = SWEEPS
 ) -> list[dict[str, Any]]:
     """Turn the focus of every stack through every sweep.
 

@@ -1,7 +1,7 @@
 """Sections that are not flat: a target for every pixel against refocusing each part by itself.
 
 A tilted section and one in steps are seen through one plane, or through two. Made all in focus by a target map, they
-must come out as well as their parts do when each is refocused alone (thesis, figure 5.8).
+must come out as well as their parts do when each is refocused alone (Wang 2024, figure 5.8).
 """
 
 from __future__ import annotations

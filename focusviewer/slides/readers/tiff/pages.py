@@ -35,7 +35,7 @@ class PageImage(ABC):
     height: int
     format: PixelFormat
     deep = False
-    """Whether samples have more than 8 bits, so that their range has to be judged."""
+    """Whether samples have more than 8 bits, so that their range has to be found."""
 
     def read_into(self, out: RGB, x: int, y: int) -> None:
         """Paint the part of the image that falls on ``out``, whose corner lies at pixel x, y; leave the rest."""
@@ -51,7 +51,7 @@ class PageImage(ABC):
 
     @abstractmethod
     def sample(self) -> list[Raw]:
-        """Some stored samples from the middle, to judge their range by."""
+        """Some stored samples from the middle, to find their range."""
 
 
 class ArrayPage(PageImage):
@@ -270,7 +270,7 @@ def page_format(page: Any) -> PixelFormat:
 
 
 def set_range(pages: list[PageImage]) -> None:
-    """Judge the value range of deep samples over several pages and give them all the same."""
+    """Find the value range of deep samples over several pages and give them all the same."""
     if not any(page.deep for page in pages) or pages[0].format.photometric == PALETTE:
         return
     picked = pages if len(pages) <= 3 else [pages[0], pages[len(pages) // 2], pages[-1]]

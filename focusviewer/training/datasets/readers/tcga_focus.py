@@ -1,9 +1,9 @@
 """TCGA@Focus: 14,371 patches of 1024 x 1024 pixels from 1,000 slides, labelled in focus or out of focus by experts.
 
-Files ``In Focus/<organ>/<case>/patch_i_<row>_j_<col>.png`` and ``Out Focus/...`` (the index of the authors writes
-``Out of Focus`` and ``Out of Focus (Marker)``; all are read). Index lines ``path, organ, marker flag, label``. The
-index labels blurred patches 1, the paper calls sharp ones 1: which of them a file means is judged by its own lines,
-and the folder decides.
+Files ``In Focus/<organ>/<case>/patch_i_<row>_j_<col>.png`` and ``Out Focus/...`` (the index of the authors writes ``Out
+of Focus`` and ``Out of Focus (Marker)``; all are read). Index lines ``path, organ, marker flag, label``. The index
+labels blurred patches 1, the paper calls sharp ones 1: which of them a file means is found from its own lines, and the
+folder decides.
 """
 
 from __future__ import annotations

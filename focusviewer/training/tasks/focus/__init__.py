@@ -1,1 +1,1 @@
-"""Tasks that learn to judge focus."""
+"""Tasks that train focus models."""

@@ -15,7 +15,7 @@ from focusviewer.focus.networks import network_spec
 from focusviewer.focus.networks.mobile import CLASSES, level_classes
 from focusviewer.metrics import detection, roc_auc
 from focusviewer.training.common import data_folder
-from focusviewer.training.data.dirt import soiled
+from focusviewer.training.data.debris import with_debris
 from focusviewer.training.data.labelled import LabelledWindows, blurred_copies, labelled_windows
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
@@ -26,8 +26,8 @@ from focusviewer.training.tasks.focus.networks import NetSettings, NetworkTask, 
 SHARP, BLURRED = 2.0, 3.0
 """Levels up to which a window is sharp, and from which it is blurred; what lies between is not learned from."""
 
-_GLASS = 0.86  # mean brightness above which a window shows too little specimen to be judged
-_SOILED = 0.12  # share of crops with dust or drops
+_GLASS = 0.86  # mean brightness above which a window shows too little specimen to be classified
+_DEBRIS = 0.12  # share of crops with dust or drops
 
 
 class MobileTask(NetworkTask):
@@ -40,12 +40,12 @@ class MobileTask(NetworkTask):
     )
 
     def batch_loss(self, mpp: float, count: int, generator: torch.Generator) -> Tensor:
-        """A batch in which some crops are soiled."""
+        """A batch in which some crops have dust or drops on them."""
         images, levels = self.banks[mpp].batch(count, self.spec.window_px, generator)
         kept = specimen(images)
         images, classes = jittered(images[kept], generator), level_classes(levels[kept])
-        dirty = torch.rand(len(images), generator=generator) < _SOILED
-        images[dirty] = soiled(images[dirty], generator)
+        dirty = torch.rand(len(images), generator=generator) < _DEBRIS
+        images[dirty] = with_debris(images[dirty], generator)
         classes[dirty] = CLASSES - 1
         return rps_loss(self.networks[mpp](images.to(self.device)).float(), classes.to(self.device))
 

@@ -1,4 +1,4 @@
-"""Fits the classical detector's curve SI(V) on fields that are blurred in places, and judges it on held-out ones."""
+"""Fits the classical detector's curve SI(V) on fields that are blurred in places, and evaluates it on held-out ones."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class Truth:
         return cls(np.asarray(blurred > 0.5), np.asarray(coloured > _TISSUE))
 
 
-def judge(labels: list[Labels], truth: list[Truth]) -> Figures:
+def detection_figures(labels: list[Labels], truth: list[Truth]) -> Figures:
     """Precision, recall, accuracy and F1 over the tissue windows of several fields."""
     tissue = np.concatenate([part.tissue.ravel() for part in truth])
     true = np.concatenate([part.blurred.ravel() for part in truth])[tissue]
@@ -246,7 +246,7 @@ def usual_layers(made: Iterator[Field]) -> hifst.LayerRange:
 
 
 def train_detector(data: Path | None, out: Path, count: int = 16, seed: int = 20) -> list[Path]:
-    """Fit the curve on ``count`` fields and judge it on half as many held-out ones of each kind.
+    """Fit the curve on ``count`` fields and evaluate it on half as many held-out ones of each kind.
 
     Returns
     -------
@@ -264,19 +264,19 @@ def train_detector(data: Path | None, out: Path, count: int = 16, seed: int = 20
     path = output_folder(out) / "hifst.json"
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(curve.to_json(), indent=1) + "\n", encoding="utf-8")
-    rows = [judge([classify(part, curve) for part in seen], truth).row("training fields (fitted)")]
+    rows = [detection_figures([classify(part, curve) for part in seen], truth).row("training fields (fitted)")]
     for name, everywhere in (("blurred in parts", False), ("sharp or blurred everywhere", True)):
-        rows += _judged(folder, curve, max(count // 2, 4), seed + 1, everywhere, name)
+        rows += _figures_on(folder, curve, max(count // 2, 4), seed + 1, everywhere, name)
     _write_card(path, curve, rows, count, seed)
     return [path, path.with_suffix(".md")]
 
 
-def _judged(folder: Path, curve: DetectorCurve, count: int, seed: int, everywhere: bool, name: str) -> list[str]:
+def _figures_on(folder: Path, curve: DetectorCurve, count: int, seed: int, everywhere: bool, name: str) -> list[str]:
     """Table rows of held-out fields: all, simulated slides, real crops."""
     made = list(fields(folder, "validation", count, seed, everywhere=everywhere))
     labels, truth = [detect(field.image, curve) for field in made], [Truth.of(field) for field in made]
     kinds = (("", slice(None)), (", simulated slides", slice(0, None, 2)), (", real sections", slice(1, None, 2)))
-    return [judge(labels[part], truth[part]).row(f"held out, {name}{kind}") for kind, part in kinds]
+    return [detection_figures(labels[part], truth[part]).row(f"held out, {name}{kind}") for kind, part in kinds]
 
 
 def _write_card(path: Path, curve: DetectorCurve, rows: list[str], count: int, seed: int) -> None:

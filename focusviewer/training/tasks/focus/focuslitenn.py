@@ -27,7 +27,7 @@ CROP_PX = 237
 """A 235 px window and the pixel around it that the padding of 1 looks at."""
 
 _LEVELS = 4.0  # the loss is smooth L1 in units of this many levels (1 um)
-_JUDGED_AT_ONCE = 64
+_SCORED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class FocusLiteNNTask(Task):
         spare = (bank.images.shape[1] - CROP_PX) // 2
         middle = slice(spare, spare + CROP_PX)
         scores: dict[str, list[np.ndarray]] = {key: [] for key in keys}
-        for start in range(0, len(bank), _JUDGED_AT_ONCE):
-            pixels = np.array(bank.images[start : start + _JUDGED_AT_ONCE, middle, middle])
+        for start in range(0, len(bank), _SCORED_AT_ONCE):
+            pixels = np.array(bank.images[start : start + _SCORED_AT_ONCE, middle, middle])
             images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
             for key in keys:
                 scores[key].append(self._modules[key](images).cpu().numpy())

@@ -1,6 +1,6 @@
 """What focus networks are trained on: correlation, concordance, errors, ranked probability, balanced cross-entropy.
 
-Numbers in brackets are the equations of the thesis that compares them (chapter 3).
+Numbers in brackets are the equations of Wang 2024, chapter 3, which compares them.
 """
 
 from __future__ import annotations

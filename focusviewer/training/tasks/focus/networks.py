@@ -25,7 +25,7 @@ from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.tasks.focus.focuslitenn import LIMITS, bank_identity, slide_table
 from focusviewer.training.tasks.focus.losses import regression_loss
 
-_JUDGED_AT_ONCE = 32
+_SCORED_AT_ONCE = 32
 _GRAY = 0.1  # share of crops that lose their colour
 
 
@@ -119,7 +119,7 @@ class NetworkTask(Task):
         found: dict[str, float] = {}
         for mpp, bank in self.held_out.items():
             outputs = self.raw_outputs(mpp, bank)
-            scores = self.networks[mpp].judge(outputs)[0].numpy()
+            scores = self.networks[mpp].scores_and_uncertainty(outputs)[0].numpy()
             figures = self.figures(outputs, scores, bank.z_um / LEVEL_UM)
             found |= {f"{name}_{mpp:g}": value for name, value in figures.items()}
         return found
@@ -131,8 +131,8 @@ class NetworkTask(Task):
         spare = (bank.images.shape[1] - self.spec.window_px) // 2
         middle = slice(spare, spare + self.spec.window_px)
         parts = []
-        for start in range(0, count or len(bank), _JUDGED_AT_ONCE):
-            pixels = np.ascontiguousarray(bank.images[start : start + _JUDGED_AT_ONCE, middle, middle])
+        for start in range(0, count or len(bank), _SCORED_AT_ONCE):
+            pixels = np.ascontiguousarray(bank.images[start : start + _SCORED_AT_ONCE, middle, middle])
             images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2) / 255
             parts.append(network(images.to(dtype)).float().cpu())
         return torch.cat(parts)[: count or len(bank)]

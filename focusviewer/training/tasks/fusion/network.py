@@ -1,6 +1,7 @@
 """The fusion network: encoder and observation model, trained end to end without labels.
 
-Chapter 4 of the thesis, equations 4.1 to 4.6; ``focus/fusion/fuser.py`` computes the same with what is learned here.
+Wang 2024, equations 4.1 to 4.6; ``focus/fusion/fuser.py`` cites the work and computes the same with what is learned
+here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FLOOR = 0.15
 
 Without one the likelihood has no upper bound: an encoder that repeats one member's score, with no noise left to it,
 would be infinitely likely; and members that share their errors, as filters of one family do, would be taken for
-certain. The best of these models correlate with the truth at .84 on published data (thesis, table 4.7), which leaves
+certain. The best of these models correlate with the truth at .84 on published data (Wang 2024, table 4.7), which leaves
 ``0.29 sqrt(1 - .84^2) = 0.157`` of noise in ranks.
 """
 

@@ -31,7 +31,7 @@ class ScoreTable:
     scores : float32 (N, M)
         In each model's own unit, larger is blurrier.
     levels : float32 (N,)
-        True distance from focus in levels of 0.25 um. Only for judging: fusion is trained without it.
+        True distance from focus in levels of 0.25 um. Only for evaluation: fusion is trained without it.
     """
 
     members: tuple[str, ...]
@@ -65,14 +65,14 @@ def _member_scores(bank: FocusBank, mpp: float, model: FocusModel, count: int) -
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
 
-    def judge(index: int) -> float:
+    def member_score(index: int) -> float:
         crop = np.array(bank.images[index])
         start = (crop.shape[0] - model.window_px) // 2
         crop = crop[start : start + model.window_px, start : start + model.window_px]
         return float(model.score_windows(crop, mpp).scores[0, 0])
 
     with ThreadPoolExecutor(_THREADS, initializer=model.start_thread) as pool:
-        scores = np.array(list(pool.map(judge, range(count))), np.float32)
+        scores = np.array(list(pool.map(member_score, range(count))), np.float32)
     output_folder(path.parent)
     with atomic_write(path) as temporary:
         np.save(temporary, scores)

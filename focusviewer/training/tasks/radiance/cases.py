@@ -1,8 +1,8 @@
-"""What the radiance network is asked while it learns: planes of a stack, what is believed of their focus, a target.
+"""Training cases of the radiance network: planes of a stack, estimates of their focus, and a target.
 
 The tissue of a simulated field lies at depth 0. What a network is told is not the truth but an estimate of that depth,
 as wrong as estimates are: off by a constant, drifting over the picture, and, from one plane, too small or too large in
-proportion. Two kinds of questions are asked with it. "Plane z of the axis": the distance from the input planes is
+proportion. Two kinds of targets are drawn. "Plane z of the axis": the distance from the input planes is
 exact, the distance from the tissue is off. "In focus": the target map follows the estimate, and the answer is the
 plane that really is.
 """
@@ -22,7 +22,7 @@ from focusviewer.training.common import augment
 from focusviewer.training.data.stack_bank import StackBank, draw_case, signed_planes
 
 INPUTS = {1: 0.5, 2: 0.2, 3: 0.24, 4: 0.03, 5: 0.03}
-"""How often so many planes are given. The thesis gives three; most scans have one."""
+"""How often so many planes are given. Wang 2024 gives three; most scans have one."""
 
 MOST = 6
 """Planes in both subsets of a stack together."""
@@ -45,7 +45,7 @@ EXACT = 0.2
 
 OFFSET_UM, DRIFT_UM, SCALE = (0.3, 0.2), 0.15, (0.45, 1.1)
 """Errors of the estimate: constant (from one plane, from several), drifting, and, from one plane, in proportion to the
-blur. Who judges blur carefully calls it too small: the fast engine believes half of it on held-out stacks."""
+blur. Careful estimates of blur are too small: those of the fast engine are half of it on held-out stacks."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ class Subset:
 
 @dataclass(frozen=True)
 class Cases:
-    """A batch of questions and answers.
+    """A batch of cases: what is given, what is asked for, and the pictures wanted.
 
     Attributes
     ----------
     given, other : Subset
-        Two subsets of each stack that have no plane in common; either is enough to answer from.
+        Two subsets of each stack that have no plane in common; either is enough to render from.
     target : float32 (T * B, 1, S, S)
-        What is asked for: signed um from where the tissue is believed to be. T rounds of questions about the same B
-        stacks, one round after the other.
+        What is asked for: signed um from where the tissue is believed to be. T rounds of targets for the same B stacks,
+        one round after the other.
     wanted : float32 (T * B, 3, S, S)
-        The answers, without noise.
+        The pictures wanted, without noise.
     """
 
     given: Subset
@@ -89,8 +89,8 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class Question:
-    """One case: the rows and planes of the bank, before any picture is cut.
+class CasePlan:
+    """One case by the rows and planes of the bank, before any picture is cut.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Question:
     given, other : list of int
         Planes; disjoint.
     target : int
-        Plane that is the answer.
+        The plane wanted.
     sign : float
         -1 where the axis is mirrored.
     tissue_um : float32 (S, S)
@@ -125,7 +125,7 @@ def draw_cases(
     Parameters
     ----------
     rounds : int
-        Targets asked of each stack: an encoding costs several answers.
+        Targets for each stack: encoding costs as much as rendering several targets.
     pairs : float
         Share of subsets that hold two planes whatever :data:`INPUTS` says.
     """
@@ -134,15 +134,15 @@ def draw_cases(
     if pairs:
         sizes = [2 if rng.random() < pairs else size for size in sizes]
     first, second = sizes[0], min(sizes[1], MOST - sizes[0])
-    questions = [draw_question(bank, first, second, crop_px, rng) for _ in range(count)]
+    plans = [draw_plan(bank, first, second, crop_px, rng) for _ in range(count)]
     corners = rng.integers(0, bank.recorded.shape[2] - crop_px + 1, (count, 2))
-    more = [[draw_again(bank, question, rng) for question in questions] for _ in range(rounds - 1)]
-    cases = assemble(bank, questions, corners, crop_px, more)
+    more = [[redraw_plan(bank, plan, rng) for plan in plans] for _ in range(rounds - 1)]
+    cases = assemble(bank, plans, corners, crop_px, more)
     turn = int(torch.randint(2**31, (1,), generator=generator))
     return _turned(cases, turn)
 
 
-def draw_question(bank: StackBank, first: int, second: int, crop_px: int, rng: np.random.Generator) -> Question:
+def draw_plan(bank: StackBank, first: int, second: int, crop_px: int, rng: np.random.Generator) -> CasePlan:
     """One random case with ``first`` and ``second`` planes given."""
     row = int(rng.integers(len(bank)))
     z_um = bank.z_um[row]
@@ -160,23 +160,23 @@ def draw_question(bank: StackBank, first: int, second: int, crop_px: int, rng: n
         in_focus = False  # another target may leave enough
     tissue_um = believed_tissue(sign * z_um[given], crop_px, rng)
     following = target == focus and bool(rng.random() < FOLLOWING)
-    return Question(row, given, other, target, sign, tissue_um, following)
+    return CasePlan(row, given, other, target, sign, tissue_um, following)
 
 
-def draw_again(bank: StackBank, question: Question, rng: np.random.Generator) -> Question:
-    """Another target for the subsets of a question, half of the time the plane in focus; the same where none is left.
+def redraw_plan(bank: StackBank, plan: CasePlan, rng: np.random.Generator) -> CasePlan:
+    """Another target for the subsets of a case, half of the time the plane in focus; the same where none is left.
 
     As subsets are drawn already, targets may be as near to their planes as :data:`NEAR_UM`.
     """
-    z_um = bank.z_um[question.row]
-    drawn = z_um[[*question.given, *question.other]]
+    z_um = bank.z_um[plan.row]
+    drawn = z_um[[*plan.given, *plan.other]]
     apart = np.abs(z_um[:, None] - drawn).min(axis=1)
-    possible = np.flatnonzero((apart >= NEAR_UM) & (np.arange(len(z_um)) != question.target))
+    possible = np.flatnonzero((apart >= NEAR_UM) & (np.arange(len(z_um)) != plan.target))
     if not len(possible):
-        return question
+        return plan
     focus = int(np.flatnonzero(z_um == 0)[0])
     target = focus if focus in possible and rng.random() < IN_FOCUS else int(rng.choice(possible))
-    return replace(question, target=target, following=target == focus and bool(rng.random() < FOLLOWING))
+    return replace(plan, target=target, following=target == focus and bool(rng.random() < FOLLOWING))
 
 
 def _second_subset(
@@ -214,26 +214,26 @@ def believed_tissue(planes_um: FloatArray, crop_px: int, rng: np.random.Generato
 
 def assemble(
     bank: StackBank,
-    questions: list[Question],
+    plans: list[CasePlan],
     corners: npt.NDArray[np.integer],
     crop_px: int,
-    more: Sequence[list[Question]] = (),
+    more: Sequence[list[CasePlan]] = (),
 ) -> Cases:
-    """Cut the pictures of questions, each at its corner (y, x); ``more`` are further rounds about the same subsets."""
-    rounds = [*questions, *(question for part in more for question in part)]
+    """Cut the pictures of cases, each at its corner (y, x); ``more`` are further rounds with the same subsets."""
+    rounds = [*plans, *(plan for part in more for plan in part)]
     places = corners.tolist() * (1 + len(more))
     given, other = (
         Subset(
             torch.stack([_pictures(bank.recorded, q.row, getattr(q, side), corner, crop_px) for q, corner in rows]),
             torch.stack([_defocus(bank, q, getattr(q, side)) for q, _ in rows]),
         )
-        for rows in [list(zip(questions, corners.tolist(), strict=True))]
+        for rows in [list(zip(plans, corners.tolist(), strict=True))]
         for side in ("given", "other")
     )
     wanted = torch.cat(
         [_pictures(bank.clean, q.row, [q.target], c, crop_px) for q, c in zip(rounds, places, strict=True)]
     )
-    target = torch.stack([torch.from_numpy(_target(bank, question))[None] for question in rounds])
+    target = torch.stack([torch.from_numpy(_target(bank, plan))[None] for plan in rounds])
     return Cases(given, other, target, wanted)
 
 
@@ -243,18 +243,18 @@ def _pictures(pictures: npt.NDArray[np.uint8], row: int, planes: list[int], corn
     return torch.from_numpy(cut).permute(0, 3, 1, 2).float().div_(255)
 
 
-def _defocus(bank: StackBank, question: Question, planes: list[int]) -> Tensor:
+def _defocus(bank: StackBank, plan: CasePlan, planes: list[int]) -> Tensor:
     """Signed distances of planes from the believed tissue; a single plane is never believed to lie beyond it."""
-    signed = question.sign * bank.z_um[question.row][planes]
-    maps = torch.from_numpy((signed[:, None, None] - question.tissue_um).astype(np.float32))[:, None]
+    signed = plan.sign * bank.z_um[plan.row][planes]
+    maps = torch.from_numpy((signed[:, None, None] - plan.tissue_um).astype(np.float32))[:, None]
     return maps.clamp_(max=0) if len(planes) == 1 else maps
 
 
-def _target(bank: StackBank, question: Question) -> FloatArray:
-    if question.following:
-        return np.zeros_like(question.tissue_um)
-    wanted = question.sign * bank.z_um[question.row][question.target]
-    return np.asarray(wanted - question.tissue_um, np.float32)
+def _target(bank: StackBank, plan: CasePlan) -> FloatArray:
+    if plan.following:
+        return np.zeros_like(plan.tissue_um)
+    wanted = plan.sign * bank.z_um[plan.row][plan.target]
+    return np.asarray(wanted - plan.tissue_um, np.float32)
 
 
 def _turned(cases: Cases, seed: int) -> Cases:

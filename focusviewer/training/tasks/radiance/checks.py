@@ -1,4 +1,4 @@
-"""What the radiance network is judged by while it learns: gains over the nearest given plane on held-out stacks."""
+"""How the radiance network is validated: gains over the nearest given plane on held-out stacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.training.data.stack_bank import StackBank, draw_case, signed_planes
-from focusviewer.training.tasks.radiance.cases import Cases, Question, Subset, assemble, believed_tissue
+from focusviewer.training.tasks.radiance.cases import CasePlan, Cases, Subset, assemble, believed_tissue
 
 _AT_ONCE = 8
 _SEED = 61
@@ -19,7 +19,7 @@ _ABOUT_UM = 0.9
 
 @dataclass(frozen=True)
 class Check:
-    """One kind of question. ``z_um`` is about how far the single plane of a deblurring check is from focus."""
+    """One kind of validation case. ``z_um`` is about how far the single plane of a deblurring check is from focus."""
 
     name: str
     inputs: int
@@ -41,8 +41,8 @@ CHECKS = (
 
 
 @torch.no_grad()
-def judge(net: nn.Module, bank: StackBank, count: int, device: torch.device) -> dict[str, float]:
-    """Mean gain in PSNR, dB, of each of :data:`CHECKS` that the stacks can answer, and of all of these (``gain``).
+def check_figures(net: nn.Module, bank: StackBank, count: int, device: torch.device) -> dict[str, float]:
+    """Mean gain in PSNR, dB, of each of :data:`CHECKS` for which there are stacks, and of all of these (``gain``).
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def _cases(bank: StackBank, check: Check, count: int) -> list[Cases]:
     rows = np.linspace(0, len(bank) - 1, count).astype(int)
     if check.z_um is not None:
         rows = rows[np.abs(np.abs(bank.z_um[rows]) - check.z_um).min(axis=1) <= _ABOUT_UM]
-    questions = [_question(bank, int(row), check, size) for row in rows]
-    parts = [questions[start : start + _AT_ONCE] for start in range(0, len(questions), _AT_ONCE)]
+    plans = [_plan(bank, int(row), check, size) for row in rows]
+    parts = [plans[start : start + _AT_ONCE] for start in range(0, len(plans), _AT_ONCE)]
     return [assemble(bank, part, np.zeros((len(part), 2), np.int64), size) for part in parts]
 
 
-def _question(bank: StackBank, row: int, check: Check, size: int) -> Question:
-    """A question about a stack, always the same."""
+def _plan(bank: StackBank, row: int, check: Check, size: int) -> CasePlan:
+    """The case of a stack, always the same."""
     rng = np.random.default_rng((_SEED, row, len(check.name), check.inputs, int(10 * (check.z_um or 0))))
     z_um = bank.z_um[row]
     focus = int(np.flatnonzero(z_um == 0)[0])
@@ -86,7 +86,7 @@ def _question(bank: StackBank, row: int, check: Check, size: int) -> Question:
         given, target = draw_case(bank, row, check.inputs, rng)
     sign = 1.0 if np.array_equal(signed_planes(bank, row, given), z_um) else -1.0
     tissue_um = believed_tissue(sign * z_um[given], size, rng)
-    return Question(row, given, given, target, sign, tissue_um, following=target == focus)
+    return CasePlan(row, given, given, target, sign, tissue_um, following=target == focus)
 
 
 def nearest_plane(given: Subset, target: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""The focal stacks that the radiance network learns from, is chosen by and is judged by: simulated ones, or FocusPath.
+"""The focal stacks for training, validating and testing the radiance network: simulated ones, or FocusPath.
 
-FocusPath is the published data of the refocusing work (5.3): strip 0 trains, strip 1 tests, 16 real planes 0.25 um
+FocusPath is the data of Wang 2024, section 5.3: strip 0 trains, strip 1 tests, 16 real planes 0.25 um
 apart. As the strip that tests must not choose weights either, every tenth stack of strip 0 is kept back for that.
 """
 
@@ -20,7 +20,7 @@ from focusviewer.training.datasets import Dataset
 CROP_PX = 128
 """Side of the fields cut from real stacks; those of simulated ones are as large."""
 
-CHOOSING = 10
+VALIDATION_EVERY = 10
 """One of so many stacks of the strip that trains chooses the weights instead."""
 
 
@@ -30,15 +30,15 @@ class Stacks:
 
     Attributes
     ----------
-    train, choosing, judging : StackBank
+    train, validation, test : StackBank
         What a network learns from, what chooses between its weights, what its figures are taken on.
     data, split, figures, limits : str
         For the model card: what the stacks are, how they are divided, what figures are compared with, where it ends.
     """
 
     train: StackBank
-    choosing: StackBank
-    judging: StackBank
+    validation: StackBank
+    test: StackBank
     data: str
     split: str
     figures: str
@@ -86,19 +86,19 @@ def focuspath_stacks(folder: Path, fields: int) -> Stacks:
     """
     dataset = focuspath(folder)
     first, second = stack_names(dataset, TRAINED_ON), stack_names(dataset, TESTED_ON)
-    choosing = first[CHOOSING - 1 :: CHOOSING] or first[-1:]
-    learned = [name for name in first if name not in choosing] or first
+    validation = first[VALIDATION_EVERY - 1 :: VALIDATION_EVERY] or first[-1:]
+    learned = [name for name in first if name not in validation] or first
     crops = max(1, round(fields / max(1, len(learned))))
     held_out = max(1, round(fields / VALIDATION_SHARE / len(second)))
     train = _bank(dataset, TRAINED_ON, learned, crops)
     return Stacks(
         train,
-        _bank(dataset, TRAINED_ON, choosing, crops),
+        _bank(dataset, TRAINED_ON, validation, crops),
         _bank(dataset, TESTED_ON, second, held_out),
         f"FocusPath, {dataset.about.url}: {len(learned)} stacks of strip 0, {train.z_um.shape[1]} real planes 0.25 um "
         f"apart, {crops} fields of each; its terms of use hold for these weights; depth of the tissue told with errors",
-        f"by strip: {len(choosing)} stacks of strip 0 chose the weights, {len(second)} of strip 1 were held out; both "
-        "strips are of the same slides",
+        f"by strip: {len(validation)} stacks of strip 0 chose the weights, {len(second)} of strip 1 were held out; "
+        "both strips are of the same slides",
         "Held-out stacks of FocusPath's strip 1 ({count} a row), the tissue's depth told with errors; PSNR in dB "
         "against the plane that was scanned there",
         "Trained on the slides of one scanner.",

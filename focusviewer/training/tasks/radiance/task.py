@@ -1,14 +1,14 @@
-"""Trains the radiance network (thesis 5.2.5): WSI-DISTS, 3-D consistency and, where asked for, an adversarial loss.
+"""Trains the radiance network (Wang 2024, 5.2.5): WSI-DISTS, 3-D consistency and, where asked for, an adversarial loss.
 
-L = a L_recon + b L_consis + w L_GAN (eq 5.13), with a term of our own, the mean absolute error of the pixels. The
-thesis has 15, 1 and 1, and days on a graphics card. Measured here, at the start of training: the gradient of 15 L_recon
-is fifteen times that of 30 times the mean absolute error, and nearly at right angles (cosine .15) to what is missing in
+L = a L_recon + b L_consis + w L_GAN (eq 5.13), with a term of our own, the mean absolute error of the pixels. Wang 2024
+has 15, 1 and 1, and days on a graphics card. Measured here, at the start of training: the gradient of 15 L_recon is
+fifteen times that of 30 times the mean absolute error, and nearly at right angles (cosine .15) to what is missing in
 the picture, so that after 75 steps pictures were a decibel worse than at the start; led by the pixels they were not.
-Hence the weights below. w is 0 unless the settings say otherwise, as detail that is invented to please a critic is
-what this program must never show.
+Hence the weights below. w is 0 unless the settings say otherwise, as detail that is invented to please a critic is what
+this program must never show.
 
 Every step draws two disjoint subsets of each stack. Both are encoded, their features are drawn to each other (eq 5.4),
-and both must answer the same question, so that no encoding is made for the consistency alone.
+and both must render the same target, so that no encoding is made for the consistency alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import LossOptimiser, RunFacts, Task, adam
 from focusviewer.training.tasks.radiance.cases import Cases, draw_cases
-from focusviewer.training.tasks.radiance.checks import CHECKS, judge, nearest_plane
+from focusviewer.training.tasks.radiance.checks import CHECKS, check_figures, nearest_plane
 from focusviewer.training.tasks.radiance.stacks import Stacks, focuspath_stacks, simulated_stacks
 from focusviewer.training.tasks.wsi_dists.distance import WsiDists, load_wsi_dists, plain_dists
 
@@ -55,11 +55,11 @@ class RadianceSettings:
     reconstruction, consistency, adversarial, pixels, share, decibels : float
         Weights of the losses; 0 leaves a loss out. ``pixels`` is of the mean absolute error; ``share`` of that error
         over the error of the nearest given plane, so that near focus, where little is missing, a little harm counts;
-        ``decibels`` of the loss in PSNR against that plane, which is what a network is judged by.
+        ``decibels`` of the loss in PSNR against that plane, which is what a network is validated by.
     crop_px : int
         Side of the pictures; a multiple of 16, so that the last stage of the features divides evenly.
     rounds : int
-        Targets that are asked of each pair of subsets: answers are cheap where the encoding is made.
+        Targets of each pair of subsets: rendering is cheap once they are encoded.
     pairs : float
         Share of subsets made to hold two planes.
     focuspath : str
@@ -206,9 +206,9 @@ class RadianceTask(Task):
         return realism, 0.5 * (of_real - 1).square().mean() + 0.5 * of_made.square().mean()
 
     def validate(self) -> dict[str, float]:
-        """Gains on stacks not learned from; see :func:`focusviewer.training.tasks.radiance.checks.judge`."""
+        """Gains on stacks not learned from; see :func:`focusviewer.training.tasks.radiance.checks.check_figures`."""
         assert self._stacks is not None
-        return judge(self.net, self._stacks.choosing, self.settings.judged, self.device)
+        return check_figures(self.net, self._stacks.validation, self.settings.judged, self.device)
 
     def identity(self) -> dict[str, Any]:
         """The banks and the distance."""
@@ -249,7 +249,7 @@ class RadianceTask(Task):
             facts["Began with"] = origin(Path(self.settings.start))
         facts |= run.rows(path)
         count = self.settings.judged_finally
-        figures = judge(self.net, stacks.judging, count, torch.device("cpu"))
+        figures = check_figures(self.net, stacks.test, count, torch.device("cpu"))
         head = (
             f"{stacks.figures.format(count=count)}, gained over the nearest given plane:\n\n"
             "| given | asked for | gain |\n|---|---|---|\n"
@@ -307,7 +307,7 @@ def absolute_error(pictures: Tensor, wanted: Tensor) -> Tensor:
 def decibels_lost(pictures: Tensor, before: Tensor, wanted: Tensor) -> Tensor:
     """By how much PSNR is lower than that of the pictures ``before``, dB: float32 (B,).
 
-    Errors are counted on top of half a gray level, so that what is right already is not chased.
+    Half a gray level is added to the errors, so that what is right already gets no weight.
     """
     floor = (0.5 / 255) ** 2
     error, usual = ((made - wanted).square().mean((1, 2, 3)) + floor for made in (pictures, before))
@@ -333,7 +333,7 @@ def entries() -> list[TaskEntry]:
 
 
 def _entry(size: str, steps: int) -> TaskEntry:
-    # The thesis has a learning rate of 1e-4 for days on a graphics card; minutes on a processor want a higher one.
+    # Wang 2024 has a learning rate of 1e-4 for days on a graphics card; minutes on a processor want a higher one.
     config = LabConfig(
         steps=steps, seed=60, batch=3, learning_rate=1.5e-3, weight_decay=1e-7, precision="bf16", validations=8
     )

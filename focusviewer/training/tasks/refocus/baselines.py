@@ -40,7 +40,7 @@ _VALIDATION_SEED = 77
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """What a baseline learns from: the bank of focal stacks, squares cut from it, and how many cases judge it."""
+    """What a baseline learns from: the bank of focal stacks, squares cut from it, and how many cases validate it."""
 
     fields: int = 1600
     crop_px: int = 96
@@ -159,7 +159,7 @@ class _BaselineTask(Task):
         raise NotImplementedError
 
     def _nothing(self, given: Tensor, position: Tensor) -> Tensor:
-        """What one has without the network."""
+        """The picture without the network."""
         raise NotImplementedError
 
     def validate(self) -> dict[str, float]:
@@ -183,7 +183,7 @@ class _BaselineTask(Task):
         return {"fields": len(self._bank), "planes_um": float(np.abs(self._bank.z_um).sum())}
 
     def export(self, out: Path, run: RunFacts) -> list[Path]:
-        """Weights in half precision, judged as they are written, with their card."""
+        """Weights in half precision, evaluated as they are written, with their card."""
         path = out / f"{self.name}.safetensors"
         state = {key: tensor.cpu().half() for key, tensor in self.net.state_dict().items()}
         save_weights(path, state, {"model": self.name, "simulator": SIMULATOR_VERSION})

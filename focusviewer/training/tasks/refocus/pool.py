@@ -244,23 +244,23 @@ def _planar(image: RGB) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0)))[None].float() / 255
 
 
-def kept_pool(patches: RGB, max_z_um: float, count: int, seed: int) -> Pool:
+def cached_pool(patches: RGB, max_z_um: float, count: int, seed: int) -> Pool:
     """The pool from the cache folder, made first when it is not there: a resumed run must not wait for it again."""
     key = hashlib.sha256(patches.tobytes())
     facts: list[object] = [_POOL_VERSION, SIMULATOR_VERSION, count, seed, max_z_um]
-    return _kept(key, facts, lambda: make_pool(patches, max_z_um, count, seed))
+    return _cached(key, facts, lambda: make_pool(patches, max_z_um, count, seed))
 
 
-def kept_refracting_pool(sources: list[Source], count: int, seed: int) -> Pool:
-    """As :func:`kept_pool`, of specimens that refract."""
+def cached_refracting_pool(sources: list[Source], count: int, seed: int) -> Pool:
+    """As :func:`cached_pool`, of specimens that refract."""
     key = hashlib.sha256()
     for source in sources:
         key.update(source.image.tobytes())
     facts: list[object] = [_REFRACTING_VERSION, count, seed, UNEXPLAINED]
-    return _kept(key, facts, lambda: make_refracting_pool(sources, count, seed))
+    return _cached(key, facts, lambda: make_refracting_pool(sources, count, seed))
 
 
-def _kept(key: hashlib._Hash, facts: list[object], make: Callable[[], Pool]) -> Pool:
+def _cached(key: hashlib._Hash, facts: list[object], make: Callable[[], Pool]) -> Pool:
     bank = operator_bank(SCALES[0][0])
     key.update(json.dumps([*facts, FEATURES, SPECTRUM, bank.basis.shape[0]]).encode())
     key.update(bank.basis.round(2).tobytes())
@@ -275,7 +275,7 @@ def _kept(key: hashlib._Hash, facts: list[object], make: Callable[[], Pool]) -> 
     return Pool(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names))
 
 
-def kept_pools(patches: RGB, max_z_um: float, count: int, seed: int) -> Pools:
+def cached_pools(patches: RGB, max_z_um: float, count: int, seed: int) -> Pools:
     """Pools of at most POOL_PIECE crops, so that a program that is broken off loses little."""
     sizes = [min(POOL_PIECE, count - start) for start in range(0, count, POOL_PIECE)]
-    return Pools(tuple(kept_pool(patches, max_z_um, size, seed + 2 * part) for part, size in enumerate(sizes)))
+    return Pools(tuple(cached_pool(patches, max_z_um, size, seed + 2 * part) for part, size in enumerate(sizes)))

@@ -2,8 +2,9 @@
 
 Two losses, one after the other. First cross-entropy towards soft labels: hypotheses whose operator brings the blurred
 crop closest to the sharp one get the probability. Then the risk of the mixture: the logarithm of the squared error of
-the picture that the weights make, relative to doing nothing. The labels alone make a bold selector that loses on sharp
-images; the risk alone collapses within a minute; one after the other keeps sharp images and gains on blurred ones.
+the picture that the weights make, relative to doing nothing. With the labels alone the selector sharpens too much and
+loses on sharp images; with the risk alone training collapses within a minute; one after the other keeps sharp images
+and gains on blurred ones.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ from focusviewer.training.tasks.refocus.pool import (
     SHARES,
     Pool,
     Pools,
-    kept_pool,
-    kept_pools,
-    kept_refracting_pool,
+    cached_pool,
+    cached_pools,
+    cached_refracting_pool,
     quadratic,
 )
 
 PATCH_PX = 256
 
-MIN_JUDGED_UM = 0.75
+MIN_VALIDATED_UM = 0.75
 """The best checkpoint is the one with the highest gain from here on; nearer to focus the engine's guards decide."""
 
 _FLOOR = 1e-6
@@ -52,10 +53,10 @@ _ODDS = ((0.0, 0.2, 1.8), (0.5, 1.6, 2.5))  # distances drawn more often: in foc
 
 @dataclass(frozen=True)
 class RefocusSettings:
-    """What the selector learns. ``temperature`` is the softness of the labels, ``caution`` favours doing nothing.
+    """Settings of the selector's training.
 
-    Of each batch, ``refracting_share`` shows specimens that refract, out of ``refracting`` crops, if there are pictures
-    of such.
+    ``temperature`` is the softness of the labels, ``caution`` favours doing nothing. Of each batch,
+    ``refracting_share`` shows specimens that refract, out of ``refracting`` crops, if there are pictures of such.
     """
 
     pool: int = 8000
@@ -112,7 +113,9 @@ def selection_loss(log_weights: Tensor, terms: Tensor, mpp: float, settings: Ref
 
 
 @torch.no_grad()
-def judge(selector: Selector, pool: Pool, settings: RefocusSettings, device: torch.device) -> dict[str, float]:
+def selector_figures(
+    selector: Selector, pool: Pool, settings: RefocusSettings, device: torch.device
+) -> dict[str, float]:
     """Cross-entropy, and the mean error in dB of the mixture against doing nothing (positive is better)."""
     losses, gains, distances = [], [], []
     for mpp, _, _ in SCALES:
@@ -127,7 +130,7 @@ def judge(selector: Selector, pool: Pool, settings: RefocusSettings, device: tor
             gains.append(10 * torch.log10((terms[:, -1].mean((1, 2)) + _FLOOR) / (mixed + _FLOOR)))
             distances.append(pool.z_um[index])
     gain, z_um = torch.cat(gains).cpu().numpy(), np.concatenate(distances)
-    figures = {"entropy": float(torch.stack(losses).mean()), "gain": _mean(gain[z_um >= MIN_JUDGED_UM])}
+    figures = {"entropy": float(torch.stack(losses).mean()), "gain": _mean(gain[z_um >= MIN_VALIDATED_UM])}
     figures["gain_0"] = _mean(gain[z_um < 0.3])
     for low in (0.75, 1.5, 2.5, 3.5):
         figures[f"gain_{low:g}"] = _mean(gain[(z_um >= low) & (z_um < low + (0.75 if low < 1 else 1.0))])
@@ -176,15 +179,15 @@ class SelectorTask(Task):
         patches = sharp_crops(load_sources(folder, "train"), PATCH_PX)
         held_out = sharp_crops(load_sources(folder, "validation"), PATCH_PX)
         self._crops = len(patches)
-        self._pool = kept_pools(patches, self.settings.max_z_um, self.settings.pool, config.seed)
-        self._checks = kept_pool(held_out, self.settings.max_z_um, self.settings.validation, config.seed + 1)
+        self._pool = cached_pools(patches, self.settings.max_z_um, self.settings.pool, config.seed)
+        self._checks = cached_pool(held_out, self.settings.max_z_um, self.settings.validation, config.seed + 1)
         self._refracting = self._kept_refracting(folder, "train", self.settings.refracting, config.seed)
         checks = self.settings.validation // 2
         self._refracting_checks = self._kept_refracting(folder, "validation", checks, config.seed + 1)
 
     def _kept_refracting(self, folder: Path, split: str, count: int, seed: int) -> Pool | None:
         sources = refracting_sources(folder, split)
-        return kept_refracting_pool(sources, count, seed) if sources and count else None
+        return cached_refracting_pool(sources, count, seed) if sources and count else None
 
     def modules(self) -> dict[str, nn.Module]:
         """The selector."""
@@ -219,11 +222,11 @@ class SelectorTask(Task):
         return {"loss": selection_loss(log_weights, terms, mpp, self.settings, ramp)}
 
     def validate(self) -> dict[str, float]:
-        """See :func:`judge`."""
+        """See :func:`selector_figures`."""
         assert self._checks is not None
-        figures = judge(self.selector, self._checks, self.settings, self.device)
+        figures = selector_figures(self.selector, self._checks, self.settings, self.device)
         if self._refracting_checks is not None:
-            kept = judge(self.selector, self._refracting_checks, self.settings, self.device)
+            kept = selector_figures(self.selector, self._refracting_checks, self.settings, self.device)
             figures |= {"refracting": kept["gain_0"], "refracting_worst": kept["worst"]}
         return figures
 

@@ -1,9 +1,10 @@
-"""WSI-DISTS: the distance between two pictures of one field, as a loss (thesis 5.2.4, eq 5.6 to 5.11).
+"""WSI-DISTS: the distance between two pictures of one field, as a loss (Wang 2024, 5.2.4, eq 5.6 to 5.11).
 
-The form is that of DISTS: likeness of feature maps by their means (luminance) and their covariance (structure), channel
-by channel, with the pixels as layer 0. What makes it WSI-DISTS is the features (:mod:`wsi_features`) and the weights
-alpha and beta of the terms, which are fitted so that the distance between two planes of a focal stack is proportional
-to the difference of their distances from focus. There is no term for likeness of texture: detail must be where it is.
+The form is that of DISTS: similarity of feature maps by their means (luminance) and their covariance (structure),
+channel by channel, with the pixels as layer 0. What makes it WSI-DISTS is the features (:mod:`.features`) and the
+weights alpha and beta of the terms, which are fitted so that the distance between two planes of a focal stack is
+proportional to the difference of their distances from focus. There is no term for similarity of texture: detail must be
+where it is.
 
 The ablation's plain form has equal weights on all terms, so that the means of feature maps, which describe texture
 wherever it lies, count as much as structure.
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.core.files import resource_path
-from focusviewer.metrics.agreement import srcc
+from focusviewer.metrics.correlation import srcc
 from focusviewer.metrics.dists import C1, C2
 from focusviewer.training.common import data_folder, save_weights, write_card
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, stack_bank
@@ -220,7 +221,7 @@ class WsiDistsTask(Task):
         facts = {
             "Model": "alpha and beta of the distance WSI-DISTS, on the features of wsi-features.safetensors",
             "Data": f"{self.settings.pairs} pairs of planes of simulated focal stacks, 0.25 um/px, without noise",
-            "Split": f"by picture; {self.settings.held_out} pairs of held-out stacks judge it",
+            "Split": f"by picture; {self.settings.held_out} pairs of held-out stacks test it",
         } | run.rows(path)
         write_card(path.with_suffix(".md"), "wsi-dists: distance between planes", facts, _figures(weights, run), LIMITS)
         return [path, path.with_suffix(".md")]

@@ -1,9 +1,9 @@
-"""A small VGG-style network that knows stained tissue: the feature extractor behind the distance WSI-DISTS.
+"""A small VGG-style network trained on stained tissue: the feature extractor behind the distance WSI-DISTS.
 
-Published perceptual distances look through networks that were trained on photographs. Following the thesis (5.2.4),
-ours learns to tell slides from each other: every picture of stained tissue that may be learned from is a class, and the
-many small pictures of one series are one class together. The stages are those of VGG16 (two, two, three, three and
-three convolutions), narrow; what is asked for is the last layer of each, conv1_2 to conv5_3.
+Published perceptual distances look through networks that were trained on photographs. Following Wang 2024 (5.2.4), ours
+learns to tell slides from each other: every picture of stained tissue that may be learned from is a class, and the many
+small pictures of one series are one class together. The stages are those of VGG16 (two, two, three, three and three
+convolutions), narrow; what is asked for is the last layer of each, conv1_2 to conv5_3.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def load_features(path: Path | None = None) -> WsiFeatures:
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """What the feature network learns from. ``held_out`` is how many crops of each class judge it."""
+    """What the feature network learns from. ``held_out`` is the number of held-out crops of each class."""
 
     crop_px: int = 96
     held_out: int = 12
@@ -115,15 +115,15 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class TissueClass:
-    """One class, a picture or a series of small ones: a part to learn from and a part to judge by."""
+    """One class, a picture or a series of small ones: a part to train on and a held-out part."""
 
     name: str
     train: tuple[RGB, ...]
-    judge: tuple[RGB, ...]
+    held_out: tuple[RGB, ...]
 
 
 def tissue_classes(sources: list[Source], crop_px: int) -> list[TissueClass]:
-    """Sort pictures into classes; each gives a part of itself to be judged by.
+    """Sort pictures into classes; each keeps a part of itself as held-out data.
 
     Pictures too small to be a class are left out.
     """
@@ -181,12 +181,12 @@ class FeatureTask(Task):
         self._head: nn.Linear | None = None
 
     def prepare(self, config: LabConfig) -> None:
-        """Read the pictures and cut the crops to judge by."""
+        """Read the pictures and cut the held-out crops."""
         self._batch = config.batch
         self._classes = tissue_classes(load_sources(data_folder(self._data), "train"), self.settings.crop_px)
         generator = torch.Generator().manual_seed(config.seed)
         labels = [label for label in range(len(self._classes)) for _ in range(self.settings.held_out)]
-        self._checks = draw_crops(self._classes, labels, "judge", self.settings.crop_px, generator)
+        self._checks = draw_crops(self._classes, labels, "held_out", self.settings.crop_px, generator)
 
     def modules(self) -> dict[str, nn.Module]:
         """Network and classifier."""
@@ -220,7 +220,7 @@ class FeatureTask(Task):
         return {"loss": functional.cross_entropy(logits, labels.to(self.device), label_smoothing=0.05)}
 
     def validate(self) -> dict[str, float]:
-        """Share of held-out crops that are told right, and their cross-entropy."""
+        """Share of held-out crops that are classified correctly, and their cross-entropy."""
         labels = torch.arange(len(self._classes)).repeat_interleave(self.settings.held_out)
         logits = torch.cat([self._logits(part) for part in torch.split(self._checks, 64)]).cpu()
         return {
@@ -229,7 +229,7 @@ class FeatureTask(Task):
         }
 
     def identity(self) -> dict[str, Any]:
-        """The classes and the crops to judge by."""
+        """The classes and the held-out crops."""
         pixels = hashlib.sha256(self._checks.numpy().tobytes()).hexdigest()[:16]
         return {"classes": [item.name for item in self._classes], "crops": pixels}
 
@@ -248,7 +248,7 @@ class FeatureTask(Task):
             "Split": f"the right {HELD_OUT:.0%} of each picture (of series, of the pictures) is held out; pictures "
             "held out of the training of focus and refocusing are not used at all",
         } | run.rows(path)
-        figures = f"Held-out crops told right: {run.figures['accuracy']:.1%} of {len(self._checks)}."
+        figures = f"Held-out crops classified correctly: {run.figures['accuracy']:.1%} of {len(self._checks)}."
         write_card(path.with_suffix(".md"), "wsi-features: what stained tissue looks like", facts, figures, LIMITS)
         return [path, path.with_suffix(".md")]
 

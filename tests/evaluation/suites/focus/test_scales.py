@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.fields import FieldSet
 from focusviewer.evaluation.suites.focus import scales
+from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.calibration.curve import Calibration, Curve
 

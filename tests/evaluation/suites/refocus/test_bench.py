@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import TrueStack
 from focusviewer.evaluation.suites.refocus import planes as planes_module
 from focusviewer.evaluation.suites.refocus.bench import derived_rows
 from focusviewer.evaluation.suites.refocus.planes import evaluate_refocus_planes
@@ -14,6 +12,8 @@ from focusviewer.evaluation.suites.refocus.real_planes import (
     summary,
 )
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, evaluate_traverse
+from focusviewer.evaluation.test_sets.ground_truth_stacks import GroundTruthStack
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from focusviewer.metrics import psnr
 from focusviewer.refocus.base import FloatMap
 from focusviewer.slides.base import RGB
@@ -39,9 +39,9 @@ def test_tables_that_follow_from_others() -> None:
 
 
 def test_a_refused_task_says_why_and_the_others_go_on(
-    real: RealStack, grain: TrueStack, monkeypatch: pytest.MonkeyPatch
+    real: RealStack, grain: GroundTruthStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planes_module, "likeness", lambda image, truth: {"psnr": psnr(image, truth)})
+    monkeypatch.setattr(planes_module, "similarity_figures", lambda image, truth: {"psnr": psnr(image, truth)})
 
     def between(images: list[RGB], zs: tuple[float, ...], z: float | FloatMap) -> RGB:
         if len(zs) < 2 or not zs[0] <= np.mean(z) <= zs[-1]:

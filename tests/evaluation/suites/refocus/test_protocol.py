@@ -26,10 +26,12 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(autouse=True)
 def _two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two figures of likeness: the others are tested with the metrics."""
+    """Two figures of similarity_figures: the others are tested with the metrics."""
     quick = {"psnr": lambda image, truth: float((image == truth).all()), "ssim": lambda image, truth: 0.5}
-    monkeypatch.setattr(protocol, "LIKENESS", quick)
-    monkeypatch.setattr(protocol, "likeness", lambda image, truth: {name: f(image, truth) for name, f in quick.items()})
+    monkeypatch.setattr(protocol, "SIMILARITY", quick)
+    monkeypatch.setattr(
+        protocol, "similarity_figures", lambda image, truth: {name: f(image, truth) for name, f in quick.items()}
+    )
 
 
 def test_the_protocol_tests_on_strip_one_alone(miniature: Dataset) -> None:

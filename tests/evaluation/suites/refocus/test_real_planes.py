@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from focusviewer.evaluation.sets.real_stacks import RealStack
 from focusviewer.evaluation.suites.refocus.real_planes import (
     equally_bright,
     evaluate_real_planes,
@@ -11,6 +10,7 @@ from focusviewer.evaluation.suites.refocus.real_planes import (
     real_cases,
     summary,
 )
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from tests.evaluation.suites.refocus.toys import no_competitors, nothing
 
 pytestmark = pytest.mark.usefixtures("few_draws")

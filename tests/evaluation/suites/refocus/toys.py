@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.sets.real_stacks import RealStack
-from focusviewer.evaluation.sets.true_stacks import PLANES, TrueStack
 from focusviewer.evaluation.suites.refocus.competitors import Competitors
 from focusviewer.evaluation.suites.refocus.planes import Planes
+from focusviewer.evaluation.test_sets.ground_truth_stacks import PLANES, GroundTruthStack
+from focusviewer.evaluation.test_sets.real_stacks import RealStack
 from focusviewer.optics import defocus_image
 from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
 from focusviewer.refocus.fast.operators import SCANNER
@@ -89,9 +89,9 @@ def no_competitors() -> Competitors:
     return Competitors(lambda image, optics, z_um, mpp, noise: image, refuse)
 
 
-def true_stack() -> TrueStack:
+def true_stack() -> GroundTruthStack:
     levels = 1 + np.arange(PLANES) / 5
-    return TrueStack(np.stack([picture((level - 8.5) * 0.25) for level in levels]), "grain", 8.5)
+    return GroundTruthStack(np.stack([picture((level - 8.5) * 0.25) for level in levels]), "grain", 8.5)
 
 
 def real_stack(step_um: float = 0.6) -> RealStack:

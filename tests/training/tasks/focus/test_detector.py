@@ -9,7 +9,7 @@ import pytest
 from focusviewer.core.errors import UserError
 from focusviewer.focus.knowledge.detector import BACKGROUND, BLURRED, SHARP, Evidence, load_curve
 from focusviewer.training.tasks.focus import detector as training
-from focusviewer.training.tasks.focus.detector import Field, Truth, fit_thresholds, judge, train_detector
+from focusviewer.training.tasks.focus.detector import Field, Truth, detection_figures, fit_thresholds, train_detector
 
 
 def _evidence(v: np.ndarray, si: np.ndarray) -> Evidence:
@@ -44,7 +44,7 @@ def test_background_and_glass_do_not_teach_anything() -> None:
 def test_figures_count_missed_tissue_against_the_detector() -> None:
     labels = np.array([[BLURRED, BLURRED, SHARP, BACKGROUND, BACKGROUND]], np.uint8)
     truth = Truth(np.array([[True, False, True, True, True]]), np.array([[True, True, True, True, False]]))
-    figures = judge([labels], [truth])
+    figures = detection_figures([labels], [truth])
     assert figures.precision == 0.5 and figures.recall == pytest.approx(1 / 3) and figures.accuracy == 0.25
     assert figures.f1 == pytest.approx(0.4)
 

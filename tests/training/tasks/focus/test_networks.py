@@ -13,7 +13,7 @@ from focusviewer.focus.networks.model import NetworkModel
 from focusviewer.training.catalogue import entries, find_entry
 from focusviewer.training.data import labelled
 from focusviewer.training.data.bank import FocusBank
-from focusviewer.training.data.dirt import drops, dust, soiled
+from focusviewer.training.data.debris import drops, dust, with_debris
 from focusviewer.training.data.labelled import LabelledWindows, blurred_copies, gaussian, labelled_windows
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.trainer import train
@@ -122,7 +122,7 @@ def test_the_fourier_task_learns_from_labelled_windows_too(monkeypatch: pytest.M
 def test_dirt_changes_what_a_crop_shows() -> None:
     images = torch.from_numpy(_bank(6, 2).images[:, :84, :84]).permute(0, 3, 1, 2).float() / 255
     generator = torch.Generator().manual_seed(1)
-    for paint in (dust, drops, soiled):
+    for paint in (dust, drops, with_debris):
         painted = paint(images, generator)
         assert painted.shape == images.shape and float(painted.min()) >= 0 and float(painted.max()) <= 1
         assert bool(((painted - images).abs().mean(dim=(1, 2, 3)) > 0.02).all())

@@ -16,7 +16,7 @@ from focusviewer.evaluation.suites.fusion.baselines import (
     reciprocal_rank_fusion,
     weighted_rank_fusion,
 )
-from focusviewer.evaluation.suites.fusion.comparison import Halves, evaluate_fusion
+from focusviewer.evaluation.suites.fusion.comparison import ScoreSplits, evaluate_fusion
 from focusviewer.focus.fusion import fusion_variant
 from focusviewer.focus.fusion.model import FusionModel
 from focusviewer.focus.registry import get_model
@@ -194,8 +194,10 @@ def test_a_run_writes_a_model_that_scores_slides(tables, tmp_path: Path, monkeyp
 def test_fusions_are_judged_beside_members_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "entries", lambda: [replace(entry, defaults=_CONFIG) for entry in entries()])
     monkeypatch.setattr(judging, "VARIANTS", [fusion_variant("fusion-rf-ms")])
-    halves = Halves(0.25, _observed(800, 1), _observed(300, 2), _observed(400, 3), np.arange(400, dtype=np.int32) // 20)
-    rows = {row["method"]: row for row in evaluate_fusion(halves)}
+    splits = ScoreSplits(
+        0.25, _observed(800, 1), _observed(300, 2), _observed(400, 3), np.arange(400, dtype=np.int32) // 20
+    )
+    rows = {row["method"]: row for row in evaluate_fusion(splits)}
     best = max(rows[name]["srcc"] for name in _MEMBERS)
     for name in ("fusion-rf-ms", "RRF", "weighted RRF", "SVR", "cascade"):
         row = rows[name]

@@ -45,10 +45,10 @@ def shares_a_picture(first: StackBank, second: StackBank) -> bool:
 def test_strip_one_is_held_out_and_chooses_nothing(sets: Path) -> None:
     stacks = focuspath_stacks(sets, 12)
     assert stacks.train.recorded.shape == (12, 16, 32, 32, 3)  # three of four stacks of strip 0, four fields each
-    assert len(stacks.choosing) == 4
-    assert len(stacks.judging) == 4  # one field of each stack of strip 1
+    assert len(stacks.validation) == 4
+    assert len(stacks.test) == 4  # one field of each stack of strip 1
     assert np.allclose(np.diff(stacks.train.z_um, axis=1), 0.25)
-    banks = (stacks.train, stacks.choosing, stacks.judging)
+    banks = (stacks.train, stacks.validation, stacks.test)
     assert not any(shares_a_picture(banks[a], banks[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
     assert "3 stacks of strip 0" in stacks.data
     assert "4 of strip 1 were held out" in stacks.split

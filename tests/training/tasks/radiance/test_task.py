@@ -18,16 +18,16 @@ from focusviewer.training.tasks.radiance import task as radiance
 from focusviewer.training.tasks.radiance.cases import (
     FAR_UM,
     NEAR_UM,
+    CasePlan,
     Cases,
-    Question,
     Subset,
     assemble,
     believed_tissue,
-    draw_again,
     draw_cases,
-    draw_question,
+    draw_plan,
+    redraw_plan,
 )
-from focusviewer.training.tasks.radiance.checks import CHECKS, decibels, judge, nearest_plane
+from focusviewer.training.tasks.radiance.checks import CHECKS, check_figures, decibels, nearest_plane
 from focusviewer.training.tasks.radiance.task import (
     RadianceSettings,
     RadianceTask,
@@ -91,26 +91,26 @@ def test_further_rounds_ask_the_same_planes_for_other_targets(bank: StackBank) -
     rng = np.random.default_rng(4)
     others = 0
     for _ in range(60):
-        question = draw_question(bank, 2, 1, 8, rng)
-        again = draw_again(bank, question, rng)
+        plan = draw_plan(bank, 2, 1, 8, rng)
+        again = redraw_plan(bank, plan, rng)
         assert (again.row, again.given, again.other, again.sign) == (
-            question.row,
-            question.given,
-            question.other,
-            question.sign,
+            plan.row,
+            plan.given,
+            plan.other,
+            plan.sign,
         )
-        others += again.target != question.target
-        z_um = bank.z_um[question.row]
-        assert np.abs(z_um[[*question.given, *question.other]] - z_um[again.target]).min() >= NEAR_UM
+        others += again.target != plan.target
+        z_um = bank.z_um[plan.row]
+        assert np.abs(z_um[[*plan.given, *plan.other]] - z_um[again.target]).min() >= NEAR_UM
         assert not again.following or z_um[again.target] == 0
     assert others > 50
 
 
 def test_a_further_round_repeats_the_question_where_no_other_target_is_left(bank: StackBank) -> None:
-    question = draw_question(bank, 3, 3, 8, np.random.default_rng(1))
-    left = [plane for plane in range(10) if plane not in question.given and plane != question.target]
-    full = replace(question, other=left)
-    assert draw_again(bank, full, np.random.default_rng(2)) == full
+    plan = draw_plan(bank, 3, 3, 8, np.random.default_rng(1))
+    left = [plane for plane in range(10) if plane not in plan.given and plane != plan.target]
+    full = replace(plan, other=left)
+    assert redraw_plan(bank, full, np.random.default_rng(2)) == full
 
 
 def test_more_pairs_of_planes_can_be_asked_for(bank: StackBank) -> None:
@@ -123,18 +123,18 @@ def test_more_pairs_of_planes_can_be_asked_for(bank: StackBank) -> None:
 def test_subsets_are_disjoint_and_leave_out_what_is_near_the_target(bank: StackBank, first: int, second: int) -> None:
     rng = np.random.default_rng(first * 10 + second)
     for _ in range(40):
-        question = draw_question(bank, first, second, 8, rng)
-        z_um = bank.z_um[question.row]
-        assert (len(question.given), len(question.other)) == (first, second)
-        assert not set(question.given) & set(question.other)
-        identical = question.given == [question.target]  # a plane in focus that must stay as it is
+        plan = draw_plan(bank, first, second, 8, rng)
+        z_um = bank.z_um[plan.row]
+        assert (len(plan.given), len(plan.other)) == (first, second)
+        assert not set(plan.given) & set(plan.other)
+        identical = plan.given == [plan.target]  # a plane in focus that must stay as it is
         if identical:
-            assert z_um[question.target] == 0
+            assert z_um[plan.target] == 0
         else:
-            near = np.abs(z_um[[*question.given, *question.other]] - z_um[question.target]).min()
+            near = np.abs(z_um[[*plan.given, *plan.other]] - z_um[plan.target]).min()
             assert near >= min(NEAR_UM, FAR_UM)
-            assert question.target not in question.given
-        assert question.target not in question.other
+            assert plan.target not in plan.given
+        assert plan.target not in plan.other
 
 
 def test_one_plane_never_lies_beyond_the_tissue(bank: StackBank) -> None:
@@ -154,25 +154,25 @@ def test_the_answer_is_the_plane_that_the_target_names(bank: StackBank) -> None:
     rng = np.random.default_rng(3)
     followed = 0
     for _ in range(60):
-        question = draw_question(bank, 2, 1, 8, rng)
-        cases = radiance_cases_of(bank, question)
-        followed += question.following
-        if question.following:
+        plan = draw_plan(bank, 2, 1, 8, rng)
+        cases = radiance_cases_of(bank, plan)
+        followed += plan.following
+        if plan.following:
             assert not cases.target.any()
-            assert bank.z_um[question.row, question.target] == 0
+            assert bank.z_um[plan.row, plan.target] == 0
             continue
-        apart = question.sign * (bank.z_um[question.row, question.target] - bank.z_um[question.row, question.given])
+        apart = plan.sign * (bank.z_um[plan.row, plan.target] - bank.z_um[plan.row, plan.given])
         told = cases.target[0, 0] - cases.given.defocus[0, :, 0]
         assert torch.allclose(
             told, torch.from_numpy(apart.astype(np.float32))[:, None, None].expand_as(told), atol=1e-5
         )
-        clean = torch.from_numpy(bank.clean[question.row, question.target, :8, :8]).permute(2, 0, 1) / 255
+        clean = torch.from_numpy(bank.clean[plan.row, plan.target, :8, :8]).permute(2, 0, 1) / 255
         assert torch.allclose(cases.wanted[0], clean)
     assert 5 < followed < 55
 
 
-def radiance_cases_of(bank: StackBank, question: Question) -> Cases:
-    return assemble(bank, [question], np.zeros((1, 2), np.int64), 8)
+def radiance_cases_of(bank: StackBank, plan: CasePlan) -> Cases:
+    return assemble(bank, [plan], np.zeros((1, 2), np.int64), 8)
 
 
 def test_estimates_of_the_tissue_are_mostly_wrong_and_smooth() -> None:
@@ -204,7 +204,7 @@ def test_doing_nothing_gains_nothing(bank: StackBank) -> None:
         def forward(self, images: Tensor, defocus: Tensor, target: Tensor) -> Tensor:
             return nearest_plane(Subset(images, defocus), target)
 
-    figures = judge(Nearest(), bank, 2, torch.device("cpu"))
+    figures = check_figures(Nearest(), bank, 2, torch.device("cpu"))
     assert set(figures) == {"gain", *(check.name for check in CHECKS)}
     assert max(abs(value) for value in figures.values()) < 1e-4
     assert float(decibels(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.1))) == pytest.approx(20)
@@ -212,7 +212,7 @@ def test_doing_nothing_gains_nothing(bank: StackBank) -> None:
 
 def test_checks_that_no_stack_can_answer_are_left_out(bank: StackBank) -> None:
     near = replace(bank, z_um=0.5 * bank.z_um)  # within 2 um of focus
-    figures = judge(RadianceNet(SIZES["tiny"]).eval(), near, 2, torch.device("cpu"))
+    figures = check_figures(RadianceNet(SIZES["tiny"]).eval(), near, 2, torch.device("cpu"))
     assert {"gain_2um", "gain_fs3"} <= set(figures)
     assert "gain_4um" not in figures
 

@@ -110,10 +110,10 @@ def test_no_class_is_judged_by_what_it_learned_from() -> None:
     sources = [Source("large.png", large), Source("small.png", large[:100]), *series]
     classes = {item.name: item for item in wsi_features.tissue_classes(sources, 96)}
     assert set(classes) == {"large.png", "bbbc038"}
-    both = np.concatenate([classes["large.png"].train[0], classes["large.png"].judge[0]], axis=1)
+    both = np.concatenate([classes["large.png"].train[0], classes["large.png"].held_out[0]], axis=1)
     assert np.array_equal(both, large)
     learned, judged = (
-        {int(image[0, 0, 0]) for image in part} for part in (classes["bbbc038"].train, classes["bbbc038"].judge)
+        {int(image[0, 0, 0]) for image in part} for part in (classes["bbbc038"].train, classes["bbbc038"].held_out)
     )
     assert learned | judged == set(range(8))
     assert not learned & judged

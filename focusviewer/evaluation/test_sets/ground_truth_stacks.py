@@ -1,6 +1,6 @@
 """Simulated stacks with a picture at every fifth of a level, so that any focus in between has a truth.
 
-Levels are counted as in the virtual-refocusing work: sixteen of them, 0.25 um apart, the section's middle between the
+Levels are counted as in Wang 2024: sixteen of them, 0.25 um apart, the section's middle between the
 eighth and the ninth. What engines get and what they are compared with are recorded one by one, each with noise of its
 own, as a scanner would: against a truth free of noise, mixing two planes would gain by the noise that it averages.
 """
@@ -32,7 +32,7 @@ KINDS = ("gland", "tumour", "mixed", "stroma")
 
 
 @dataclass(frozen=True)
-class TrueStack:
+class GroundTruthStack:
     """A section at every fifth of a level.
 
     Attributes
@@ -77,7 +77,7 @@ def _index(level: float) -> int:
 
 
 @dataclass(frozen=True)
-class TrueStacksConfig:
+class GroundTruthConfig:
     """How many stacks of held-out pictures (lifted to volumes) and of phantoms, and their side in px."""
 
     real: int = 2
@@ -85,11 +85,11 @@ class TrueStacksConfig:
     side_px: int = 224
 
 
-def true_stacks(
+def ground_truth_stacks(
     pictures: Sequence[tuple[str, RGB]],
-    config: TrueStacksConfig | None = None,
+    config: GroundTruthConfig | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> list[TrueStack]:
+) -> list[GroundTruthStack]:
     """The stacks; made on first use, then mapped from the cache folder.
 
     Parameters
@@ -97,7 +97,7 @@ def true_stacks(
     pictures : sequence of (name, uint8 (H, W, 3))
         Sharp pictures never trained on, at least ``side_px`` wide and high; the first ones are taken.
     """
-    config = config or TrueStacksConfig()
+    config = config or GroundTruthConfig()
     chosen = list(pictures)[: config.real]
     facts = {**asdict(config), "version": VERSION, "phantom": PHANTOM_VERSION, "pictures": [name for name, _ in chosen]}
     key = json_digest(facts)
@@ -109,13 +109,13 @@ def true_stacks(
         if not path.exists():
             _make(path, index, picture, config)
         with np.load(path, allow_pickle=False) as file:
-            stacks.append(TrueStack(file["clean"], name, float(file["best"])))
+            stacks.append(GroundTruthStack(file["clean"], name, float(file["best"])))
         if on_progress:
             on_progress((index + 1) / len(sources))
     return stacks
 
 
-def _make(path: Path, index: int, picture: RGB | None, config: TrueStacksConfig) -> None:
+def _make(path: Path, index: int, picture: RGB | None, config: GroundTruthConfig) -> None:
     from focusviewer.simulation.scanner import Scanner
     from focusviewer.simulation.stacks import StackRecipe, simulate_stack
 

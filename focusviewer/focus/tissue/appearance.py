@@ -20,7 +20,7 @@ _SAMPLE_PX = 512  # along a side, for what concerns the picture as a whole
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What is read off a low-resolution picture.
 
     Attributes
@@ -42,8 +42,8 @@ class Look:
     colour_poor: bool
 
     @classmethod
-    def at(cls, picture: RGB) -> Look:
-        """Look at a picture: uint8 (H, W, 3), bright field."""
+    def at(cls, picture: RGB) -> Appearance:
+        """Of a picture: uint8 (H, W, 3), bright field."""
         height, width = picture.shape[:2]
         step = max(1, min(height, width) // _SAMPLE_PX)
         sample = np.ascontiguousarray(picture[::step, ::step].transpose(2, 0, 1), np.float32)

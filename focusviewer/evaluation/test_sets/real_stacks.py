@@ -1,4 +1,4 @@
-"""Real focal stacks with a stated best plane, for evaluation only, and what a curve of scores over planes must do."""
+"""Real focal stacks with a stated best plane, for evaluation only, and the figures of score curves over them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from focusviewer.focus.base import FocusModel
 from focusviewer.metrics import srcc
 
 ASSUMED_MPP = 0.25
-"""The real stacks do not state a usable scale; they are judged as 40x pixels, and the tables say so."""
+"""The real stacks do not state a usable scale; they are evaluated as 40x scans, and the tables say so."""
 
 # Best planes as stated with the data (0-based, first and last that hold something sharp).
 REFERENCE = {"urjc-adipose-1": (10, 10), "wbc-0054": (5, 5), "huron-brain": (9, 20)}
@@ -104,7 +104,7 @@ def evaluate_focus(model: FocusModel, stacks: Sequence[RealStack]) -> list[dict[
 
 
 def curve_figures(scores: Sequence[float], best: tuple[int, int] | None) -> dict[str, Any]:
-    """What a curve of scores over the planes of one stack is judged by.
+    """The figures of a curve of scores over the planes of one stack.
 
     Parameters
     ----------

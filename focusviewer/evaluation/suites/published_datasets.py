@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.suites.focus.simulated import agreement, intervals
+from focusviewer.evaluation.suites.focus.simulated import correlation_figures, intervals
 from focusviewer.evaluation.suites.refocus.planes import Planes, evaluate_refocus_planes
 from focusviewer.focus.base import FocusModel
 from focusviewer.metrics import pr_auc, roc_auc
@@ -48,8 +48,8 @@ def present_datasets(root: Path | None = None) -> DataSets:
     return DataSets(tuple(usable), tuple(refused))
 
 
-def judged_side(dataset: Dataset) -> str:
-    """The split to judge on: the test side where the data set has one, else everything."""
+def held_out_split(dataset: Dataset) -> str:
+    """The split to evaluate on: the test side where the data set has one, else everything."""
     return "test" if dataset.select("test") else "all"
 
 
@@ -68,17 +68,18 @@ def evaluate_focus_dataset(model: FocusModel, dataset: Dataset, limit: int) -> d
 
     Returns
     -------
-    One row. Levels: every figure of :func:`agreement`. Labels and masks: ROC-AUC and PR-AUC. Intervals by slide.
+    One row. Levels: every figure of :func:`correlation_figures`. Labels and masks: ROC-AUC and PR-AUC.
+    Intervals by slide.
     """
-    split = judged_side(dataset)
+    split = held_out_split(dataset)
     part = some_of(dataset, split, limit)
     mpp = part.records[0].mpp
-    judged = [(model.score(image.pixels, mpp), image.truth, image.slide) for image in focus_images(part)]
-    scores, truth, slides = (np.array(column) for column in zip(*judged, strict=True))
-    row = {"dataset": dataset.name, "model": model.name, "split": split, "images": len(judged)}
+    scored = [(model.score(image.pixels, mpp), image.truth, image.slide) for image in focus_images(part)]
+    scores, truth, slides = (np.array(column) for column in zip(*scored, strict=True))
+    row = {"dataset": dataset.name, "model": model.name, "split": split, "images": len(scored)}
     row["slides"] = len(set(slides.tolist()))
     if dataset.about.truth == "level":
-        return row | agreement(scores, truth, slides, model.absolute)
+        return row | correlation_figures(scores, truth, slides, model.absolute)
     return row | intervals({"roc_auc": roc_auc, "pr_auc": pr_auc}, slides, (scores, truth > 0.5))
 
 
@@ -91,7 +92,7 @@ def evaluate_refocus_dataset(
 
 
 def _planes(dataset: Dataset, limit: int, crop_px: int) -> Iterator[Planes]:
-    split = judged_side(dataset)
+    split = held_out_split(dataset)
     names = list(dict.fromkeys(record.stack for record in dataset.select(split) if record.stack is not None))
     chosen = {names[i] for i in np.linspace(0, len(names) - 1, min(limit, len(names))).astype(int)} if names else set()
     part = copy.copy(dataset)

@@ -1,4 +1,4 @@
-"""Dust and drops painted on crops: what a focus classifier must learn to call unfocused, whatever lies beneath."""
+"""Dust and drops painted on crops: a focus classifier must learn to call them unfocused, whatever lies beneath."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def soiled(images: Tensor, generator: torch.Generator) -> Tensor:
+def with_debris(images: Tensor, generator: torch.Generator) -> Tensor:
     """Paint dust or a drop on every crop, so large that it is what the crop shows.
 
     Parameters

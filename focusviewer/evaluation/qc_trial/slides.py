@@ -1,4 +1,4 @@
-"""A night's slides, made up: sharp ones, blurred ones, empty glass and broken files, with the truth about each.
+"""A batch of simulated slides: sharp ones, blurred ones, empty glass and broken files, with the truth about each.
 
 Tissue is drawn for a few sections only, at a series of distances from focus; slides are put together from its planes
 by their own focus error, turned over, and photographed with noise and staining of their own. That takes under a
@@ -27,8 +27,8 @@ from focusviewer.slides.writer import write_pyramid
 
 TRUTH_NAME = "truth.json"
 VISIBLE_UM = 1.0
-"""Tissue this far from focus is blurred in truth. No slide is drawn with an error of the whole between SLIGHT_UM and
-this: there neither answer is wrong."""
+"""Tissue this far from focus is blurred in truth. No slide is as a whole out of focus by a distance between SLIGHT_UM
+and this, where both verdicts would be right."""
 
 SLIGHT_UM = 0.5
 BLURRED_SHARE = 0.02
@@ -47,7 +47,7 @@ _TRUTH_PX = 64
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialSlide:
     """One file and the truth about it.
 
     Attributes
@@ -75,14 +75,14 @@ class Trial:
         return self.blurred >= BLURRED_SHARE
 
 
-def make_trials(
+def make_trial_slides(
     folder: Path,
     *,
     slides: int = 300,
     seed: int = 1,
     size: tuple[int, int] = SIZE,
     on_progress: Callable[[float, str], None] | None = None,
-) -> list[Trial]:
+) -> list[TrialSlide]:
     """Fill a folder with slides and ``truth.json``; one that was filled before with the same numbers is used again.
 
     Parameters
@@ -106,7 +106,7 @@ def make_trials(
     if truth.exists():
         document = json.loads(truth.read_text(encoding="utf-8"))
         if document["recipe"] == recipe:
-            return [Trial(**trial) for trial in document["trials"]]
+            return [TrialSlide(**trial) for trial in document["trials"]]
         raise UserError(f"{folder} holds other slides", "they were made with other numbers", "Choose another folder.")
     trials = []
     for done, trial in enumerate(_draw_all(folder, slides, seed, size), 1):
@@ -119,7 +119,7 @@ def make_trials(
     return trials
 
 
-def _draw_all(folder: Path, slides: int, seed: int, size: tuple[int, int]) -> Iterator[Trial]:
+def _draw_all(folder: Path, slides: int, seed: int, size: tuple[int, int]) -> Iterator[TrialSlide]:
     rng = np.random.default_rng((seed, 77))
     broken = min(BROKEN, max(1, slides // 30))
     kinds = [kind for kind, share in zip(KINDS, SHARES, strict=False) for _ in range(max(1, round(share * slides)))]
@@ -133,7 +133,7 @@ def _draw_all(folder: Path, slides: int, seed: int, size: tuple[int, int]) -> It
         yield _draw(folder / f"slide-{index:03d}-{kind}.ome.tif", kind, section, np.random.default_rng((seed, index)))
     whole = folder / f"slide-000-{kinds[0]}.ome.tif"
     for index in range(broken):
-        yield Trial(_break(folder, index, whole.read_bytes()), "broken")
+        yield TrialSlide(_break(folder, index, whole.read_bytes()), "broken")
 
 
 class _SectionPlanes:
@@ -168,7 +168,7 @@ class _SectionPlanes:
         return result
 
 
-def _draw(path: Path, kind: str, section: _SectionPlanes, rng: np.random.Generator) -> Trial:
+def _draw(path: Path, kind: str, section: _SectionPlanes, rng: np.random.Generator) -> TrialSlide:
     width, height = section.size
     if kind == "empty":
         light, pattern = np.ones((height, width, 3), np.float32), BlurPattern()
@@ -205,15 +205,15 @@ def _pattern(kind: str, rng: np.random.Generator, width: int, height: int) -> Bl
     return BlurPattern(offset_um=float(rng.uniform(0.0, SLIGHT_UM)) if kind == "slight" else 0.0)
 
 
-def _truth(name: str, kind: str, pattern: BlurPattern, section: _SectionPlanes) -> Trial:
+def _truth(name: str, kind: str, pattern: BlurPattern, section: _SectionPlanes) -> TrialSlide:
     if kind == "empty":
-        return Trial(name, kind)
+        return TrialSlide(name, kind)
     tissue = section.phantom.tissue_depth_um(_TRUTH_PX) > 0
     rows, cols = tissue.shape
     x, y = (np.arange(cols) + 0.5) * _TRUTH_PX, (np.arange(rows) + 0.5) * _TRUTH_PX
     z_um = np.abs(pattern.z_um(x[None, :], y[:, None]))[tissue]
     blurred = float((z_um >= VISIBLE_UM).mean()) if z_um.size else 0.0
-    return Trial(name, kind, float(z_um.max(initial=0.0)), blurred)
+    return TrialSlide(name, kind, float(z_um.max(initial=0.0)), blurred)
 
 
 def _break(folder: Path, index: int, good: bytes) -> str:

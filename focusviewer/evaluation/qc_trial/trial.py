@@ -1,4 +1,4 @@
-"""How well verdicts agree with the truth on a made-up night, and which thresholds would agree best."""
+"""How well verdicts agree with the truth on a batch of simulated slides, and which thresholds would agree best."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
-from focusviewer.evaluation.night.slides import KINDS, Trial
+from focusviewer.evaluation.qc_trial.slides import KINDS, TrialSlide
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.reports.roc import roc
@@ -29,8 +29,8 @@ FRACTIONS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Verdicts against the truth of a night.
+class TrialFigures:
+    """Verdicts against the truth of a batch.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Agreement:
         return asdict(self)
 
 
-def agreement(trials: Sequence[Trial], summary: QcSummary, rows: Iterable[SlideRow]) -> Agreement:
+def trial_figures(trials: Sequence[TrialSlide], summary: QcSummary, rows: Iterable[SlideRow]) -> TrialFigures:
     """Compare a finished batch with the truth; slides that failed count as not found."""
     verdicts, scores = {}, {}
     for row in rows:
@@ -79,7 +79,7 @@ def agreement(trials: Sequence[Trial], summary: QcSummary, rows: Iterable[SlideR
     wanted = np.array([trial.rescan for trial in trials])
     readable = [trial for trial in trials if trial.name in scores]
     recall, precision = recall_precision(called, wanted)
-    return Agreement(
+    return TrialFigures(
         len(trials),
         len(verdicts),
         len(failed),
@@ -113,12 +113,12 @@ class Setting:
     margin: float
 
 
-def tune(trials: Sequence[Trial], worklist: Worklist, rules: Rules) -> list[Setting]:
-    """Every choice of what sends a slide back, the best first; judged on the maps as they lie.
+def tune(trials: Sequence[TrialSlide], worklist: Worklist, rules: Rules) -> list[Setting]:
+    """Every choice of what sends a slide back, the best first; tried on the maps that were stored.
 
-    The best finds most with least false alarms; of equals, the one whose part lies farthest between the least
-    blurred slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than
-    those they are judged on.
+    The best finds most with least false alarms; of equals, the one whose part lies farthest between the least blurred
+    slide to find and the most blurred one to leave alone. Thresholds must be chosen on other seeds than those they are
+    evaluated on.
     """
     maps = {row.facts.path.name: load_map(worklist.folder / row.result.folder / "map.npz")
             for row in worklist.slides() if row.result is not None}  # fmt: skip
@@ -152,13 +152,13 @@ def _scaled(limits: Thresholds, blurred_um: float, fraction: float, worst_um: fl
 
 def run_trial(
     folder: Path,
-    trials: Sequence[Trial],
+    trials: Sequence[TrialSlide],
     run_batch: Callable[[], QcSummary],
     rules: Rules,
     *,
     tuning: bool = False,
-) -> tuple[Agreement, list[Setting]]:
-    """Judge the slides, and compare; writes ``report.html`` again, with the ROC.
+) -> tuple[TrialFigures, list[Setting]]:
+    """Run ``qc`` on the slides, and compare; writes ``report.html`` again, with the ROC.
 
     Raises
     ------
@@ -172,4 +172,4 @@ def run_trial(
             raise UserError(f"No slide of {folder} could be judged")
         truth = {str((folder / trial.name).absolute()): trial.rescan for trial in trials if trial.kind != "broken"}
         write_report(worklist, worklist.folder / "report.html", rules, truth)
-        return agreement(trials, summary, rows), tune(trials, worklist, rules) if tuning else []
+        return trial_figures(trials, summary, rows), tune(trials, worklist, rules) if tuning else []

@@ -1,4 +1,4 @@
-"""How a night's slides spread over what verdicts are made from: where thresholds cut, and how many lie close."""
+"""Distributions of the features that verdicts are made from, and how many slides lie close to the thresholds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Histogram:
     most: int
 
 
-def spread_section(rows: Sequence[SlideRow], rules: Rules) -> Markup:
+def distribution_section(rows: Sequence[SlideRow], rules: Rules) -> Markup:
     """HTML with a histogram of every measure, coloured by the program's verdict; lines mark the rules' thresholds.
 
     Thresholds are drawn where all verdicts were made by these rules. Empty for a slide or two.
@@ -70,7 +70,7 @@ def spread_section(rows: Sequence[SlideRow], rules: Rules) -> Markup:
         return Markup()
     limits = rules.thresholds if all(item.judgement.rules == rules.label for item in results) else None
     return TEMPLATES.render(
-        "spread.html",
+        "distributions.html",
         count=len(results),
         histograms=[_histogram(results, name, limits) for name in MEASURES],
         left=_LEFT,

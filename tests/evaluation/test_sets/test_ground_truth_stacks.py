@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from focusviewer.evaluation.sets import true_stacks as true_module
-from focusviewer.evaluation.sets.true_stacks import TrueStacksConfig, true_stacks
+from focusviewer.evaluation.test_sets import ground_truth_stacks as true_module
+from focusviewer.evaluation.test_sets.ground_truth_stacks import GroundTruthConfig, ground_truth_stacks
 from focusviewer.simulation.stacks import SimulatedStack, StackRecipe
 from focusviewer.slides.base import RGB
 from tests.evaluation.suites.refocus.toys import picture
@@ -22,8 +22,8 @@ def test_true_stacks_hold_a_picture_at_every_fifth_of_a_level(monkeypatch: pytes
         return SimulatedStack(pixels, planes_um, np.full((96, 96), 1.9, np.float32), 38)
 
     monkeypatch.setattr("focusviewer.simulation.stacks.simulate_stack", simulated)
-    config = TrueStacksConfig(real=0, phantoms=1, side_px=64)
-    (made,) = true_stacks([], config)
+    config = GroundTruthConfig(real=0, phantoms=1, side_px=64)
+    (made,) = ground_truth_stacks([], config)
     (recipe,) = asked
     assert (recipe.planes, recipe.step_um, recipe.scanner.camera.noise) == (76, pytest.approx(0.05), 0.0)
     assert made.best == pytest.approx(8.6)
@@ -35,4 +35,4 @@ def test_true_stacks_hold_a_picture_at_every_fifth_of_a_level(monkeypatch: pytes
     assert (made.z_um(9.6), made.z_um(9.6, mirrored=True)) == (pytest.approx(0.25), pytest.approx(-0.25))
     with pytest.raises(ValueError, match="not between"):
         made.truth(16.4)
-    assert len(true_stacks([], config)) == len(asked) == 1  # kept
+    assert len(ground_truth_stacks([], config)) == len(asked) == 1  # kept

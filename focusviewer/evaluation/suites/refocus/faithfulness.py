@@ -1,4 +1,4 @@
-"""What an engine must never do, measured: contradict the scan, touch a plane in focus, draw on glass, show seams."""
+"""Faithfulness to the scan, measured: no contradiction of it, acquired planes unchanged, nothing on glass, no seams."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ SEAM_BOX = (0, 0, 1160, 256)
 
 
 @dataclass(frozen=True)
-class Specimens:
-    """What engines are tried on.
+class FaithfulnessImages:
+    """Images that engines are checked on.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Specimens:
     wide: RGB | None = None
 
 
-def evaluate_honesty(engine: Refocuser, specimens: Specimens) -> list[dict[str, Any]]:
-    """Put an engine to all checks.
+def evaluate_faithfulness(engine: Refocuser, specimens: FaithfulnessImages) -> list[dict[str, Any]]:
+    """Run all checks on an engine: the table ``refocus-honesty``.
 
     Returns
     -------
@@ -97,9 +97,9 @@ def _reblur_rows(engine: Refocuser, pictures: Sequence[RGB]) -> list[dict[str, A
             scan = Camera(noise=REBLUR_NOISE).capture(light, rng)
             encoded = engine.encode([scan], MPP)
             target = engine.all_in_focus_target(encoded)
-            judged = confidence(encoded, [scan], engine.render(encoded, target), target)
-            found.append(judged.reblur_db)
-            shares.append(judged.residual_energy)
+            measured = confidence(encoded, [scan], engine.render(encoded, target), target)
+            found.append(measured.reblur_db)
+            shares.append(measured.residual_energy)
         kept = float(np.mean(found)) >= REBLUR_LIMIT_DB
         rows.append(_row("re-blur, dB", f"simulated, {depth:g} µm", found, REBLUR_LIMIT_DB, kept, True))
     if shares:
@@ -218,7 +218,7 @@ class PictureSlide(Slide):
 
 def _seam_row(engine: Refocuser, wide: RGB) -> dict[str, Any]:
     """A region in tiles against the same in one piece: gray levels it steps by across the borders of tiles."""
-    from focusviewer.refocus.modes import Wish
+    from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
     from focusviewer.refocus.regions.tiling import refocus_view
     from focusviewer.refocus.spans import spans
@@ -227,7 +227,7 @@ def _seam_row(engine: Refocuser, wide: RGB) -> dict[str, Any]:
     slide = PictureSlide(wide, MPP)
     target = np.full((height, width), 2.0, np.float32)
     view: View = View(slide, (0, 0, width, height), (0,), (0.0,), MPP)
-    tiled = refocus_view(view, engine, Wish("map", map_um=target)).pixels
+    tiled = refocus_view(view, engine, RefocusRequest("map", map_um=target)).pixels
     whole = engine.render(engine.encode([wide], MPP), target)
     borders = [edge for span in spans(width) for edge in span if 0 < edge < width]
     steps = seam_steps(tiled, whole, borders)

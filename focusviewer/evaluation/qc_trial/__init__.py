@@ -1,0 +1,1 @@
+"""A batch of simulated slides, and how well verdicts agree with the truth about it."""
