@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.app.program import make_application, make_window
 from focusviewer.app.services.jobs import Job, Lane
 from focusviewer.app.waiting import wait_until
 from focusviewer.app.window import MainWindow
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
@@ -28,8 +28,6 @@ WINDOW_SIZE = (1600, 1000)
 WANTED_Z_UM = 2.0  # far enough to be a nuisance, near enough to be mended
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
 MAKE_S, WORK_S = 600.0, 300.0
-
-FloatMap = npt.NDArray[np.float32]
 
 
 class Demo:
@@ -93,8 +91,8 @@ class Demo:
         self._until(lambda: bool(found), "the demo slide", MAKE_S)
         window.jobs.progressed.disconnect(_tell_terminal)
         window.load_registries()
-        self._until(lambda: bool(window.mapping.panel.style_now.model), "the list of models")
-        self._until(lambda: bool(window.refocusing.panel.engine_name), "the list of engines")
+        self._until(lambda: bool(window.mapping.state.model), "the list of models")
+        self._until(lambda: bool(window.refocusing.state.engine), "the list of engines")
         started = perf_counter()
         window.open_paths([found[0].slide])
         self._until(lambda: window.document is not None and window.viewport.is_complete, "the picture")
@@ -125,7 +123,7 @@ class Demo:
     def _refocus(self) -> None:
         window = self.window
         x, y = blurred_place(self.truth, WANTED_Z_UM)
-        window.mapping.panel.visible_box.setChecked(False)
+        window.mapping.state.visible = False
         window.mapping.section.header.setChecked(False)
         window.viewport.go_to(x, y, 1.0)
         self._until(lambda: window.viewport.is_complete, "the blurred part")
@@ -134,23 +132,23 @@ class Demo:
         window.refocusing.auto_focus()
         self._until(lambda: window.refocus.shown is not None or self._at_plane(), "the refocused picture")
         self.facts["refocus_encode_ms"] = round(window.refocus.encode_ms, 1)
-        self.facts["refocus_z_um"] = round(window.refocusing.panel.target_um, 2)
+        self.facts["refocus_z_um"] = round(window.refocusing.state.target_um, 2)
         self._rest()
         self._picture("refocus-after.png")
-        auto = window.refocusing.panel.target_um
+        auto = window.refocusing.state.target_um
         self.facts["refocus_step_ms"] = round(float(np.median([self._step(z) for z in STEPS_UM])), 1)
-        window.refocusing.panel.spin.setValue(auto)
+        window.refocusing.state.turn(auto)
         self.facts["refocus_view_px"] = [window.viewport.width(), window.viewport.height()]
 
     def _at_plane(self) -> bool:
         # Auto may find that the scan itself is the sharpest there is
-        return window_is_idle(self.window) and self.window.refocusing.panel.target_um == 0.0
+        return window_is_idle(self.window) and self.window.refocusing.state.target_um == 0.0
 
     def _step(self, z_um: float) -> float:
         shown: list[Any] = []
         self.window.refocus.rendered.connect(shown.append)
-        self.window.refocusing.panel.spin.setValue(z_um)
-        self._until(lambda: bool(shown) and shown[-1].z_um == self.window.refocusing.panel.target_um, "a slider step")
+        self.window.refocusing.state.turn(z_um)
+        self._until(lambda: bool(shown) and shown[-1].z_um == self.window.refocusing.state.target_um, "a slider step")
         self.window.refocus.rendered.disconnect(shown.append)
         return float(shown[-1].milliseconds)
 

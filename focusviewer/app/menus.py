@@ -63,7 +63,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "focus.scan",
         "focus.defocus",
         "focus.sweep",
-        "focus.trust",
+        "focus.confidence",
         SEPARATOR,
         "focus.paint",
         "focus.paint_here",

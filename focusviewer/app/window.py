@@ -88,13 +88,13 @@ class MainWindow(QMainWindow):
         self.heatmap = self.mapping.controller
         self.refocusing = RefocusFeature(jobs, tiles, viewport, settings)
         self.refocus = self.refocusing.controller
-        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools)
+        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools, self.undo)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)  # the second picture of a comparison goes in here
         self.splitter.addWidget(viewport)
         self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, tools)
         self.saving = SavingFeature(jobs, tiles, viewport, self.slides, self.refocusing, self.painting, settings, self)
         self.worklist = WorklistFeature(
-            jobs, self.slides, self.heatmap, viewport, messages, settings, self, self.open_paths
+            jobs, self.slides, self.heatmap, viewport, messages, settings, self.undo, self, self.open_paths
         )
         self.status = Status(jobs)
 

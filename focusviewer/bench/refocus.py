@@ -15,7 +15,7 @@ from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import Region, open_slide
 
 if TYPE_CHECKING:
-    from focusviewer.slides.base import RGB
+    from focusviewer.core.arrays import RGB
 
 VIEW = (1024, 768)
 STEP_BUDGET_MS = 150.0

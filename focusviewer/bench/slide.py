@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.core import files
+from focusviewer.core.arrays import RGB
 
 VERSION = 2
 TILE_PX = 256
@@ -17,8 +17,6 @@ TILES = (64, 48)  # columns, rows: 16,384 x 12,288 px
 MPP = 0.25
 _QUALITY = 85
 _MARGIN_TILES = 4  # glass around the tissue
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def bench_slide() -> Path:
@@ -68,7 +66,7 @@ def write_bench_slide(path: Path, tiles: tuple[int, int] = TILES) -> None:
             )
 
 
-def _field() -> Pixels:
+def _field() -> RGB:
     """One field of tissue, FIELD_TILES tiles each way, out of focus towards its right side."""
     from focusviewer.optics import Camera, image_section
     from focusviewer.simulation.phantom.tissue import phantom_section
@@ -82,7 +80,7 @@ def _field() -> Pixels:
     return sharp
 
 
-def _shrink(image: Pixels, factor: int) -> Pixels:
+def _shrink(image: RGB, factor: int) -> RGB:
     if factor == 1:
         return image
     height, width = image.shape[0] // factor, image.shape[1] // factor
@@ -90,7 +88,7 @@ def _shrink(image: Pixels, factor: int) -> Pixels:
     return np.asarray(blocks.mean(axis=(1, 3)).round(), dtype=np.uint8)
 
 
-def _tiles(field: Pixels, factor: int, tiles: tuple[int, int]) -> Iterator[bytes]:
+def _tiles(field: RGB, factor: int, tiles: tuple[int, int]) -> Iterator[bytes]:
     """Encoded tiles of one level in order; equal tiles are encoded once."""
     import imagecodecs
 
@@ -106,7 +104,7 @@ def _tiles(field: Pixels, factor: int, tiles: tuple[int, int]) -> Iterator[bytes
             yield encoded[key]
 
 
-def _tile(field: Pixels, factor: int, tiles: tuple[int, int], column: int, row: int) -> Pixels:
+def _tile(field: RGB, factor: int, tiles: tuple[int, int], column: int, row: int) -> RGB:
     """Pixels of one tile: the field repeated over the slide, glass in the margin."""
     columns, rows = (count * TILE_PX // factor for count in tiles)
     y = np.arange(row * TILE_PX, (row + 1) * TILE_PX)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer import __version__
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.core.json_text import to_json_text
-from focusviewer.slides.base import RGB
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, REFERENCE, plane_files
@@ -19,8 +19,6 @@ from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.pair import PairFit, fit_pair
 from focusviewer.simulation.fitting.predict import Prediction
 from focusviewer.simulation.fitting.spectra import Reversal
-
-RGB = npt.NDArray[np.uint8]
 
 ZERO_TOLERANCE = 0.15
 """How far a predicted first zero may lie from the measured one."""

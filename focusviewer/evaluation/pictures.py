@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.evaluation.suites.refocus.real_planes import plane_distance_um
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, TWO, Sweep
@@ -17,12 +17,11 @@ from focusviewer.evaluation.suites.refocus.uneven import Uneven
 from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
 from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.base import Refocuser
 
 if TYPE_CHECKING:
     from focusviewer.evaluation.suites.bench import Bench
 
-RGB = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 
 REAL_PX = 256

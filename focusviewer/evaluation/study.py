@@ -13,7 +13,7 @@ from typing import Any
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import output_folder
 from focusviewer.core.json_text import plain, write_json
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 VERSION = "1"
 """Raised whenever figures of the same model on the same data would come out differently."""
@@ -85,7 +85,7 @@ def plain_outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def evaluate_parts(
-    entries: Iterable[ModelEntry],
+    entries: Iterable[AnyEntry],
     parts: Sequence[Part],
     store: ResultStore | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
@@ -101,7 +101,7 @@ def evaluate_parts(
 
 
 def _evaluate_model(
-    entry: ModelEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
+    entry: AnyEntry, parts: Sequence[Part], store: ResultStore | None, on_progress: Callable[[str], None]
 ) -> list[Outcome]:
     failed = ""
     model: Any = None
@@ -129,7 +129,7 @@ def _evaluate_model(
     return outcomes
 
 
-def _attempt(entry: ModelEntry, model: Any, part: Part) -> Outcome:
+def _attempt(entry: AnyEntry, model: Any, part: Part) -> Outcome:
     start = time.perf_counter()
     try:
         rows = part.evaluate(model)
@@ -149,7 +149,7 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def outcome_key(entry: ModelEntry, model: Any, part: Part) -> str:
+def outcome_key(entry: AnyEntry, model: Any, part: Part) -> str:
     """Changes with the model's weights and version, the part, and this bench."""
     digest = hashlib.sha256(f"{VERSION}|{entry.kind}|{entry.name}|{getattr(model, 'version', '')}|{part.key}".encode())
     if entry.weights is not None and entry.weights.exists():

@@ -19,6 +19,7 @@ import numpy as np
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, resource_path, weights_from
 from focusviewer.core.json_text import plain
+from focusviewer.core.registry import AnyEntry
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_real
 from focusviewer.evaluation.tables.table import Column, Table
 from focusviewer.evaluation.test_sets.real_stacks import (
@@ -28,7 +29,7 @@ from focusviewer.evaluation.test_sets.real_stacks import (
     evaluate_focus,
     real_stacks,
 )
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.focus.base import FocusModel
 from focusviewer.refocus.base import Refocuser
 
 Kind = Literal["focus", "refocus"]
@@ -54,7 +55,7 @@ class TrainedModel:
 
     Attributes
     ----------
-    entry : ModelEntry
+    entry : AnyEntry
         How to build it from the weights that are evaluated.
     weights : str
         First 12 hex digits of the SHA-256 of its weights file.
@@ -64,7 +65,7 @@ class TrainedModel:
         Where its weights lie; None for the shipped ones.
     """
 
-    entry: ModelEntry
+    entry: AnyEntry
     weights: str
     simulator: str
     folder: Path | None = None
@@ -101,7 +102,8 @@ def trained_models(
     if folder is not None and not folder.is_dir():
         raise UserError(f"No weights in {folder}", "the folder does not exist", "Give one with .safetensors files.")
     with weights_from(folder) if folder else nullcontext():
-        entries = [entry for entry in [*models(), *engines()] if entry.trained and entry.available]
+        every: list[AnyEntry] = [*models(), *engines()]
+        entries = [entry for entry in every if entry.trained and entry.available]
     if folder is not None:
         entries = [entry for entry in entries if entry.weights and entry.weights.parent.samefile(folder)]
     found = {entry.name: entry for entry in entries}
@@ -114,7 +116,7 @@ def trained_models(
     return [_trained_model(entry, simulator, folder) for entry in chosen]
 
 
-def _trained_model(entry: ModelEntry, simulator: str | None, folder: Path | None) -> TrainedModel:
+def _trained_model(entry: AnyEntry, simulator: str | None, folder: Path | None) -> TrainedModel:
     from safetensors import SafetensorError, safe_open
 
     assert entry.weights is not None

@@ -3,7 +3,9 @@
 Importing this room is light; torch, scikit-image and scipy come only with the models that need them.
 """
 
-from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusMap, FocusModel, ModelEntry, ScoreGrid
+from focusviewer.core.arrays import FloatMap
+from focusviewer.core.registry import ModelEntry
+from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.calibration.store import calibrated, scanner_key
 from focusviewer.focus.mapping.colour import LUTS, colorize, lut_colours
 from focusviewer.focus.mapping.engine import map_slide
@@ -13,11 +15,12 @@ from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 from focusviewer.focus.mapping.service import map_focus
 from focusviewer.focus.mapping.store import MapCache, load_map, save_map
 from focusviewer.focus.mapping.summary import map_document, summary
-from focusviewer.focus.registry import DEFAULT_MODEL, get_model, models
+from focusviewer.focus.registry import DEFAULT_MODEL, FOCUS_MODELS, get_model, models
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 
 __all__ = [
     "DEFAULT_MODEL",
+    "FOCUS_MODELS",
     "LEVEL_UM",
     "LUTS",
     "BlurRegion",

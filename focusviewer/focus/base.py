@@ -5,16 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides.base import RGB
-
-FloatMap = npt.NDArray[np.float32]
-"""A map: float32 (rows, cols)."""
+from focusviewer.core.arrays import RGB, FloatMap
 
 ReadPart = Callable[[int, int, int, int], RGB]
 """Gives rows ``top .. bottom``, columns ``left .. right`` of a piece of a slide: uint8 (H, W, 3)."""
@@ -173,23 +168,6 @@ class FocusModel(ABC):
             return 1.0
         scale = float(target / slide_mpp)
         return 1.0 if 1 / SAME_SCALE <= scale <= SAME_SCALE else scale
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """One line of the registry: how to build a model, and what is known of it."""
-
-    name: str
-    kind: str  # "focus", "refocus", "restore" or "stack"
-    build: Callable[[], Any]
-    summary: str
-    weights: Path | None = None
-    trained: bool = False  # True when it cannot work without weights
-
-    @property
-    def available(self) -> bool:
-        """Whether the model can run now: it needs no weights, or they are there."""
-        return not self.trained or (self.weights is not None and self.weights.exists())
 
 
 @dataclass(frozen=True)

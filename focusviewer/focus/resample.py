@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from focusviewer.slides import RGB, Region, Slide
+from focusviewer.core.arrays import RGB
+from focusviewer.slides import Region, Slide
 
 _MARGIN = 4  # level pixels read around a box, so that the filter sees its neighbours
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import kendalltau, rankdata
 
-Floats = npt.NDArray[np.float64]
+from focusviewer.core.arrays import DoubleArray
 
 
-def paired(scores: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[Floats, Floats]:
+def paired(scores: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[DoubleArray, DoubleArray]:
     """Both as float64 (N,).
 
     Raises
@@ -88,7 +88,9 @@ def plcc_logistic(scores: npt.ArrayLike, truth: npt.ArrayLike, parameters: int =
     return plain if fitted is None else max(abs(plcc(fitted, y)), abs(plain))
 
 
-def _fit(curve: Callable[..., Floats], start: tuple[float, ...], x: Floats, y: Floats) -> Floats | None:
+def _fit(
+    curve: Callable[..., DoubleArray], start: tuple[float, ...], x: DoubleArray, y: DoubleArray
+) -> DoubleArray | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
@@ -99,14 +101,14 @@ def _fit(curve: Callable[..., Floats], start: tuple[float, ...], x: Floats, y: F
     return fitted if np.isfinite(fitted).all() and np.ptp(fitted) > 0 else None
 
 
-def _sigmoid(x: Floats) -> Floats:
+def _sigmoid(x: DoubleArray) -> DoubleArray:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -60, 60))))
 
 
-def _logistic4(x: Floats, high: float, low: float, middle: float, width: float) -> Floats:
+def _logistic4(x: DoubleArray, high: float, low: float, middle: float, width: float) -> DoubleArray:
     # The sign of the width takes the place of swapped ends, so that falling curves fit too.
     return low + (high - low) * _sigmoid((x - middle) / (width if abs(width) > 1e-6 else 1e-6))
 
 
-def _logistic5(x: Floats, height: float, slope: float, middle: float, tilt: float, offset: float) -> Floats:
+def _logistic5(x: DoubleArray, height: float, slope: float, middle: float, tilt: float, offset: float) -> DoubleArray:
     return height * (0.5 - _sigmoid(-slope * (x - middle))) + tilt * x + offset

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.metrics.similarity import Image, unit_pair
 
-Floats = npt.NDArray[np.float64]
-FeatureExtractor = Callable[[Floats], Sequence[Floats]]
+FeatureExtractor = Callable[[DoubleArray], Sequence[DoubleArray]]
 """From an image, float64 (H, W, C) in 0..1, to feature maps (h, w, c), one for each layer after the pixels."""
 
 C1 = C2 = 1e-6
@@ -60,7 +60,7 @@ def dists_form(
     return 1 - likeness / total
 
 
-def _terms(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+def _terms(first: DoubleArray, second: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """Luminance and structure term of each channel: float64 (c,)."""
     mean_a, mean_b = first.mean(axis=(0, 1)), second.mean(axis=(0, 1))
     centred_a, centred_b = first - mean_a, second - mean_b
@@ -70,7 +70,7 @@ def _terms(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     return luminance, (2 * covariance + C2) / (var_a + var_b + C2)
 
 
-def derivative_pyramid(image: Floats) -> list[Floats]:
+def derivative_pyramid(image: DoubleArray) -> list[DoubleArray]:
     """Fixed features in place of a trained network: oriented Gaussian derivatives at three scales, rectified.
 
     Per scale, each half the one before, the responses of the first derivative steered to 0, 45, 90 and 135 degrees
@@ -94,7 +94,7 @@ def derivative_pyramid(image: Floats) -> list[Floats]:
     return layers
 
 
-def _derivatives(gray: Floats) -> tuple[Floats, Floats, Floats]:
+def _derivatives(gray: DoubleArray) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """Derivatives along y and x and the Laplacian of the blurred image."""
     offsets = np.arange(-4, 5) / SIGMA_PX
     gauss = np.exp(-0.5 * offsets**2)
@@ -103,7 +103,7 @@ def _derivatives(gray: Floats) -> tuple[Floats, Floats, Floats]:
     curve = (offsets**2 - 1) * gauss
     curve -= curve.mean()
 
-    def apply(vertical: Floats, horizontal: Floats) -> Floats:
+    def apply(vertical: DoubleArray, horizontal: DoubleArray) -> DoubleArray:
         return np.asarray(correlate1d(correlate1d(gray, vertical, axis=0), horizontal, axis=1))
 
     return apply(slope, gauss), apply(gauss, slope), apply(curve, gauss) + apply(gauss, curve)

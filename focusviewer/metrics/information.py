@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import correlate1d, uniform_filter, zoom
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.metrics.similarity import RADIUS, SCALE_WEIGHTS, Image, similarity_maps, unit_pair
-
-Floats = npt.NDArray[np.float64]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 PEAK = 255.0
@@ -57,16 +55,16 @@ def iw_ssim(image: Image, reference: Image) -> float:
     return total
 
 
-def _luminance(image: Floats) -> Floats:
+def _luminance(image: DoubleArray) -> DoubleArray:
     gray = image @ LUMA if image.shape[2] == 3 else image.mean(axis=2)
     return np.asarray(gray * PEAK)
 
 
-def _maps(truth: Floats, distorted: Floats) -> tuple[Floats, Floats]:
+def _maps(truth: DoubleArray, distorted: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     return similarity_maps(truth[..., None], distorted[..., None], PEAK)
 
 
-def _laplacian_pyramid(image: Floats) -> list[Floats]:
+def _laplacian_pyramid(image: DoubleArray) -> list[DoubleArray]:
     """Four bands and the rest, finest first (Burt and Adelson 1983)."""
     bands, rest = [], image
     for _ in range(len(SCALE_WEIGHTS) - 1):
@@ -78,12 +76,12 @@ def _laplacian_pyramid(image: Floats) -> list[Floats]:
     return [*bands, rest]
 
 
-def _smooth(image: Floats) -> Floats:
+def _smooth(image: DoubleArray) -> DoubleArray:
     down = correlate1d(image, _BINOMIAL, axis=0, mode="mirror")
     return np.asarray(correlate1d(down, _BINOMIAL, axis=1, mode="mirror"))
 
 
-def _information(truth: Floats, distorted: Floats, parent: Floats | None) -> Floats:
+def _information(truth: DoubleArray, distorted: DoubleArray, parent: DoubleArray | None) -> DoubleArray:
     """Information content (bits) of each pixel that has all its neighbours: float64 (H - 2, W - 2)."""
     gain, residual = _distortion(truth, distorted)
     eigenvalues, energy = _scale_mixture(truth, parent)
@@ -96,7 +94,7 @@ def _information(truth: Floats, distorted: Floats, parent: Floats | None) -> Flo
     return np.where(bits < _TINY, 0.0, bits)
 
 
-def _distortion(truth: Floats, distorted: Floats) -> tuple[Floats, Floats]:
+def _distortion(truth: DoubleArray, distorted: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """The local model ``distorted = gain * truth + residual``: its gain and the variance of the residual."""
     mean_t, mean_j = (uniform_filter(item, BLOCK, mode="constant") for item in (truth, distorted))
     cov = uniform_filter(truth * distorted, BLOCK, mode="constant") - mean_t * mean_j
@@ -108,7 +106,7 @@ def _distortion(truth: Floats, distorted: Floats) -> tuple[Floats, Floats]:
     return gain, np.maximum(residual, 0)
 
 
-def _scale_mixture(truth: Floats, parent: Floats | None) -> tuple[Floats, Floats]:
+def _scale_mixture(truth: DoubleArray, parent: DoubleArray | None) -> tuple[DoubleArray, DoubleArray]:
     """Eigenvalues of the neighbourhoods' covariance, and each neighbourhood's energy in its own terms."""
     height, width = truth.shape
     rows, cols = height - BLOCK + 1, width - BLOCK + 1

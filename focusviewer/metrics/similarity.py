@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
+from focusviewer.core.arrays import DoubleArray
+
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.floating]
-Floats = npt.NDArray[np.float64]
 
 K1, K2 = 0.01, 0.03
 RADIUS = 5
@@ -25,7 +26,7 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales (Wang, Simoncelli and Bovik 2003, fitted to human judgements)."""
 
 
-def unit_pair(image: Image, reference: Image) -> tuple[Floats, Floats]:
+def unit_pair(image: Image, reference: Image) -> tuple[DoubleArray, DoubleArray]:
     """Both images as float64 (H, W, C) in 0..1.
 
     Raises
@@ -41,7 +42,7 @@ def unit_pair(image: Image, reference: Image) -> tuple[Floats, Floats]:
     return (first[..., None], second[..., None]) if image.ndim == 2 else (first, second)
 
 
-def _unit(image: Image) -> Floats:
+def _unit(image: Image) -> DoubleArray:
     scale = 255.0 if image.dtype == np.uint8 else 1.0
     return np.asarray(image, np.float64) / scale
 
@@ -67,7 +68,7 @@ def ssim(image: Image, reference: Image) -> float:
     return float(ssim_map(image, reference).mean())
 
 
-def ssim_map(image: Image, reference: Image) -> Floats:
+def ssim_map(image: Image, reference: Image) -> DoubleArray:
     """Structural similarity at every full window: float64 (H - 10, W - 10, C).
 
     Raises
@@ -110,7 +111,7 @@ def ms_ssim(image: Image, reference: Image) -> float:
     return float(total.mean())
 
 
-def similarity_maps(first: Floats, second: Floats, peak: float = 1.0) -> tuple[Floats, Floats]:
+def similarity_maps(first: DoubleArray, second: DoubleArray, peak: float = 1.0) -> tuple[DoubleArray, DoubleArray]:
     """Luminance term and contrast-structure term of SSIM at every full window: float64 (H - 10, W - 10, C).
 
     MS-SSIM and IW-SSIM need the terms apart; scikit-image gives only their product (:func:`ssim_map`).
@@ -124,18 +125,18 @@ def similarity_maps(first: Floats, second: Floats, peak: float = 1.0) -> tuple[F
     return luminance, (2 * covariance + c2) / (var_a + var_b + c2)
 
 
-def windowed(values: Floats) -> Floats:
+def windowed(values: DoubleArray) -> DoubleArray:
     """Gaussian-weighted mean over every full window."""
     smooth = correlate1d(correlate1d(values, WINDOW, axis=0), WINDOW, axis=1)
     return np.asarray(smooth[RADIUS:-RADIUS, RADIUS:-RADIUS])
 
 
-def _halved(image: Floats) -> Floats:
+def _halved(image: DoubleArray) -> DoubleArray:
     height, width = (side // 2 * 2 for side in image.shape[:2])
     blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1)
     return np.asarray(blocks.mean(axis=(1, 3)))
 
 
-def _check_size(image: Floats, needed: int) -> None:
+def _check_size(image: DoubleArray, needed: int) -> None:
     if min(image.shape[:2]) < needed:
         raise ValueError(f"an image of {image.shape[1]} x {image.shape[0]} px is too small: {needed} px are needed")

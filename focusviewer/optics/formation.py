@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.psf import Optics, otf
 
-FloatArray = npt.NDArray[np.float32]
 Domain = Literal["intensity", "density"]
 
 FOCUS_FLOOR = 0.05

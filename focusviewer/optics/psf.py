@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.pupil import Mount, Pupil
 from focusviewer.optics.transfer import cached_table
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

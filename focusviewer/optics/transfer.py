@@ -31,11 +31,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.pupil import FAR_TURNS, Pupil, frequency_nodes
-
-FloatArray = npt.NDArray[np.float32]
 
 _FAR_SAMPLES = 256
 

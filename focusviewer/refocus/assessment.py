@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from focusviewer.refocus.base import Encoded, FloatMap
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.confidence import Confidence, confidence
 from focusviewer.refocus.regions.layout import Tile
-from focusviewer.slides.base import RGB
 
 
 class Notes:

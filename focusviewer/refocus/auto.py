@@ -7,10 +7,10 @@ from threading import Event
 
 import numpy as np
 
-from focusviewer.core.errors import CancelledError
+from focusviewer.core.arrays import RGB
+from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.blur_map import blur_model
-from focusviewer.slides.base import RGB
 
 COARSE_UM = 1.0
 FINE_UM = 0.125
@@ -44,8 +44,7 @@ def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, c
     """
 
     def score(z_um: float) -> float:
-        if cancel is not None and cancel.is_set():
-            raise CancelledError
+        stop_if(cancel)
         return blur_score(engine.render(encoded, z_um), encoded.mpp)
 
     return search(score, encoded.planes_um, encoded.best_z_um, low_um, high_um)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.slides.base import RGB
-
-FloatMap = npt.NDArray[np.float32]
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""
@@ -22,8 +18,15 @@ MAX_Z_UM = 4.0
 MAX_PLANES = 16
 """Most planes an engine is given."""
 
+SUPPORTED_MPP = (0.15, 0.65)
+"""Finest and coarsest pixel, um, that engines work at unless they say otherwise."""
+
 SAME_Z_UM = 1e-6
-"""A target this near to an acquired plane is that plane."""
+"""A target this near to an acquired plane is that plane.
+
+Far below the step of any focus drive, so that no picture that was computed is ever called acquired; above the rounding
+of positions to six decimals, which searches and the focus slider do (it snaps to planes by itself).
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Encoded:
     mpp : float
         Pixel size of the view in um.
     planes_um : tuple of float
-        z of the encoded planes; targets are measured on the same axis.
+        z of the encoded planes, lowest first; targets are measured on the same axis.
     blur_um : float32 (H, W)
         The engine's estimate of where the tissue lies above the first (lowest) plane, in um: never negative with one
         plane, which cannot tell its side of focus.
@@ -48,6 +51,8 @@ class Encoded:
     operators_only : bool
         Whether the engine does nothing but mix filters that follow from the optics, so that by construction no detail
         comes from anywhere but the scan.
+    images : tuple of uint8 (H, W, 3)
+        The planes as scanned, lowest first; filled in by :meth:`Refocuser.encode`.
     """
 
     shape: tuple[int, int]
@@ -57,6 +62,7 @@ class Encoded:
     state: Any
     notes: tuple[str, ...] = ()
     operators_only: bool = False
+    images: tuple[RGB, ...] = ()
 
     @property
     def best_z_um(self) -> float:
@@ -70,18 +76,41 @@ class Refocuser(ABC):
     The focus axis: a target ``z_um`` is a position of the focal plane on the axis of ``planes_um``. For a single
     plane at 0, ``z = 0`` is the scan as it is. One plane cannot tell on which side of focus it lies, so by
     convention the tissue is taken to lie on the positive side: turning towards ``+`` sharpens a blurred view.
+
+    What all engines have in common is done here: arguments are checked, planes sorted, and acquired planes handed back
+    as they are. An engine fills in :meth:`_encode` and :meth:`_render`.
+
+    Attributes
+    ----------
+    name : str
+        Registry name.
+    version : str
+        Changes when weights or code change the pictures.
+    mpps : (finest, coarsest)
+        Pixel sizes it works at, um.
+    max_z_um : float
+        How far from an acquired plane it is asked for, um.
+    max_planes : int
+        Most planes it takes.
+    halo_px : int
+        Context a tile needs on every side, so that tiles of one region agree.
+    is_slow : bool
+        Whether it takes seconds for a view; its entry in the registry says the same without building it.
     """
 
     name: str
-    max_z_um: float = MAX_Z_UM
-    halo_px: int = 64  # context a tile needs on every side, so that tiles of one region agree
     version: str = "1"
+    mpps: tuple[float, float] = SUPPORTED_MPP
+    max_z_um: float = MAX_Z_UM
+    max_planes: int = MAX_PLANES
+    halo_px: int = 64
+    is_slow: bool = False
 
     def parameters(self) -> int:
         """Number of trained parameters."""
         return 0
 
-    @abstractmethod
+    @final
     def encode(
         self,
         images: Sequence[RGB],
@@ -94,16 +123,31 @@ class Refocuser(ABC):
         Parameters
         ----------
         images : sequence of uint8 (H, W, 3)
-            One to sixteen planes of the same view.
+            One to ``max_planes`` planes of the same view, in any order.
         mpp : float
             Pixel size in um.
         planes_um : sequence of float
             z of each plane, um.
         focus_maps : sequence of float32 (H, W), optional
             Known |distance from focus| of each plane in um; estimated when missing.
-        """
 
-    @abstractmethod
+        Raises
+        ------
+        UserError
+            If the engine does not work at this pixel size, or planes, positions and maps do not fit together; or its
+            weights cannot be read.
+        """
+        self._check_scale(mpp)
+        self._check_planes(images, planes_um)
+        maps = None if focus_maps is None else [np.asarray(values, np.float32) for values in focus_maps]
+        _check_maps(images, maps)
+        order = np.argsort(planes_um, kind="stable")
+        planes = tuple(images[index] for index in order)
+        positions = tuple(float(planes_um[index]) for index in order)
+        sorted_maps = None if maps is None else [maps[index] for index in order]
+        return replace(self._encode(planes, mpp, positions, sorted_maps), images=planes)
+
+    @final
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """The view at a target focus.
 
@@ -118,15 +162,76 @@ class Refocuser(ABC):
         Returns
         -------
         uint8 (H, W, 3)
-        """
 
+        Raises
+        ------
+        UserError
+            If the target is not a number everywhere, is a map of another size, or cannot be drawn from these planes.
+        """
+        if not np.isfinite(target_um).all():
+            raise UserError("Cannot refocus", "the target is not a number everywhere", "")
+        if np.ndim(target_um) > 0:
+            return self._render(encoded, full_map(target_um, encoded.shape))
+        z_um = float(target_um)
+        plane = acquired_plane(encoded.planes_um, z_um)
+        return self._render(encoded, z_um) if plane is None else encoded.images[plane].copy()
+
+    @final
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
-        """Target map that follows the tissue: every pixel at its own best focus."""
-        return (encoded.blur_um + np.float32(encoded.planes_um[0])).astype(np.float32)
+        """Target map that follows the tissue: every pixel at its own best focus, float32 (H, W)."""
+        return full_map(self._all_in_focus_target(encoded), encoded.shape)
+
+    @abstractmethod
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
+    ) -> Encoded:
+        """Study planes that were checked and sorted, lowest first; see :meth:`encode`."""
+
+    @abstractmethod
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        """The view at a z that no plane was acquired at, or at a target map of the view's size; see :meth:`render`."""
+
+    def _all_in_focus_target(self, encoded: Encoded) -> FloatMap:
+        return encoded.blur_um + np.float32(encoded.planes_um[0])
+
+    def _check_scale(self, mpp: float) -> None:
+        finest, coarsest = self.mpps
+        if not finest <= mpp <= coarsest:
+            raise UserError(
+                f"Cannot refocus at {mpp:.3g} um per pixel",
+                f"the engine {self.name} works from {finest:g} to {coarsest:g} um per pixel",
+                "Zoom in, or use a scan of 20x or more." if mpp > coarsest else "Zoom out, or reduce the picture.",
+            )
+
+    def _check_planes(self, images: Sequence[RGB], planes_um: Sequence[float]) -> None:
+        if not 1 <= len(images) <= self.max_planes or len(images) != len(planes_um):
+            raise UserError(
+                "Cannot refocus",
+                f"{len(images)} planes with {len(planes_um)} z positions",
+                f"Give 1 to {self.max_planes} of each.",
+            )
+        if any(image.shape != images[0].shape for image in images):
+            raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+                raise UserError(
+                    "Cannot refocus", f"a plane is {image.dtype} {image.shape}", "Give uint8 (H, W, 3) RGB pixels."
+                )
+        if not np.isfinite(planes_um).all():
+            raise UserError("Cannot refocus", "the position of a plane is not a number", "Give positions in um.")
+
+
+def _check_maps(images: Sequence[RGB], focus_maps: Sequence[FloatMap] | None) -> None:
+    if focus_maps is None:
+        return
+    if len(focus_maps) != len(images) or any(part.shape != images[0].shape[:2] for part in focus_maps):
+        raise UserError(
+            "Cannot refocus", "the focus maps do not fit the planes", "Give one map of equal size for each."
+        )
 
 
 def acquired_plane(planes_um: Sequence[float], z_um: float) -> int | None:
-    """Index of the plane that was acquired at a position, None between planes."""
+    """Index of the plane that was acquired at a position, None between planes; see SAME_Z_UM."""
     return next((index for index, plane in enumerate(planes_um) if abs(plane - z_um) < SAME_Z_UM), None)
 
 
@@ -146,51 +251,3 @@ def full_map(target_um: float | FloatMap, shape: tuple[int, ...]) -> FloatMap:
             "The target map does not fit", f"it is {full.shape}, the view {tuple(shape)}", "Use equal sizes."
         )
     return full
-
-
-def unreadable_weights(name: str, path: Path, error: Exception) -> UserError:
-    """Weights that are missing, cut off or of another model: all mean the same to the user."""
-    why = " ".join(str(error).split())
-    return UserError(f"Cannot load the weights of {name} from {path}", why, "Reinstall FocusViewer.")
-
-
-def check_view(
-    name: str,
-    mpps: tuple[float, float],
-    images: Sequence[RGB],
-    mpp: float,
-    planes_um: Sequence[float],
-    focus_maps: Sequence[FloatMap] | None = None,
-) -> None:
-    """Refuse what no engine, or not this one, can be given; arguments as for :meth:`Refocuser.encode`.
-
-    Parameters
-    ----------
-    name : str
-        Of the engine.
-    mpps : (finest, coarsest)
-        Pixel sizes it works at, um.
-
-    Raises
-    ------
-    UserError
-        If the pixel size lies outside, or planes or maps differ in number or size.
-    """
-    if not mpps[0] <= mpp <= mpps[1]:
-        raise UserError(
-            f"Cannot refocus at {mpp:.3g} um per pixel",
-            f"the engine {name} works from {mpps[0]:g} to {mpps[1]:g} um per pixel",
-            "Zoom in, or use a scan of 20x or more." if mpp > mpps[1] else "Zoom out, or reduce the picture.",
-        )
-    if not 1 <= len(images) <= MAX_PLANES or len(images) != len(planes_um):
-        raise UserError(
-            "Cannot refocus", f"{len(images)} planes with {len(planes_um)} z positions", "Give 1 to 16 of each."
-        )
-    if any(image.shape != images[0].shape for image in images):
-        raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
-    if focus_maps is None:
-        return
-    if len(focus_maps) != len(images) or any(part.shape != images[0].shape[:2] for part in focus_maps):
-        raise UserError(
-            "Cannot refocus", "the focus maps do not fit the planes", "Give one map of equal size for each."
-        )

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from focusviewer.focus.base import LEVEL_UM, FloatMap, FocusModel, ScoreGrid
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.focus.base import LEVEL_UM, FocusModel, ScoreGrid
 from focusviewer.refocus.base import MAX_Z_UM
-from focusviewer.slides.base import RGB
 
 BLUR_MODEL = "focuslitenn-10"
 """The focus model that estimates distances."""

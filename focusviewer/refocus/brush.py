@@ -12,10 +12,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.core.geometry import Box
-from focusviewer.refocus.base import FloatMap
 
 MAX_UNDO = 50
 _KIND = "focus painting"
@@ -60,11 +60,6 @@ class FocusPainting:
         self._map = np.array(np.broadcast_to(np.asarray(base_um, np.float32), (height, width)))
         self._stroke: _Stroke | None = None
         self._past: deque[_Past] = deque(maxlen=MAX_UNDO)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a stroke to take back."""
-        return bool(self._past) or self._stroke is not None
 
     def begin(self, z_um: float) -> None:
         """Put the brush down: dabs until :meth:`end` are one stroke, all to the focus ``z_um``."""

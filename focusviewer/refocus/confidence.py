@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import Encoded, FloatMap
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded
 
 EXPLAINED_RMS, UNEXPLAINED_RMS = 0.0126, 0.04
 """Local difference from the scan (full scale 1) up to which confidence is 1 (38 dB), and from which it is 0."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.refocus.support import distance_um
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.refocus.support import distance_um, is_within_reach
 
 MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")
 
@@ -111,7 +112,7 @@ def check_reach(wanted: float | FloatMap, planes_um: tuple[float, ...], max_z_um
     UserError
     """
     distance = distance_um(planes_um, wanted)
-    if distance <= max_z_um + _NEARLY:
+    if is_within_reach(distance, max_z_um):
         return
     what = f"to {wanted:g} um" if isinstance(wanted, (int, float)) else "as the map asks"
     raise UserError(

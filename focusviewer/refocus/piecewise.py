@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from focusviewer.core.errors import CancelledError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.cancel import stop_if
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.spans import Span, fade, spans
-from focusviewer.slides.base import RGB
 
 PIECE_PX = 384
 OVERLAP_PX = 32
@@ -54,6 +54,7 @@ class Patchwork(Refocuser):
     def __init__(self, engine: Refocuser, piece_px: int = PIECE_PX) -> None:
         self.engine = engine
         self.name, self.version = engine.name, engine.version
+        self.mpps, self.max_planes, self.is_slow = engine.mpps, engine.max_planes, engine.is_slow
         self.max_z_um, self.halo_px = engine.max_z_um, engine.halo_px
         self._piece_px = piece_px
         self._cancel: threading.Event | None = None
@@ -65,27 +66,19 @@ class Patchwork(Refocuser):
 
     @contextmanager
     def watched(self, cancel: threading.Event, report: Callable[[float], None]) -> Iterator[None]:
-        """Look at ``cancel`` before every piece, and report the part that is done (0 to 1) after it."""
+        """Look at ``cancel`` before every piece, and report the part that is done (0 to 1) after it.
+
+        Inside, ``encode`` and ``render`` end with CancelledError when it is set.
+        """
         self._cancel, self._report = cancel, report
         try:
             yield
         finally:
             self._cancel = self._report = None
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        """Study a view piece by piece; see :meth:`Refocuser.encode`.
-
-        Raises
-        ------
-        CancelledError
-            If it was stopped.
-        """
         shape = (images[0].shape[0], images[0].shape[1])
         blur = np.zeros(shape, np.float32)
         state: list[tuple[_Piece, Encoded]] = []
@@ -98,21 +91,14 @@ class Patchwork(Refocuser):
         notes = tuple(dict.fromkeys(note for _, encoded in state for note in encoded.notes))
         return replace(first, shape=shape, mpp=mpp, blur_um=blur, state=state, notes=notes)
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
-        """Give the view at a target focus, piece by piece; see :meth:`Refocuser.render`.
-
-        Raises
-        ------
-        CancelledError
-            If it was stopped.
-        """
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         total = np.zeros((*encoded.shape, 3), np.float32)
         for piece, part in self._followed(encoded.state):
-            target = target_um if np.ndim(target_um) == 0 else piece.cut(np.asarray(target_um, np.float32))
+            target = piece.cut(target_um) if isinstance(target_um, np.ndarray) else target_um
             _add(total, piece, self.engine.render(part, target))
         return np.clip(np.rint(total), 0, 255).astype(np.uint8)
 
-    def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
+    def _all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Give the engine's own target maps, blended."""
         total = np.zeros(encoded.shape, np.float32)
         for piece, part in encoded.state:
@@ -121,8 +107,7 @@ class Patchwork(Refocuser):
 
     def _followed(self, work: Sequence[T]) -> Iterator[T]:
         for index, item in enumerate(work):
-            if self._cancel is not None and self._cancel.is_set():
-                raise CancelledError
+            stop_if(self._cancel)
             yield item
             if self._report is not None:
                 self._report((index + 1) / len(work))

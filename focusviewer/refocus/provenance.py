@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from focusviewer import __version__
-from focusviewer.refocus.base import FloatMap, Refocuser, acquired_plane
+from focusviewer.core.arrays import FloatMap
+from focusviewer.refocus.base import Refocuser, acquired_plane
 
 STATEMENT = "synthesised; not for diagnosis"
 """What every file with synthesised pixels says."""

@@ -4,66 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focusviewer.core.errors import UserError
-from focusviewer.core.files import resource_path
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry, Registry, trained_entry
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.baselines.catalogue import baselines
 
-__all__ = ["DEFAULT_ENGINE", "baselines", "engines", "get_engine"]
+__all__ = ["DEFAULT_ENGINE", "ENGINES", "baselines", "engines", "get_engine"]
 
 DEFAULT_ENGINE = "fast"
 
 
-def _weights(name: str) -> Path | None:
-    try:
-        return resource_path("weights", f"{name}.safetensors")
-    except FileNotFoundError:
-        return None
-
-
-def _build_fast() -> Refocuser:
-    from focusviewer.refocus.fast.engine import FastRefocuser
-
-    weights = _weights("fast")
-    if weights is None:
-        raise UserError("The fast engine has no weights", "this installation lacks fast.safetensors", "Reinstall.")
-    return FastRefocuser(weights)
-
-
-def _build_radiance() -> Refocuser:
-    from focusviewer.refocus.radiance.engine import RadianceRefocuser
-
-    weights = _weights("radiance")
-    if weights is None:
-        raise UserError(
-            "The radiance engine has no weights",
-            "this installation lacks radiance.safetensors",
-            "Use the fast engine, or train one with `focusviewer train radiance`.",
-        )
-    return RadianceRefocuser(weights)
-
-
-def engines() -> list[ModelEntry]:
+def engines() -> list[ModelEntry[Refocuser]]:
     """Every refocusing engine."""
     return [
-        ModelEntry(
+        trained_entry(
             "fast",
             "refocus",
             _build_fast,
             "Physical operators of the scanner's optics, mixed per place by a small network",
-            _weights("fast"),
-            trained=True,
         ),
-        ModelEntry(
+        trained_entry(
             "radiance",
             "refocus",
             _build_radiance,
             "Network that represents the tissue in depth from any number of planes, and draws any focus from it",
-            _weights("radiance"),
-            trained=True,
+            advice="Use the fast engine, or train one with `focusviewer train radiance`.",
+            is_slow=True,
         ),
     ]
+
+
+ENGINES: Registry[Refocuser] = Registry("refocus", "No refocusing engine is called {name}", engines, baselines)
+"""Engines are offered to people; the baselines they are compared with are found by name only."""
 
 
 def get_engine(name: str = DEFAULT_ENGINE) -> Refocuser:
@@ -74,9 +45,16 @@ def get_engine(name: str = DEFAULT_ENGINE) -> Refocuser:
     UserError
         If the name is unknown (lists the names) or its weights are missing.
     """
-    for entry in [*engines(), *baselines()]:
-        if entry.name == name:
-            engine: Refocuser = entry.build()
-            return engine
-    names = ", ".join(entry.name for entry in engines())
-    raise UserError(f"No refocusing engine is called {name!r}", "", f"Choose one of: {names}.")
+    return ENGINES.get(name)
+
+
+def _build_fast(weights: Path) -> Refocuser:
+    from focusviewer.refocus.fast.engine import FastRefocuser
+
+    return FastRefocuser(weights)
+
+
+def _build_radiance(weights: Path) -> Refocuser:
+    from focusviewer.refocus.radiance.engine import RadianceRefocuser
+
+    return RadianceRefocuser(weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 
 Span = tuple[int, int]
 """Begin and end, in pixels."""

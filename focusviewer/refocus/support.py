@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.base import MAX_Z_UM
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import Region, Slide
 
 MAX_MPP = 0.6
 """Coarsest pixel, in um, at which a few microns of defocus can be seen and so be worked on."""
@@ -60,11 +61,16 @@ def unsupported(
     if not np.isfinite(z_um):
         return f"{z_um} is no focus position"
     distance = distance_um(planes_um, z_um)
-    if distance > MAX_Z_UM + _NEARLY:
+    if not is_within_reach(distance, MAX_Z_UM):
         return (
             f"refocusing reaches {MAX_Z_UM:g} um from an acquired plane, and {z_um:g} um is {distance:.3g} um from one"
         )
     return ""
+
+
+def is_within_reach(distance: float, max_z_um: float) -> bool:
+    """Whether a target so far from the nearest plane, um, can be refocused to; rounding does not decide."""
+    return distance <= max_z_um + _NEARLY
 
 
 def distance_um(planes_um: Sequence[float], z_um: float | npt.NDArray[np.floating]) -> float:

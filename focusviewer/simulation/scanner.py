@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.camera import Camera
 from focusviewer.optics.formation import Domain
 from focusviewer.optics.psf import Optics
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

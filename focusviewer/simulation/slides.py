@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics.camera import Camera
 from focusviewer.optics.formation import Domain, Section
 from focusviewer.optics.psf import Optics
@@ -15,9 +16,6 @@ from focusviewer.simulation.phantom.texture import upsample
 from focusviewer.simulation.scanner import Scan
 from focusviewer.simulation.sections.blur_pattern import BlurPattern
 from focusviewer.simulation.sections.slab_imager import SlabImager, blend_depths
-
-FloatArray = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
 TRUTH_STEP = 64
 """Spacing of the truth grid, level-0 px."""
@@ -173,7 +171,7 @@ class SlideSimulator:
         smooth += self.scan.focus_um(columns_px[None, :], rows_px[:, None])
         return smooth
 
-    def draw(self, x: int, y: int, width: int, height: int) -> Pixels:
+    def draw(self, x: int, y: int, width: int, height: int) -> RGB:
         """Pixels of a block as the scanner stores them: uint8 (height, width, 3)."""
         rng = np.random.default_rng((self.phantom.seed, 9, x, y))
         if self.phantom.is_glass(x - MARGIN, y - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN):
@@ -181,7 +179,7 @@ class SlideSimulator:
         z = self.z_um(x, y, width, height)
         return self._expose(self._light(self._imager(x, y, width, height, MARGIN), z, x, y, MARGIN), rng)
 
-    def stack(self, x: int, y: int, size: int, planes_um: tuple[float, ...]) -> Pixels:
+    def stack(self, x: int, y: int, size: int, planes_um: tuple[float, ...]) -> RGB:
         """A focal stack of a square, without the slide's own focus errors: uint8 (planes, size, size, 3)."""
         planes = np.empty((len(planes_um), size, size, 3), np.uint8)
         for top in range(0, size, BLOCK):
@@ -196,7 +194,7 @@ class SlideSimulator:
 
     def focal_series(
         self, planes_um: npt.NDArray[np.floating], margin: int, on_progress: Callable[[float], None] | None = None
-    ) -> Pixels:
+    ) -> RGB:
         """A focal stack of all of it, each plane with the focus errors: uint8 (planes, height, width, 3).
 
         Parameters
@@ -253,7 +251,7 @@ class SlideSimulator:
             return light[:, margin : margin + height, margin : margin + width]
         return self.scan.assemble(light[:, : height + 2 * margin, : width + 2 * margin], x, y, margin)
 
-    def _expose(self, light: FloatArray, rng: np.random.Generator) -> Pixels:
+    def _expose(self, light: FloatArray, rng: np.random.Generator) -> RGB:
         return self.camera.capture(np.ascontiguousarray(np.moveaxis(light, 0, -1)) * self.glass, rng)
 
 

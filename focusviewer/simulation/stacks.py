@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.core.files import atomic_write
 from focusviewer.optics.formation import padding_px
 from focusviewer.simulation.scanner import Scanner
@@ -18,8 +19,6 @@ from focusviewer.simulation.sections.lift import LiftConfig, lift_patch
 from focusviewer.simulation.slides import GLASS, MARGIN, MAX_MARGIN_UM, PatchScene, Scene, SlideSimulator
 from focusviewer.slides.writer import identity, truth_path
 
-FloatArray = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[float], None]
 
 SLAB_UM = 0.8
@@ -85,14 +84,14 @@ class SimulatedStack:
         The plane nearest to most of the tissue.
     """
 
-    pictures: Pixels
+    pictures: RGB
     planes_um: npt.NDArray[np.float64]
     best_z_um: FloatArray
     best_plane: int
 
 
 def simulate_stack(
-    recipe: StackRecipe, patch: Pixels | None = None, on_progress: Progress | None = None
+    recipe: StackRecipe, patch: RGB | None = None, on_progress: Progress | None = None
 ) -> SimulatedStack:
     """Make a stack of a phantom section, or of a sharp picture lifted to one.
 
@@ -121,7 +120,7 @@ def simulate_stack(
     return SimulatedStack(pictures, planes_um - planes_um[0], depth - np.float32(planes_um[0]), best)
 
 
-def _scene(recipe: StackRecipe, patch: Pixels | None) -> tuple[Scene, BlurPattern]:
+def _scene(recipe: StackRecipe, patch: RGB | None) -> tuple[Scene, BlurPattern]:
     if patch is None:
         return section_with_artefacts(
             recipe.artefacts,

@@ -1,15 +1,7 @@
 """Slides, focal stacks and pictures: opening them, reading their pixels, and feeding tiles to the viewport."""
 
-from focusviewer.slides.base import (
-    PLAUSIBLE_MPP,
-    RGB,
-    Level,
-    Region,
-    Slide,
-    SlideInfo,
-    mpp_from_power,
-    usable_mpp,
-)
+from focusviewer.core.arrays import RGB
+from focusviewer.slides.base import PLAUSIBLE_MPP, Level, Region, Slide, SlideInfo, mpp_from_power, usable_mpp
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.describe import to_json
 from focusviewer.slides.loader import TileLoader

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-RGB = npt.NDArray[np.uint8]
-"""An image: uint8 (H, W, 3), RGB."""
+from focusviewer.core.arrays import RGB
 
 PLAUSIBLE_MPP = (0.05, 5.0)
 """Pixel sizes of level 0, in microns, that a light microscope's scanner can have; others are taken for mistakes."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.caches import LockedLRUCache
-from focusviewer.slides.base import RGB
 
 
 class TileCache(LockedLRUCache[Hashable, RGB]):

@@ -12,8 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError, UserError
-from focusviewer.slides.base import RGB, Slide
+from focusviewer.slides.base import Slide
 
 LabelDecoder = Callable[[RGB], str]
 """Reads the bar code off a label image, uint8 (H, W, 3); empty when there is none."""

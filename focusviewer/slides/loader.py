@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.slides.base import RGB
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.tiles import DisplayPyramid, TileKey
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB
 
 Raw = npt.NDArray[Any]
 """Samples as stored: (H, W) or (H, W, samples), any dtype."""

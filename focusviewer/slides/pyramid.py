@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from focusviewer.slides.base import RGB, Level, Region, Slide
+from focusviewer.core.arrays import RGB
+from focusviewer.slides.base import Level, Region, Slide
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import halve, white
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.core.arrays import RGB
+from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.pixels import resample, shrink
 
 _WHOLE_RATIO_SLACK = 0.01

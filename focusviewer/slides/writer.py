@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from focusviewer.core.arrays import RGB
 
 TILE = 512
 BLOCK = 1024
@@ -34,7 +34,7 @@ def identity(*recipe: object) -> UUID:
     return uuid5(NAMESPACE_OID, repr(recipe))
 
 
-def encode_tile(pixels: Pixels) -> bytes:
+def encode_tile(pixels: RGB) -> bytes:
     """JPEG of one tile, uint8 (h, w, 3), padded to TILE by repeating its border."""
     import imagecodecs
 
@@ -47,7 +47,7 @@ def encode_tile(pixels: Pixels) -> bytes:
     )
 
 
-def halve(pixels: Pixels) -> Pixels:
+def halve(pixels: RGB) -> RGB:
     """Area average of 2 x 2 pixels; an odd last row or column is repeated."""
     h, w = pixels.shape[:2]
     if h % 2 or w % 2:
@@ -57,7 +57,7 @@ def halve(pixels: Pixels) -> Pixels:
     return ((total + 2) >> 2).astype(np.uint8)
 
 
-def _tiles(image: Pixels) -> Iterator[bytes]:
+def _tiles(image: RGB) -> Iterator[bytes]:
     for y in range(0, image.shape[0], TILE):
         for x in range(0, image.shape[1], TILE):
             yield encode_tile(image[y : y + TILE, x : x + TILE])
@@ -76,7 +76,7 @@ def write_pyramid(
     width: int,
     height: int,
     mpp: float,
-    draw: Callable[[int, int, int, int], Pixels],
+    draw: Callable[[int, int, int, int], RGB],
     *,
     threads: int = 2,
     on_block: Callable[[int, int], None] | None = None,
@@ -157,8 +157,8 @@ def write_pyramid(
 def _drawn_tiles(
     width: int,
     height: int,
-    draw: Callable[[int, int, int, int], Pixels],
-    half: Pixels,
+    draw: Callable[[int, int, int, int], RGB],
+    half: RGB,
     threads: int,
     on_block: Callable[[int, int], None] | None,
 ) -> Generator[bytes, None, None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusModel
@@ -19,7 +20,6 @@ from focusviewer.optics import Camera, Optics
 from focusviewer.simulation.phantom.tissue import TissuePhantom
 from focusviewer.simulation.sections.blur_pattern import BlurPattern
 from focusviewer.simulation.slides import SlideSimulator
-from focusviewer.slides import RGB
 from focusviewer.training.data.sources import load_sources, sharp_crops
 from focusviewer.training.data.stacks import FIRST_SEED, simulate_focus_crops
 

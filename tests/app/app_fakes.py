@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from focusviewer.app.services.pixels import from_qimage
 from focusviewer.app.window import MainWindow
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.slides import Level, Region, Slide, SlideInfo
 
 
 class FakeSlide(Slide):
@@ -84,12 +85,12 @@ class FakeEngine(Refocuser):
     def __init__(self) -> None:
         self.encodes, self.renders = 0, 0
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+    def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
         self.encodes += 1
         shape = images[0].shape[:2]
         return Encoded(shape, mpp, tuple(planes_um), np.full(shape, 1.5, np.float32), list(images))
 
-    def render(self, encoded: Encoded, target_um) -> RGB:
+    def _render(self, encoded: Encoded, target_um) -> RGB:
         self.renders += 1
         image = encoded.state[0].astype(np.float32)
         return np.clip(image + 10 * np.mean(target_um), 0, 255).astype(np.uint8)

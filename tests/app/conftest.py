@@ -116,10 +116,10 @@ def open_list(qtbot, listed: Path) -> Callable[..., None]:
     """Open the worklist in a window, as Anna unless told otherwise."""
 
     def open_(window: MainWindow, reader: str = "Anna", path: Path | None = None) -> None:
-        window.worklist.review.store.timer.setInterval(60_000)  # tests look for themselves
-        window.worklist.review.set_reader(reader)
+        window.worklist.session.timer.setInterval(60_000)  # tests look for themselves
+        window.worklist.verdict_controller.set_reader(reader)
         window.open_paths([path or listed])
-        qtbot.waitUntil(lambda: window.worklist.review.store.is_open, timeout=8000)
+        qtbot.waitUntil(lambda: window.worklist.state.is_open, timeout=8000)
         quiet(qtbot, window)
 
     return open_

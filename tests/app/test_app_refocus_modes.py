@@ -74,7 +74,7 @@ def test_planes_checked_by_hand_are_what_the_engine_gets_and_the_badge_says_so(w
     for index in (1, 3):
         box.planes.item(index).setCheckState(Qt.CheckState.Unchecked)
     assert box.none.isVisibleTo(box)
-    assert box.by_hand == ()
+    assert window.refocusing.state.sources == ()
     box.way.setCurrentIndex(0)
     turn(window, qtbot, 0.5)
     assert len(window.refocus.shown.area.planes) == 5
@@ -86,10 +86,10 @@ def test_a_focus_out_of_reach_is_not_guessed(window, slides, close_up, qtbot) ->
     turn(window, qtbot, 3.0)
     window.refocusing.panel.spin.setValue(0.5)
     qtbot.waitUntil(lambda: window.refocus.shown is None, timeout=3000)
-    assert "Not supported: refocusing reaches 4 µm" in window.refocusing.panel.state.text()
+    assert "Not supported: refocusing reaches 4 µm" in window.refocusing.panel.status.text()
     assert window.viewport.patch.image is None
     turn(window, qtbot, 2.5)
-    assert "Not supported" not in window.refocusing.panel.state.text()
+    assert "Not supported" not in window.refocusing.panel.status.text()
     assert why_not(window.document, 6.0) == ""
 
 
@@ -138,13 +138,13 @@ def test_how_far_to_trust_is_told_when_the_knob_rests_and_forgotten_when_it_turn
     monkeypatch.setattr("focusviewer.refocus.confidence.confidence", found)
     close_up("fake.svs")
     turn(window, qtbot, 1.0)
-    line = window.refocusing.panel.trust.line
+    line = window.refocusing.panel.confidence.line
     plain = picture(window).astype(int)
     qtbot.waitUntil(lambda: "41.2\u00a0dB" in line.text(), timeout=5000)
     assert "3\u00a0%" in line.text()
     assert line.text().endswith("24.9\u00a0% of the picture not borne out")
     assert np.array_equal(picture(window), plain)  # the map is shown only when asked for
-    window.menus.actions["focus.trust"].trigger()
+    window.menus.actions["focus.confidence"].trigger()
     tinted = picture(window).astype(int)
     assert np.abs(tinted[60:120] - plain[60:120]).mean() > 30
     assert np.abs(tinted[-100:] - plain[-100:]).max() == 0
@@ -164,13 +164,13 @@ def slow(window, open_in, qtbot):
             super().__init__()
             self.go = threading.Semaphore(0)
 
-        def encode(self, *args, **options):
+        def _encode(self, *args):
             self.go.acquire(timeout=20)
-            return super().encode(*args, **options)
+            return super()._encode(*args)
 
-        def render(self, *args):
+        def _render(self, *args):
             self.go.acquire(timeout=20)
-            return super().render(*args)
+            return super()._render(*args)
 
     made = Slow()
     window.refocus.engine_maker = lambda name: made
@@ -196,7 +196,7 @@ def test_a_slow_engine_tells_how_far_it_is_and_the_latest_wish_wins(window, slow
     window.refocusing.panel.spin.setValue(1.0)
     slow.go.release(1)
     qtbot.waitUntil(lambda: ("render", pytest.approx(1 / pieces)) in told, timeout=5000)
-    assert "Computing" in window.refocusing.panel.state.text()
+    assert "Computing" in window.refocusing.panel.status.text()
     assert any("Computing the focus" in job.title for job in window.jobs.running("render"))
     window.refocusing.panel.spin.setValue(2.0)
     qtbot.wait(60)
@@ -204,7 +204,7 @@ def test_a_slow_engine_tells_how_far_it_is_and_the_latest_wish_wins(window, slow
     qtbot.waitUntil(lambda: window.refocus.shown is not None, timeout=5000)
     assert window.refocus.shown.z_um == 2.0
     assert slow.renders <= pieces + 2  # the rest of the first picture was never made
-    assert "Computing" not in window.refocusing.panel.state.text()
+    assert "Computing" not in window.refocusing.panel.status.text()
 
 
 def test_moving_on_stops_what_a_slow_engine_does_for_the_old_view(window, slow, qtbot) -> None:
@@ -221,7 +221,7 @@ def test_moving_on_stops_what_a_slow_engine_does_for_the_old_view(window, slow, 
 def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None:
     close_up("fake.svs")
     wanted: list[np.ndarray] = []
-    engine = window.refocus.room.engine("fake")
+    engine = window.refocus.host.engine("fake")
     render = engine.render
 
     def spy(encoded, target):
@@ -230,7 +230,7 @@ def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None
 
     engine.render = spy
     window.menus.actions["focus.paint"].trigger()
-    assert window.refocusing.panel.paint.isVisibleTo(window.refocusing.panel)
+    assert window.painting.box.isVisibleTo(window.refocusing.panel)
     window.refocusing.panel.spin.setValue(3.0)  # what the brush paints; it paints nothing by itself
     port, view = window.viewport, window.viewport.view
     before = view.cx
@@ -251,7 +251,7 @@ def test_painting_gives_places_their_focus_live(window, close_up, qtbot) -> None
     qtbot.waitUntil(lambda: wanted[-1].max() == 3.0, timeout=5000)
     assert len(window.painting.painting) == 1
     window.menus.actions["focus.brush_larger"].trigger()
-    assert window.refocusing.panel.paint.radius.value() == pytest.approx(25.0)
+    assert window.painting.box.radius.value() == pytest.approx(25.0)
     qtbot.mousePress(port, Qt.MouseButton.MiddleButton, pos=QPoint(300, 300))
     qtbot.mouseMove(port, QPoint(310, 300))
     qtbot.mouseRelease(port, Qt.MouseButton.MiddleButton, pos=QPoint(310, 300))
@@ -264,7 +264,7 @@ def test_the_sweep_goes_there_and_back_and_stops_at_a_touch_of_the_knob(window, 
     box.low.setValue(-1.0)
     box.high.setValue(1.0)
     seen: list[float] = []
-    window.refocus.patch_changed.connect(lambda: seen.append(round(window.refocusing.panel.target_um, 2)))
+    window.refocus.patch_changed.connect(lambda: seen.append(round(window.refocusing.state.target_um, 2)))
     window.menus.actions["focus.sweep"].trigger()
     assert window.refocusing.sweep.is_playing
     qtbot.waitUntil(lambda: 1.0 in seen and -1.0 in seen and len(seen) > 30, timeout=20000)
@@ -359,6 +359,6 @@ def test_blurring_on_purpose_says_where_it_would_sharpen(window, close_up, qtbot
     turn(window, qtbot, -2.0)  # the fake's tissue lies at +1.5
     assert window.refocus.shown.mode == "defocus"
     window.refocusing.panel.spin.setValue(1.0)
-    qtbot.waitUntil(lambda: "is no defocus" in window.refocusing.panel.state.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "is no defocus" in window.refocusing.panel.status.text(), timeout=5000)
     assert window.viewport.patch.image is None
     assert not window.messages.messages()

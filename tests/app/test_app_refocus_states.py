@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFont, QImage, QKeyEvent, QPainter
 
-from focusviewer.app.refocus.area import Order
+from focusviewer.app.refocus.area import RefocusRequest
 from focusviewer.app.services.pixels import from_qimage
 from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, broken, paint_badges
 from focusviewer.app.viewer.view import View
@@ -28,15 +28,15 @@ class GatedEngine(FakeEngine):
         self.gate.set()
         self.refused: float | None = None
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None):
+    def _encode(self, images, mpp, planes_um, focus_maps):
         self.gate.wait(10)
-        return super().encode(images, mpp, planes_um, focus_maps)
+        return super()._encode(images, mpp, planes_um, focus_maps)
 
-    def render(self, encoded, target_um):
+    def _render(self, encoded, target_um):
         self.gate.wait(10)
         if self.refused is not None and np.ndim(target_um) == 0 and target_um == self.refused:
             raise UserError("Cannot show this focus", "it is refused", "")
-        return super().render(encoded, target_um)
+        return super()._render(encoded, target_um)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_painting_is_kept_while_another_slide_is_looked_at(window, close_up, q
     assert painting.painting.is_empty
     window.slides.show(mine)
     assert len(painting.painting) == 1
-    assert window.refocusing.panel.paint.save.isEnabledTo(window.refocusing.panel.paint)
+    assert window.painting.box.save.isEnabledTo(window.painting.box)
 
 
 def test_the_brush_is_not_shown_on_another_slide_beside(window, close_up, slides, qtbot) -> None:
@@ -128,7 +128,7 @@ def test_a_split_stays_at_one_place_when_the_slide_changes(window, open_in, qtbo
 def test_going_back_to_a_known_view_refocuses_it_while_another_is_studied(window, close_up, engine, qtbot) -> None:
     close_up("fake.svs")
     known = window.refocus.studies.area
-    window.refocusing.panel.set_target(2.0)
+    window.refocusing.state.move(2.0)
     engine.gate.clear()
     window.viewport.go_to(1800, 1000, 1.0)
     window.refocus.view_rested()
@@ -146,8 +146,8 @@ def test_a_focus_that_is_refused_does_not_hold_up_the_next(window, close_up, eng
     renders, study = window.refocus.renders, window.refocus.studies.current
     engine.gate.clear()
     engine.refused = 1.0
-    renders.ask(study, Order("refocus", 1.0))
-    renders.ask(study, Order("refocus", 2.0))
+    renders.ask(study, RefocusRequest("refocus", 1.0))
+    renders.ask(study, RefocusRequest("refocus", 2.0))
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
         engine.gate.set()
     assert window.refocus.shown.z_um == 2.0
@@ -176,7 +176,7 @@ def test_another_engine_stops_the_search_for_the_best_focus(window, close_up, en
     engine.gate.clear()
     window.refocusing.auto_focus()
     (search,) = window.jobs.running("auto")
-    window.refocusing.panel.engine_changed.emit("fake")
+    window.refocusing.state.engine = "another"
     assert search.cancel.is_set()
 
 
@@ -184,9 +184,9 @@ def test_switching_off_says_nothing_of_a_focus_out_of_reach(window, close_up, en
     slides["far.tif"] = FakeSlide("far.tif", (1200, 900), planes_um=(-9.0, 9.0))
     close_up("far.tif")
     window.refocusing.panel.spin.setValue(0.0)
-    qtbot.waitUntil(lambda: "Not supported" in window.refocusing.panel.state.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "Not supported" in window.refocusing.panel.status.text(), timeout=5000)
     window.refocus.toggle()
-    assert window.refocusing.panel.state.text() == ""
+    assert window.refocusing.panel.status.text() == ""
 
 
 def test_peeking_ends_with_its_key_whatever_else_is_held(window, close_up, qtbot) -> None:

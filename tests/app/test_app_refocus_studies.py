@@ -10,7 +10,7 @@ import pytest
 from focusviewer.app.refocus.area import RefocusArea
 from focusviewer.app.refocus.inference import study_cache as shelf
 from focusviewer.app.refocus.inference.engines import Study
-from focusviewer.app.refocus.inference.study_cache import Shelf
+from focusviewer.app.refocus.inference.study_cache import StudyCache
 from focusviewer.refocus.base import Encoded
 from tests.app.app_fakes import FakeEngine, FakeSlide
 
@@ -24,10 +24,10 @@ class GatedEngine(FakeEngine):
         self.gate.set()
         self.studied: list[tuple[float, ...]] = []
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+    def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
         self.studied.append(tuple(planes_um))
         assert self.gate.wait(20)
-        return super().encode(images, mpp, planes_um)
+        return super()._encode(images, mpp, planes_um, focus_maps)
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_a_known_focus_does_not_wait_for_a_study(window, engine, qtbot) -> None:
     qtbot.waitUntil(lambda: len(engine.studied) == 2, timeout=5000)
     assert window.refocus.shown.z_um == 0.5  # the picture is the last one
     assert window.viewport.patch.image is not None
-    assert window.refocusing.panel.state.text() == "Studying the view…"
+    assert window.refocusing.panel.status.text() == "Studying the view…"
     turn(window, qtbot, 0.25)  # the study has not ended
-    assert "Studying" not in window.refocusing.panel.state.text()
+    assert "Studying" not in window.refocusing.panel.status.text()
     engine.gate.set()
     qtbot.waitUntil(lambda: not window.jobs.running("encode"), timeout=5000)
     assert window.refocus.shown.z_um == 0.25
@@ -108,7 +108,7 @@ def test_a_painted_map_is_made_from_the_planes_it_asks_for(window, engine, qtbot
     window.viewer.set_plane(13)  # z = 3 um: none of five planes spread evenly
     window.refocusing.enter("paint")
     qtbot.waitUntil(lambda: 3.0 in engine.studied[-1], timeout=5000)  # what is not painted stays as scanned
-    window.refocusing.panel.set_target(6.5)
+    window.refocusing.state.move(6.5)
     window.painting.paint_middle()
     qtbot.waitUntil(lambda: {3.0, 4.0, 5.0, 6.0, 7.0} <= set(engine.studied[-1]), timeout=5000)
 
@@ -121,7 +121,7 @@ def study(index: int, planes: int) -> Study:
 
 def test_memory_for_studies_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr(shelf, "KEPT_PX", 6500)
-    kept = Shelf()
+    kept = StudyCache()
 
     def indices() -> list[float]:
         return [area.planes_um[0] for area in kept.areas()]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.words import made_text, scan_text
+from focusviewer.app.refocus.status import made_text, scan_text
 from focusviewer.refocus.base import Encoded
 from tests.app.app_fakes import FakeEngine
 
@@ -50,7 +50,7 @@ def test_auto_says_when_it_was_stopped_by_the_limit(auto_um: float | None, at_li
 
 def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot, monkeypatch) -> None:
     class Sharp(FakeEngine):
-        def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+        def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
             shape = images[0].shape[:2]
             return Encoded(shape, mpp, tuple(planes_um), np.zeros(shape, np.float32), list(images))
 
@@ -58,7 +58,7 @@ def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot
     monkeypatch.setattr("focusviewer.refocus.auto.best_z", lambda *given: 0.0)
     open_in(window, "fake.svs")
     window.viewport.go_to(600, 450, 1.0)
-    state = window.refocusing.panel.state
+    state = window.refocusing.panel.status
     assert state.parent().layout().indexOf(state) < state.parent().layout().indexOf(window.refocusing.panel.sweep)
     window.refocusing.auto_focus()
     qtbot.waitUntil(lambda: state.text().startswith("Auto: already in focus."), timeout=5000)

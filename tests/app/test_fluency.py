@@ -12,7 +12,8 @@ import numpy as np
 from PySide6.QtCore import QTimer
 
 from focusviewer.app.heatmap.controller import make_map
-from focusviewer.slides import RGB, Region
+from focusviewer.core.arrays import RGB
+from focusviewer.slides import Region
 from tests.app.app_fakes import FakeSlide
 
 LONGEST_GAP_MS = 50

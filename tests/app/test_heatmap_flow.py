@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 
 from focusviewer.app.heatmap.reading import emphasise, extent, read_map
 from focusviewer.focus import colorize, lut_colours
@@ -268,3 +269,32 @@ def test_the_panel_tells_the_calibration_and_what_regions_look_like(window, open
     text = window.mapping.panel.worst.item(0).text()
     assert text.startswith("2.00 µm") and "mm²" in text
     assert any(cause in text for cause in ("scan line", "tissue", "bubble", "fold", "whole slide"))
+
+
+def test_a_model_that_is_not_listed_is_named_but_cannot_be_chosen(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    box, state = window.mapping.panel.model, window.mapping.state
+    window.heatmap.show_stored(window.document, replace(fake_map(window.document.slide), model="of another version"))
+    assert state.model == box.currentText() == "of another version"
+    assert not box.model().flags(box.model().index(box.currentIndex(), 0)) & Qt.ItemFlag.ItemIsEnabled
+    qtbot.waitUntil(lambda: window.viewport.heatmap.image is not None, timeout=3000)
+    window.heatmap.load_models()
+    qtbot.waitUntil(lambda: bool(state.models), timeout=20000)
+    assert state.model == box.currentData() and box.currentIndex() == box.findData(state.model)
+
+
+def test_the_next_worst_region_follows_the_row_of_the_list(window, open_in, qtbot) -> None:
+    def maker(document, *rest):
+        whole = fake_map(document.slide)
+        return replace(whole, blur=np.where(np.arange(whole.blur.shape[0])[:, None] % 5 == 4, 0.5, whole.blur))
+
+    window.heatmap.maker = maker
+    open_in(window, "fake.svs")
+    run(window, qtbot)
+    worst = window.mapping.panel.worst
+    qtbot.waitUntil(lambda: worst.count() > 2, timeout=3000)
+    worst.setCurrentRow(1)  # as the arrow keys do
+    window.mapping.next_worst()
+    assert worst.currentRow() == window.mapping.state.selected == 2
+    x, y, width, height = window.mapping.state.worst[2].box
+    assert (window.viewport.view.cx, window.viewport.view.cy) == pytest.approx((x + width / 2, y + height / 2), abs=150)

@@ -81,3 +81,16 @@ def test_torch_comes_in_from_a_worker_and_the_collector_runs_on() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [True, True, True]
+
+
+def test_a_window_starts_without_the_plots() -> None:
+    code = (
+        "import sys\n"
+        "from focusviewer.app.program import make_application, make_window\n"
+        "window = make_window(make_application(offscreen=True), remember=False)\n"
+        "window.show()\n"
+        "print('pyqtgraph' in sys.modules)\n"
+        "window.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

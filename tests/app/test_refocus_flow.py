@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from focusviewer.app.refocus.area import acquired_plane, area_of, obstacle, z_range
+from focusviewer.app.refocus.area import area_of, obstacle, z_range
 from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.viewer.document import Document
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry
+from focusviewer.refocus.base import acquired_plane
 from tests.app.app_fakes import FakeEngine, FakeSlide, picture
 
 
@@ -115,7 +116,7 @@ def test_auto_turns_to_the_best_focus_of_the_view(window, open_in, engine, qtbot
     monkeypatch.setattr("focusviewer.refocus.auto.blur_score", lambda pixels, mpp: abs(float(pixels[0, 0, 2]) - 75))
     with qtbot.waitSignal(window.refocus.rendered, timeout=5000):
         window.refocusing.auto_focus()  # switches refocusing on by itself
-    assert window.refocusing.panel.target_um == pytest.approx(1.5)
+    assert window.refocusing.state.target_um == pytest.approx(1.5)
     assert window.refocus.shown.z_um == pytest.approx(1.5)
 
 
@@ -146,7 +147,7 @@ def test_the_knob_follows_the_plane(window, open_in, engine, qtbot) -> None:
     close_up(window, qtbot)
     switch_on(window, qtbot)
     window.viewer.turn_plane(-1)
-    assert window.refocusing.panel.target_um == -1.0
+    assert window.refocusing.state.target_um == -1.0
 
 
 def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in, engine, qtbot) -> None:
@@ -168,7 +169,7 @@ def test_a_picture_on_its_way_does_not_cover_the_plane_turned_to(window, open_in
     go_on.set()
     qtbot.wait(100)
     assert window.viewport.patch.image is None
-    assert window.refocusing.panel.target_um == 1.0
+    assert window.refocusing.state.target_um == 1.0
     turn(window, qtbot, 0.5)  # and the knob still works
     assert window.viewport.patch.image is not None
 
@@ -190,7 +191,7 @@ def test_switching_off_shows_the_scan(window, open_in, engine, qtbot) -> None:
     turn(window, qtbot, 1.0)
     window.refocusing.toggle()
     assert window.viewport.patch.image is None
-    assert window.refocusing.panel.target_um == 0.0
+    assert window.refocusing.state.target_um == 0.0
     assert not window.refocusing.panel.spin.isEnabled()
 
 
@@ -233,11 +234,11 @@ def test_an_engine_without_weights_is_not_chosen_and_the_choice_is_not_forgotten
         for name, trained in (("without", True), ("fast", False))
     ]
     window.settings.engine = "without"
-    window.refocusing.panel.engine.clear()
+    window.refocusing.state.engine = ""
     window.refocusing.keep_settings()  # closed before the list was there
     assert window.settings.engine == "without"
-    window.refocusing.panel.set_engines(entries, "without", "fast")
-    assert window.refocusing.panel.engine_name == "fast"
+    window.refocusing.state.offer_engines(entries, "without", "fast")
+    assert window.refocusing.state.engine == "fast"
 
 
 def test_nothing_to_save_is_told(window, open_in, qtbot) -> None:
@@ -299,5 +300,5 @@ def test_acquired_planes_and_range_of_the_knob() -> None:
 
 
 def test_the_knob_tells_round_positions(window) -> None:
-    window.refocusing.panel.set_target(0.3)
-    assert window.refocusing.panel.target_um == 0.3
+    window.refocusing.state.move(0.3)
+    assert window.refocusing.state.target_um == 0.3

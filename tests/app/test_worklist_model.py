@@ -5,27 +5,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QFontMetrics
 
-from focusviewer.app.worklist.lines import (
-    Choice,
-    Column,
-    Line,
-    Reader,
-    Session,
-    Sieve,
-    Snapshot,
-    area,
-    breakable,
-    check_worklist,
-    choose,
-    lines_of,
-    percent,
-    plain,
-)
-from focusviewer.app.worklist.table import tip_of, two_lines
-from focusviewer.app.worklist.trial import Previewer, as_toml
+from focusviewer.app.worklist.lines import Choice, Column, Filter, Line, Reader, choose, lines_of
+from focusviewer.app.worklist.snapshot import OpenWorklist, Snapshot
+from focusviewer.app.worklist.table.cells import two_lines
+from focusviewer.app.worklist.table.model import tip_of
+from focusviewer.app.worklist.texts import area, breakable, percent, plain
+from focusviewer.app.worklist.thresholds.trial import ThresholdTrial, as_toml
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import rules_from
+from focusviewer.qc.worklist.files import check_worklist
 from focusviewer.qc.worklist.records import SlideFacts, SlideRow
 from focusviewer.qc.worklist.store import Worklist
 from tests.app.app_fakes import FakeSlide
@@ -45,7 +34,7 @@ def listed(tmp_path: Path) -> Path:
 
 
 def test_a_session_reads_only_what_has_changed(listed: Path) -> None:
-    session = Session(listed)
+    session = OpenWorklist(listed)
     first = session.refresh()
     assert first is not None
     assert set(first.rows) == {FAKE, OTHER, STACK}
@@ -73,7 +62,7 @@ def row(name: str, fingerprint: str = "f") -> SlideRow:
 
 
 def test_slides_that_wait_come_last_whatever_the_order(listed: Path) -> None:
-    session = Session(listed)
+    session = OpenWorklist(listed)
     snapshot = session.refresh()
     session.worklist.close()
     assert snapshot is not None
@@ -84,7 +73,7 @@ def test_slides_that_wait_come_last_whatever_the_order(listed: Path) -> None:
         assert shown[-1].fingerprint == "waiting"
         scores = [line.result.judgement.score for line in shown[:-1]]
         assert scores == sorted(scores, reverse=descending)
-    assert [line.fingerprint for line in choose(lines, Choice(sieve=Sieve.TO_DO))] == [
+    assert [line.fingerprint for line in choose(lines, Choice(filter=Filter.TO_DO))] == [
         line.fingerprint for line in choose(lines, Choice())
     ]
 
@@ -122,24 +111,24 @@ def test_a_long_name_goes_on_in_a_second_line_and_loses_nothing(qapp) -> None:
 def test_a_preview_with_the_same_thresholds_changes_nothing_and_gives_the_stored_verdicts(listed: Path) -> None:
     with Worklist(listed) as worklist:
         rows = worklist.slides()
-    found = Previewer().run(rows, listed.parent, RULES, {"blurred_um": 1.5}, lambda: False)
+    found = ThresholdTrial().run(rows, listed.parent, RULES, {"blurred_um": 1.5}, lambda: False)
     assert (found.judged, found.missing, found.moved) == (3, 0, {})
 
 
 def test_a_preview_counts_again_from_the_maps_and_tells_what_it_cannot_read(listed: Path) -> None:
     with Worklist(listed) as worklist:
         rows = {line.facts.fingerprint: line for line in worklist.slides()}
-    found = Previewer().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
     assert found.moved[OTHER] is Verdict.RESCAN  # all of it lies 0.25 um from focus
     assert found.steps[Verdict.PASS, Verdict.RESCAN] == 1
     (listed.parent / rows[OTHER].result.folder / "map.npz").unlink()
-    found = Previewer().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
     assert (found.judged, found.missing) == (2, 1)
     # thresholds that only weigh the features need no map
-    found = Previewer().run(rows.values(), listed.parent, RULES, {"review_worst_decile_um": 0.2}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"review_worst_decile_um": 0.2}, lambda: False)
     assert found.moved == {OTHER: Verdict.REVIEW}
     with pytest.raises(CancelledError):
-        Previewer().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: True)
+        ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: True)
 
 
 def test_moved_thresholds_can_be_pasted_into_a_rules_file() -> None:
@@ -150,7 +139,7 @@ def test_moved_thresholds_can_be_pasted_into_a_rules_file() -> None:
 
 
 def test_a_rescanned_slide_keeps_its_person_and_gets_a_new_result(listed: Path) -> None:
-    session = Session(listed)
+    session = OpenWorklist(listed)
     session.refresh()
     with Worklist(listed) as other:
         other.give_verdict(FAKE, Verdict.RESCAN, "Ben")

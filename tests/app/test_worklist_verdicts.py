@@ -39,7 +39,7 @@ def test_keys_typed_into_the_note_are_text_and_the_note_is_kept_with_the_verdict
 ) -> None:
     open_list(window)
     window.activateWindow()
-    window.worklist.review.edit_note()
+    window.worklist.verdicts.edit_note()
     qtbot.waitUntil(window.worklist.verdicts.note.hasFocus, timeout=3000)
     qtbot.keyClicks(window.worklist.verdicts.note, "px v")
     assert verdicts_in(listed, FAKE) == []
@@ -48,7 +48,7 @@ def test_keys_typed_into_the_note_are_text_and_the_note_is_kept_with_the_verdict
         assert worklist.history(FAKE)[0].note == "px v"
     window.worklist.verdicts.note.setText("changed")
     window.worklist.verdicts.note.setModified(True)
-    window.worklist.review.select(OTHER)  # turning to another slide keeps it
+    window.worklist.state.select(OTHER)  # turning to another slide keeps it
     quiet(qtbot, window)
     with Worklist(listed) as worklist:
         assert [(entry.verdict.value, entry.note) for entry in worklist.history(FAKE)][-1] == ("REVIEW", "changed")
@@ -58,10 +58,10 @@ def test_keys_typed_into_the_note_are_text_and_the_note_is_kept_with_the_verdict
 def test_undo_takes_back_the_last_verdict_and_turns_to_its_slide(window, open_list, listed, qtbot) -> None:
     open_list(window)
     press(qtbot, window, X)
-    window.worklist.review.select(OTHER)
+    window.worklist.state.select(OTHER)
     press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert verdicts_in(listed, FAKE) == [("Anna", "RESCAN", False, True)]
-    assert window.worklist.review.current == FAKE
+    assert window.worklist.state.selected == FAKE
     assert not window.worklist.verdicts.buttons[Verdict.RESCAN].isChecked()
     assert "taken back" in window.worklist.verdicts.history.text()
     press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -76,13 +76,13 @@ def test_two_windows_on_one_worklist_lose_nothing_and_show_both_histories(
     names = {window: "Anna", second: "Ben"}
     for _ in range(5):  # both lanes write at the same time
         for each in names:
-            each.worklist.review.select(FAKE)
-            each.worklist.review.give(Verdict.RESCAN if each is window else Verdict.PASS)
+            each.worklist.state.select(FAKE)
+            each.worklist.verdict_controller.give(Verdict.RESCAN if each is window else Verdict.PASS)
     quiet(qtbot, window, second)
     written = verdicts_in(listed, FAKE)
     assert sorted(written) == sorted([("Anna", "RESCAN", False, False), ("Ben", "PASS", False, False)] * 5)
     for each in names:
-        each.worklist.review.store.poll()
+        each.worklist.session.poll()
         quiet(qtbot, each)
         text = each.worklist.verdicts.history.text()
         assert text.count("Anna: RESCAN") == text.count("Ben: PASS") == 5
@@ -101,7 +101,7 @@ def test_blinded_hides_findings_order_and_map_until_the_verdict_is_given(window,
     lines = {line.fingerprint: line for line in window.worklist.panel.table.lines.lines}
     told = [line.text(column) for line in lines.values() for column in Column if column is not Column.SLIDE]
     assert set(told) == {""}
-    window.worklist.review.walk.open_slide(FAKE)
+    window.worklist.navigator.open_slide(FAKE)
     qtbot.waitUntil(lambda: window.document is not None, timeout=5000)
     quiet(qtbot, window)
     panel = window.worklist.verdicts
@@ -162,20 +162,20 @@ def test_a_verdict_that_cannot_be_written_is_told(window, open_list, monkeypatch
 def test_the_reader_is_asked_once(window, listed, qtbot) -> None:
     from PySide6.QtWidgets import QInputDialog
 
-    window.worklist.review.store.timer.setInterval(60_000)
+    window.worklist.session.timer.setInterval(60_000)
     window.open_paths([listed])
     qtbot.waitUntil(lambda: bool(window.findChildren(QInputDialog)), timeout=5000)
     dialog = window.findChildren(QInputDialog)[0]
-    assert dialog.textValue() == window.worklist.review.reader.name  # the account's name to begin with
+    assert dialog.textValue() == window.worklist.state.reader  # the account's name to begin with
     dialog.setTextValue("  Dr. Müller ")
     dialog.accept()
-    assert window.settings.reader == window.worklist.review.reader.name == "Dr. Müller"
+    assert window.settings.reader == window.worklist.state.reader == "Dr. Müller"
     quiet(qtbot, window)
-    window.worklist.review.close()
+    window.worklist.close()
     quiet(qtbot, window)
     assert not window.worklist.section.isVisible()
     window.open_paths([listed])
-    qtbot.waitUntil(lambda: window.worklist.review.store.is_open, timeout=5000)
+    qtbot.waitUntil(lambda: window.worklist.state.is_open, timeout=5000)
     qtbot.wait(30)
     assert not [dialog for dialog in window.findChildren(QInputDialog) if dialog.isVisible()]
 
@@ -185,5 +185,5 @@ def test_after_a_verdict_the_next_slide_opens_if_wished(window, open_list, qtbot
     window.worklist.verdicts.advance.setChecked(True)
     press(qtbot, window, X)
     qtbot.waitUntil(lambda: window.document is not None and window.document.name == "stack.tif", timeout=5000)
-    assert window.worklist.review.current == STACK
+    assert window.worklist.state.selected == STACK
     assert window.settings.next_after_verdict

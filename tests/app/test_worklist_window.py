@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt
 
 from focusviewer.app.menus import SHORTCUT_SHEET
 from focusviewer.app.widgets.dialogs import shortcut_sheet
-from focusviewer.app.worklist.lines import Column, Sieve
-from focusviewer.app.worklist.session import WorklistController
+from focusviewer.app.worklist.lines import Column, Filter
+from focusviewer.app.worklist.session import WorklistSession
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Thresholds
@@ -27,20 +27,20 @@ def test_a_folder_with_a_worklist_opens_it_with_the_worst_slide_first(window, op
     assert window.worklist.section.isVisible()
     assert window.worklist.panel.failures_section.header.text() == "Could not be judged (1)"
     assert "truncated" in window.worklist.panel.failures.item(0).text()
-    assert window.worklist.review.current == FAKE
+    assert window.worklist.state.selected == FAKE
     assert "blurred" in window.worklist.verdicts.reasons.text()
 
 
 def test_what_another_window_writes_appears_and_is_told(window, second, open_list, listed, qtbot) -> None:
     open_list(window, "Anna")
     open_list(second, "Ben")
-    second.worklist.review.select(FAKE)
-    second.worklist.review.give(Verdict.PASS)
+    second.worklist.state.select(FAKE)
+    second.worklist.verdict_controller.give(Verdict.PASS)
     quiet(qtbot, second)
-    window.worklist.review.store.timer.setInterval(20)
-    qtbot.waitUntil(lambda: window.worklist.review.line.person is not None, timeout=5000)
-    window.worklist.review.store.timer.setInterval(60_000)
-    assert window.worklist.review.line.person.who == "Ben"
+    window.worklist.session.timer.setInterval(20)
+    qtbot.waitUntil(lambda: window.worklist.state.line.person is not None, timeout=5000)
+    window.worklist.session.timer.setInterval(60_000)
+    assert window.worklist.state.line.person.who == "Ben"
     assert window.worklist.panel.table.lines.lines[0].text(Column.PERSON) == "PASS"
     assert any("Ben has just judged fake.svs: PASS" in message.text for message in window.messages.messages())
 
@@ -49,7 +49,7 @@ def test_a_slide_that_a_batch_adds_appears(window, open_list, listed, slides, qt
     open_list(window)
     with Worklist(listed) as worklist:
         enter(worklist, slides["unscaled.png"], 12.0)
-    window.worklist.review.store.poll()
+    window.worklist.session.poll()
     quiet(qtbot, window)
     assert "unscaled.png" in listed_names(window)
 
@@ -64,16 +64,16 @@ def test_filters_and_order_change_what_is_listed(window, open_list, qtbot) -> No
     assert listed_names(window) == []
     assert panel.nothing.isVisible()
     panel.search.clear()
-    panel.sieve.setCurrentIndex(panel.sieve.findData(Sieve.RESCAN))
+    panel.filter.setCurrentIndex(panel.filter.findData(Filter.RESCAN))
     assert listed_names(window) == ["fake.svs"]
-    panel.sieve.setCurrentIndex(panel.sieve.findData(Sieve.ALL))
+    panel.filter.setCurrentIndex(panel.filter.findData(Filter.ALL))
     panel.table.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
     assert listed_names(window) == ["fake.svs", "other.svs", "stack.tif"]
     panel.table.horizontalHeader().setSortIndicator(3, Qt.SortOrder.AscendingOrder)
     assert listed_names(window)[0] == "other.svs"
-    window.worklist.review.select(FAKE)
+    window.worklist.state.select(FAKE)
     press(qtbot, window, X)
-    panel.sieve.setCurrentIndex(panel.sieve.findData(Sieve.MINE))
+    panel.filter.setCurrentIndex(panel.filter.findData(Filter.MINE))
     assert sorted(listed_names(window)) == ["other.svs", "stack.tif"]
 
 
@@ -92,7 +92,7 @@ def test_enter_opens_the_slide_with_its_stored_map_and_the_next_closes_it(window
     qtbot.waitUntil(lambda: window.document is not None and window.document.name == "stack.tif", timeout=5000)
     quiet(qtbot, window)
     assert slides["fake.svs"].closed
-    assert window.worklist.review.current == STACK
+    assert window.worklist.state.selected == STACK
     assert made == []  # nothing was computed
 
 
@@ -102,7 +102,7 @@ def test_a_map_of_another_file_is_not_shown(window, open_list, listed, slides, q
     text = (folder / "summary.json").read_text(encoding="utf-8")
     (folder / "summary.json").write_text(text.replace(FAKE, "another"), encoding="utf-8")
     open_list(window)
-    window.worklist.review.walk.open_slide(FAKE)
+    window.worklist.navigator.open_slide(FAKE)
     qtbot.waitUntil(lambda: any("is not shown" in m.text for m in window.messages.messages()), timeout=5000)
     assert window.heatmap.shown is None
 
@@ -112,7 +112,7 @@ def test_the_region_keys_go_from_the_worst_to_the_least_and_around(window, open_
     press(qtbot, window, Qt.Key.Key_W)  # opens it
     qtbot.waitUntil(lambda: window.document is not None, timeout=5000)
     quiet(qtbot, window)
-    regions = window.worklist.review.line.regions
+    regions = window.worklist.state.line.regions
     assert len(regions) == 2
     assert regions[0].mean_um > regions[1].mean_um
     view = window.document.view
@@ -133,7 +133,7 @@ def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list
     open_list(window)
     with Worklist(listed) as worklist:
         before = worklist.revision()
-    preview = window.worklist.panel.preview
+    preview = window.worklist.panel.thresholds
     preview.value.setValue(0.2)  # of blurred_um: all of the good slide lies 0.25 um from focus
     qtbot.waitUntil(lambda: "would change" in preview.effect.text(), timeout=5000)
     quiet(qtbot, window)
@@ -142,7 +142,7 @@ def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list
     assert lines[OTHER].program is Verdict.PASS
     assert lines[OTHER].would_be is Verdict.RESCAN
     assert lines[FAKE].would_be is None  # is RESCAN already
-    window.worklist.panel.sieve.setCurrentIndex(window.worklist.panel.sieve.findData(Sieve.MOVED))
+    window.worklist.panel.filter.setCurrentIndex(window.worklist.panel.filter.findData(Filter.MOVED))
     assert "other.svs" in listed_names(window)
     assert "fake.svs" not in listed_names(window)
     preview.reset.click()
@@ -153,8 +153,8 @@ def test_a_moved_threshold_shows_its_effect_and_writes_nothing(window, open_list
 
 def test_a_file_of_rules_is_tried_on_the_list(window, open_list, listed, qtbot, tmp_path) -> None:
     open_list(window)
-    review = window.worklist.review.preview
-    preview = window.worklist.panel.preview
+    review = window.worklist.thresholds
+    preview = window.worklist.panel.thresholds
     path = tmp_path / "strict.toml"
     path.write_text('name = "strict"\nversion = "9"\n[defaults]\nblurred_um = 0.2\n', encoding="utf-8")
     review.load(path)
@@ -184,7 +184,7 @@ def test_a_worklist_that_is_none_is_refused_and_left_alone(window, tmp_path, qtb
     quiet(qtbot, window)
     assert "database of something else" in window.messages.messages()[0].text
     assert wrong.read_bytes() == content
-    assert window.worklist.review.store.snapshot.path == listed  # the one that was open stays
+    assert window.worklist.state.snapshot.path == listed  # the one that was open stays
 
 
 def test_the_worklist_is_read_away_from_the_qt_thread(window, open_list, monkeypatch, qtbot) -> None:
@@ -202,7 +202,7 @@ def test_the_worklist_is_read_away_from_the_qt_thread(window, open_list, monkeyp
     open_list(window)
     press(qtbot, window, X)
     press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    window.worklist.review.store.poll()
+    window.worklist.session.poll()
     quiet(qtbot, window)
     assert len(seen) > 8
     assert {thread.name for thread in seen} == {"focusviewer-worklist_0"}
@@ -215,4 +215,33 @@ def test_worklist_commands_are_on_the_shortcut_sheet_and_off_without_a_list(wind
         assert words in text
     open_list(window)
     assert window.menus.actions["worklist.pass"].isEnabled()
-    assert isinstance(window.worklist.review.store, WorklistController)
+    assert isinstance(window.worklist.session, WorklistSession)
+
+
+def test_the_curve_is_plotted_when_it_is_seen_and_only_while_there_is_one(window, open_list, listed, qtbot) -> None:
+    with Worklist(listed) as worklist:
+        worklist.give_verdict(FAKE, Verdict.RESCAN, "Ben")
+    open_list(window)
+    panel = window.worklist.panel
+    roc = panel.thresholds.roc
+    panel.thresholds_section.header.setChecked(True)
+    assert not roc.isVisible()
+    window.worklist.state.select(OTHER)
+    press(qtbot, window, P)
+    assert roc.isVisible() and roc.plot is not None
+    assert "2 slides, 1 to rescan" in roc.text.text()
+    curve = roc.plot.listDataItems()[1]
+    assert curve.getData()[1].tolist() == [0.0, 1.0, 1.0]
+    press(qtbot, window, X)  # all are to be scanned again now
+    assert not roc.isVisible()
+
+
+def test_a_blinded_reader_who_clicks_on_a_column_still_sees_the_order_by_name(window, open_list, qtbot) -> None:
+    open_list(window)
+    window.worklist.verdicts.blinded.setChecked(True)
+    header = window.worklist.panel.table.horizontalHeader()
+    score = list(Column).index(Column.SCORE)
+    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder, Qt.SortOrder.DescendingOrder):
+        header.setSortIndicator(score, order)
+        assert header.sortIndicatorSection() == list(Column).index(Column.SLIDE)
+        assert listed_names(window) == ["fake.svs", "other.svs", "stack.tif"]

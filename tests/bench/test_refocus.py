@@ -11,7 +11,7 @@ from PIL import Image
 
 from focusviewer.bench import refocus as bench_refocus
 from focusviewer.bench.run import run_benchmarks
-from focusviewer.refocus import registry
+from focusviewer.core import registry
 from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, save_radiance
 
 
@@ -26,8 +26,8 @@ def slide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def with_weights(monkeypatch: pytest.MonkeyPatch, weights: Path | None) -> None:
-    known = registry._weights
-    monkeypatch.setattr(registry, "_weights", lambda name: weights if name == "radiance" else known(name))
+    known = registry.find_weights
+    monkeypatch.setattr(registry, "find_weights", lambda file: weights if file.startswith("radiance") else known(file))
 
 
 def test_both_engines_are_timed_on_the_same_pixels(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded, Refocuser
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,13 @@ class AddingEngine(Refocuser):
         self.encoded: list[tuple[int, ...]] = []
         self.halo_px = 16
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         height, width = images[0].shape[:2]
         self.encoded.append((len(images), height, width))
         return Encoded((height, width), mpp, tuple(planes_um), np.full((height, width), 1.5, np.float32), images[0])
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         added = np.broadcast_to(np.asarray(target_um, np.float32) * 10, encoded.shape)
         return np.asarray(np.clip(encoded.state + added[..., None].round(), 0, 255), np.uint8)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.registry import ModelEntry
 from focusviewer.evaluation.test_sets.fields import FieldSet
-from focusviewer.focus.base import FocusModel, ModelEntry, ScoreGrid
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides.base import RGB
+from focusviewer.focus.base import FocusModel, ScoreGrid
+from focusviewer.refocus.base import Encoded, Refocuser
 
 
 def telling_fields(fields: int = 6, planes: int = 9) -> FieldSet:
@@ -58,18 +58,14 @@ class CopyingEngine(Refocuser):
     def __init__(self) -> None:
         self.asked: list[tuple[tuple[float, ...], float]] = []
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         assert list(planes_um) == sorted(planes_um)
         shape = images[0].shape[:2]
         return Encoded((shape[0], shape[1]), mpp, tuple(planes_um), np.zeros(shape, np.float32), images[0])
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         self.asked.append((encoded.planes_um, float(np.mean(target_um))))
         return np.array(encoded.state)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
+from focusviewer.core.registry import ModelEntry
 from focusviewer.evaluation.transfer import (
     TrainedModel,
     orders_real_stacks,
@@ -18,10 +19,8 @@ from focusviewer.evaluation.transfer import (
     transfer_tables,
     update_table,
 )
-from focusviewer.focus.base import ModelEntry
 from focusviewer.focus.networks.focuslitenn import FocusLiteNNModule, save_weights
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB
+from focusviewer.refocus.base import Encoded, Refocuser
 
 ABOUT = {"kind": "focus", "model": "focuslitenn-1", "weights": "abc", "simulator": "1", "stack": "brain"}
 
@@ -125,17 +124,13 @@ class Brightening(Refocuser):
     name = "brightening"
     halo_px = 0
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         shape = images[0].shape[:2]
         return Encoded((shape[0], shape[1]), mpp, tuple(planes_um), np.ones(shape, np.float32), images[0])
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         return np.asarray(np.minimum(encoded.state.astype(int) + 10, 255), np.uint8)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
-from focusviewer.slides import RGB
 from tests.focus.doubles import MemorySlide, tissue_picture
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.core.arrays import RGB
+from focusviewer.slides import Level, Region, Slide, SlideInfo
 
 
 class MemorySlide(Slide):

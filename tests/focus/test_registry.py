@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus import DEFAULT_MODEL, get_model, models
-from focusviewer.slides import RGB
 from tests.focus.doubles import blur
 
 _ENTRIES = models()
@@ -39,7 +39,7 @@ def test_missing_weights_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -
     def missing(*parts: str) -> None:
         raise FileNotFoundError(parts)
 
-    monkeypatch.setattr("focusviewer.focus.registry.resource_path", missing)
+    monkeypatch.setattr("focusviewer.core.weights.resource_path", missing)
     with pytest.raises(UserError, match="weights of focuslitenn-2 are missing"):
         get_model("focuslitenn-2")
     assert not next(entry for entry in models() if entry.name == "focuslitenn-2").available

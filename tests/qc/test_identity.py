@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError, UserError
 from focusviewer.qc.reports.cards import focus_records
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.verdicts.rules import load_rules, rules_from
 from focusviewer.qc.worklist.store import Worklist
-from focusviewer.slides import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.slides import Level, Region, Slide, SlideInfo
 from focusviewer.slides.identity import NamePattern, describe_records, identify, ndpi_tags
 from focusviewer.slides.identity import focus_records as read_records
 

@@ -6,11 +6,12 @@ from threading import Event
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError
 from focusviewer.optics import defocus_image
 from focusviewer.refocus import get_engine
 from focusviewer.refocus.auto import MARGIN, best_z, blur_score, search
-from focusviewer.slides import RGB, Region, open_slide
+from focusviewer.slides import Region, open_slide
 
 
 @pytest.mark.parametrize("best", [0.5, 1.375, 3.0])

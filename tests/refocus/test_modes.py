@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.modes import MODES, RefocusRequest, target_of
-from focusviewer.slides import RGB
 
 
 class Tilted(Refocuser):
@@ -16,18 +14,14 @@ class Tilted(Refocuser):
 
     name = "tilted"
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         height, width = images[0].shape[:2]
         depth = np.linspace(0, 2, width, dtype=np.float32)[None].repeat(height, 0)
         return Encoded((height, width), mpp, tuple(planes_um), depth - np.float32(planes_um[0]), images[0])
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         raise AssertionError("nothing is to be rendered")
 
 

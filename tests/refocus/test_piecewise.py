@@ -18,12 +18,12 @@ class Shifting(Refocuser):
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
 
-    def encode(self, images, mpp, planes_um=(0.0,), focus_maps=None) -> Encoded:
+    def _encode(self, images, mpp, planes_um, focus_maps) -> Encoded:
         shape = images[0].shape[:2]
         self.sizes.append(shape)
         return Encoded(shape, mpp, tuple(planes_um), images[0][..., 0].astype(np.float32) / 100, list(images))
 
-    def render(self, encoded: Encoded, target_um):
+    def _render(self, encoded: Encoded, target_um):
         shift = 10 * np.broadcast_to(np.asarray(target_um, np.float32), encoded.shape)[..., None]
         return np.clip(encoded.state[0] + shift, 0, 255).astype(np.uint8)
 

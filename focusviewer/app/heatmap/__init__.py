@@ -1,1 +1,1 @@
-"""The focus map: where the slide is blurred."""
+"""The focus map over the slide: where is it out of focus, and how far."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Slot
 
 from focusviewer.app.heatmap.controller import HeatmapController
 from focusviewer.app.heatmap.panel import HeatmapPanel
-from focusviewer.app.heatmap.reading import style_of
+from focusviewer.app.heatmap.state import HeatmapState
 from focusviewer.app.services.actions import ActionRecord
 from focusviewer.app.services.jobs import Jobs
-from focusviewer.app.services.settings import HeatmapMode, Settings
+from focusviewer.app.services.settings import Settings
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets.common import Section
 
@@ -22,9 +20,12 @@ class HeatmapFeature(QObject):
     def __init__(self, jobs: Jobs, viewport: Viewport, settings: Settings) -> None:
         super().__init__()
         self._viewport, self._settings = viewport, settings
-        self.panel = HeatmapPanel(style_of(settings))
+        self.state = HeatmapState.of(settings)
+        self.panel = HeatmapPanel(self.state)
         self.section = Section("Heatmap", self.panel)
-        self.controller = HeatmapController(jobs, viewport, self.panel)
+        self.controller = HeatmapController(jobs, viewport, self.state)
+        self.panel.run_requested.connect(self.controller.run)
+        self.panel.stop_requested.connect(self.controller.stop)
         self.panel.region_chosen.connect(self.go_to_region)
 
     def actions(self) -> list[ActionRecord]:
@@ -53,25 +54,20 @@ class HeatmapFeature(QObject):
 
     def toggle_overlay(self) -> None:
         """Show or hide the map."""
-        self.panel.visible_box.toggle()
+        self.state.visible = not self.state.visible
 
     def next_worst(self) -> None:
-        """Go to the next region of the worst list."""
-        regions = self.panel.worst
-        if regions.count():
-            item = regions.item((regions.currentRow() + 1) % regions.count())
-            regions.setCurrentItem(item)
-            self.go_to_region(item.data(Qt.ItemDataRole.UserRole))
+        """Go to the next of the worst regions."""
+        region = self.state.select_next()
+        if region is not None:
+            self.go_to_region(region.box)
 
     @Slot(object)
-    def go_to_region(self, region: tuple[float, float, float, float]) -> None:
-        """Show a region of the slide (level-0 pixels) and outline it."""
-        self._viewport.go_to_rect(*region)
+    def go_to_region(self, box: tuple[float, float, float, float]) -> None:
+        """Show a region of the slide (x, y, width, height in level-0 pixels) and outline it."""
+        self._viewport.go_to_rect(*box)
         self._viewport.setFocus()
 
     def keep_settings(self) -> None:
         """Remember what is chosen."""
-        style, settings = self.panel.style_now, self._settings
-        settings.model, settings.lut = style.model, style.lut
-        settings.heatmap_mode, settings.heatmap_opacity = cast(HeatmapMode, style.mode), style.opacity
-        settings.threshold = self.controller.level_threshold
+        self.state.keep(self._settings)

@@ -2,77 +2,95 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
-from PySide6.QtWidgets import QWidget
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from focusviewer.app.heatmap.reading import Histogram
+from focusviewer.app.widgets.common import hint
+
+if TYPE_CHECKING:
+    from focusviewer.app.heatmap.histogram_plot import BlurBars
+
+HEIGHT = 92
+AXIS_HEIGHT = 16
 
 
 class HistogramView(QWidget):
-    """Tissue windows by blur, in the colours of the map, with the threshold to drag."""
+    """The place of the histogram: says that there is no map, until there is one and it can be drawn.
+
+    The bars themselves are made when they are first needed, as the plotting library is slow to load.
+
+    Signals
+    -------
+    threshold_moved : the user has moved the line (new threshold)
+    """
 
     threshold_moved = Signal(float)
 
     def __init__(self) -> None:
         super().__init__()
+        self.bars: BlurBars | None = None
         self._data: Histogram | None = None
         self._threshold = 3.0
-        self.setFixedHeight(92)
+        self._can_plot = False
+        self.setFixedHeight(HEIGHT)
         self.setToolTip("Tissue windows by blur. Drag the line to set the threshold.")
+        self.empty = hint()
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setAutoFillBackground(True)
+        self.empty.setBackgroundRole(QPalette.ColorRole.Base)
+        self.low, self.title, self.high = hint(), hint(), hint()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(2, 4, 2, 0)
+        self._layout.setSpacing(2)
+        self._layout.addWidget(self.empty, 1)
+        axis = QHBoxLayout()
+        sides = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignRight)
+        for label, side in zip((self.low, self.title, self.high), sides, strict=True):
+            label.setWordWrap(False)
+            label.setFixedHeight(AXIS_HEIGHT)
+            label.setAlignment(side | Qt.AlignmentFlag.AlignTop)
+            axis.addWidget(label, 1)
+        self._layout.addLayout(axis)
+        self._show()
 
-    def show_data(self, data: Histogram | None, threshold: float) -> None:
+    def show_data(self, data: Histogram | None) -> None:
         """Show other counts."""
-        self._data, self._threshold = data, threshold
-        self.update()
+        self._data = data
+        self._show()
 
     def set_threshold(self, threshold: float) -> None:
         """Move the line."""
         self._threshold = threshold
-        self.update()
+        if self.bars is not None:
+            self.bars.set_threshold(threshold)
 
-    def _plot(self) -> QRectF:
-        return QRectF(2, 4, self.width() - 4, self.height() - 22)
+    def allow_plots(self, can_plot: bool) -> None:
+        """Draw from now on: the plotting library is loaded."""
+        self._can_plot = can_plot
+        self._show()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint bars, axis and threshold."""
-        painter = QPainter(self)
-        plot = self._plot()
-        faint = self.palette().color(QPalette.ColorRole.PlaceholderText)
-        painter.fillRect(plot, self.palette().color(QPalette.ColorRole.Base))
-        data = self._data
-        if data is None or not data.counts.sum():
-            painter.setPen(faint)
-            painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "no map yet")
-            return
-        # square root: a few blurred windows among thousands must still be seen
-        heights = (data.counts / data.counts.max()) ** 0.5 * (plot.height() - 3)
-        step = plot.width() / data.counts.size
-        for index, height in enumerate(heights):
-            if height > 0:
-                red, green, blue, _ = (int(v) for v in data.colours[index])
-                bar = QRectF(plot.x() + index * step, plot.bottom() - height, max(step - 0.6, 1), height)
-                painter.fillRect(bar, QColor(red, green, blue))
-        painter.setPen(faint)
-        low, high = data.edges[0], data.edges[-1]
-        axis = QRectF(plot.x(), plot.bottom() + 2, plot.width(), 16)
-        painter.drawText(axis, Qt.AlignmentFlag.AlignLeft, f"{low:.3g}")
-        painter.drawText(axis, Qt.AlignmentFlag.AlignHCenter, "blur")
-        painter.drawText(axis, Qt.AlignmentFlag.AlignRight, f"{high:.3g}")
-        x = plot.x() + (self._threshold - low) / (high - low) * plot.width()
-        if plot.left() <= x <= plot.right():
-            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Text), 1.5))
-            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+    def _show(self) -> None:
+        data = self._data if self._data is not None and self._data.counts.sum() else None
+        if data is not None and self._can_plot:
+            self._made_bars().show_data(data)
+        self.empty.setText("no map yet" if data is None else "")
+        self.empty.setVisible(data is None or self.bars is None)
+        if self.bars is not None:
+            self.bars.setVisible(data is not None)
+        self.low.setText("" if data is None else f"{data.edges[0]:.3g}")
+        self.title.setText("" if data is None else "blur")
+        self.high.setText("" if data is None else f"{data.edges[-1]:.3g}")
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Set the threshold."""
-        self.mouseMoveEvent(event)
+    def _made_bars(self) -> BlurBars:
+        if self.bars is None:
+            from focusviewer.app.heatmap.histogram_plot import BlurBars
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the threshold."""
-        if self._data is None:
-            return
-        plot = self._plot()
-        part = min(max((event.position().x() - plot.x()) / plot.width(), 0.0), 1.0)
-        low, high = float(self._data.edges[0]), float(self._data.edges[-1])
-        self.threshold_moved.emit(low + part * (high - low))
+            self.bars = BlurBars()
+            self.bars.set_threshold(self._threshold)
+            self.bars.threshold_moved.connect(self.threshold_moved)
+            self._layout.insertWidget(0, self.bars, 1)
+        return self.bars

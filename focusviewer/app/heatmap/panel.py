@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
@@ -20,33 +19,40 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.heatmap.curve import CurveView
 from focusviewer.app.heatmap.histogram import HistogramView
-from focusviewer.app.heatmap.reading import HeatmapStyle, Histogram, MapReading, blur_text, region_text
+from focusviewer.app.heatmap.reading import MapFigures, blur_text, region_text
+from focusviewer.app.heatmap.state import HeatmapState
+from focusviewer.app.services.binding import bind_check, bind_choice, bind_value, follow, quietly, show_choice
 from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
-from focusviewer.focus.base import LEVEL_UM, ModelEntry
+from focusviewer.core.registry import AnyEntry
+from focusviewer.focus.base import LEVEL_UM
 from focusviewer.focus.mapping.regions import BlurRegion
 
-_SPOILT = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
+_CANNOT_TELL = "Pen, dust, the rim of a bubble or the coverslip, a fold, or next to no stain. They count as neither."
 _UNCALIBRATED = "The model's own scale: not calibrated for this scanner."
 
 
 class HeatmapPanel(QWidget):
-    """Controls and figures of the focus map; knows nothing of slides."""
+    """Controls and figures of the focus map; knows nothing of slides.
+
+    Signals
+    -------
+    run_requested, stop_requested : a map is wanted, or no longer
+    region_chosen : the user wants to see a region (x, y, width, height in level-0 pixels)
+    """
 
     run_requested = Signal()
     stop_requested = Signal()
-    style_changed = Signal(object)
     region_chosen = Signal(object)
 
-    def __init__(self, style: HeatmapStyle) -> None:
+    def __init__(self, state: HeatmapState) -> None:
         super().__init__()
-        self._style = style
-        self._busy = False
+        self._state = state
         self._build()
-        self._fill(style)
-        self._connect()
-        self.show_reading(None, True)
+        self._bind_choices()
+        self._bind_results()
 
     def _build(self) -> None:
         self.model = QComboBox()
@@ -76,6 +82,7 @@ class HeatmapPanel(QWidget):
         self.certainty = QCheckBox("Fade where it is unsure")
         self.certainty.setToolTip("Windows fade with the uncertainty of the model")
         self.histogram = HistogramView()
+        self.curve = CurveView()
         self.figures = QLabel()
         self.figures.setWordWrap(True)
         self.calibration = hint()
@@ -102,101 +109,92 @@ class HeatmapPanel(QWidget):
         form.addRow("", self.emphasise)
         form.addRow("", self.certainty)
         layout.addLayout(form)
-        for widget in (self.histogram, self.figures, self.calibration, self.worst_title, self.worst):
+        for widget in (self.histogram, self.figures, self.calibration, self.curve, self.worst_title, self.worst):
             layout.addWidget(widget)
 
-    def _fill(self, style: HeatmapStyle) -> None:
-        self.visible_box.setChecked(style.visible)
-        self.opacity.setValue(round(100 * style.opacity))
-        self.mode.setCurrentIndex(self.mode.findData(style.mode))
-        self.threshold.setValue(style.threshold)
-        self.emphasise.setChecked(style.emphasise)
-        self.certainty.setChecked(style.certainty)
-        self._say_threshold()
+    def _bind_choices(self) -> None:
+        state = self._state
+        follow(state, "models", self._show_models)
+        follow(state, "luts", self._show_luts)
+        state.events.model.connect(self._show_model)
+        follow(state, "threshold_of", self._show_unit)
+        bind_choice(state, "model", self.model)
+        bind_choice(state, "lut", self.lut)
+        bind_choice(state, "mode", self.mode)
+        bind_check(state, "visible", self.visible_box)
+        bind_value(state, "opacity", self.opacity, per_unit=100)
+        bind_value(state, "threshold", self.threshold)
+        bind_check(state, "emphasise", self.emphasise)
+        bind_check(state, "certainty", self.certainty)
+        follow(state, "threshold", self._show_threshold)
+        self.histogram.threshold_moved.connect(state.set_threshold)
 
-    def _connect(self) -> None:
+    def _bind_results(self) -> None:
+        state = self._state
+        follow(state, "can_plot", self.histogram.allow_plots)
+        follow(state, "can_plot", self.curve.allow_plots)
+        follow(state, "running", self._show_running)
+        follow(state, "progress", self._show_progress)
+        follow(state, "figures", self._show_figures)
+        follow(state, "curve", self.curve.show_curve)
+        follow(state, "worst", self._show_worst)
+        state.events.selected.connect(self._show_selected)
         self.run.clicked.connect(self._run_clicked)
-        self.visible_box.toggled.connect(self._style_touched)
-        self.opacity.valueChanged.connect(self._style_touched)
-        self.lut.currentTextChanged.connect(self._style_touched)
-        self.mode.currentIndexChanged.connect(self._style_touched)
-        self.model.currentIndexChanged.connect(self._style_touched)
-        self.threshold.valueChanged.connect(self._style_touched)
-        self.emphasise.toggled.connect(self._style_touched)
-        self.certainty.toggled.connect(self._style_touched)
-        self.histogram.threshold_moved.connect(self.threshold.setValue)
+        self.worst.currentRowChanged.connect(self._row_changed)
         self.worst.itemClicked.connect(self._region_clicked)
         self.worst.itemActivated.connect(self._region_clicked)
 
-    # --- state ---------------------------------------------------------------------------------------------
+    # --- choices -------------------------------------------------------------------------------------------
 
-    @property
-    def style_now(self) -> HeatmapStyle:
-        """The choices made in the panel."""
-        return self._style
+    def _show_models(self, entries: tuple[AnyEntry, ...]) -> None:
+        """Fill the list; models whose weights are missing cannot be chosen."""
+        with quietly(self.model):
+            fill_choices(self.model, entries, self._state.model, self._state.model)
 
-    def set_models(self, entries: list[ModelEntry], luts: tuple[str, ...], default: str) -> None:
-        """Fill the lists; models whose weights are missing cannot be chosen."""
-        for box in (self.model, self.lut):
-            box.blockSignals(True)
-        fill_choices(self.model, entries, self._style.model, default)
-        self.lut.clear()
-        self.lut.addItems(list(luts))
-        self.lut.setCurrentIndex(max(0, self.lut.findText(self._style.lut)))
-        for box in (self.model, self.lut):
-            box.blockSignals(False)
-        self._style = replace(self._style, model=self.model.currentData() or "", lut=self.lut.currentText())
-        self.style_changed.emit(self._style)
-
-    def choose_model(self, name: str) -> None:
+    def _show_model(self, name: str) -> None:
         """Turn to a model; one that is not listed (yet) is named, but cannot be chosen by hand."""
-        index = self.model.findData(name)
-        if index < 0:
-            self.model.blockSignals(True)
-            self.model.addItem(name, name)
-            self.model.blockSignals(False)
-            index = self.model.count() - 1
-            disable_choice(self.model, index)
-        self.model.setCurrentIndex(index)
+        if name and self.model.findData(name) < 0:
+            with quietly(self.model):
+                self.model.addItem(name, name)
+                disable_choice(self.model, self.model.count() - 1)
+        show_choice(self.model, name)
 
-    def set_busy(self, busy: bool) -> None:
+    def _show_luts(self, names: tuple[str, ...]) -> None:
+        with quietly(self.lut):
+            self.lut.clear()
+            for name in names:
+                self.lut.addItem(name, name)
+        show_choice(self.lut, self._state.lut)
+
+    def _show_unit(self, threshold_of: str) -> None:
+        """Give the threshold as many decimals as its unit needs."""
+        decimals = self._state.decimals
+        with quietly(self.threshold):
+            self.threshold.setDecimals(decimals)
+            self.threshold.setSingleStep(10.0 ** (1 - decimals))
+
+    def _show_threshold(self, value: float) -> None:
+        self.histogram.set_threshold(value)
+        self.threshold_um.setText(f"levels, {value * LEVEL_UM:.2f} µm" if math.isfinite(value) else "")
+
+    # --- results -------------------------------------------------------------------------------------------
+
+    def _show_running(self, running: bool) -> None:
         """Switch between Run and Stop."""
-        self._busy = busy
-        self.run.setText("Stop" if busy else "Run")
-        bind_icon(self.run, "stop" if busy else "play")
-        self.progress.setVisible(busy)
-        self.progress.setValue(0)
+        self.run.setText("Stop" if running else "Run")
+        bind_icon(self.run, "stop" if running else "play")
+        self.progress.setVisible(running)
 
-    def set_progress(self, fraction: float) -> None:
-        """Move the progress line."""
+    def _show_progress(self, fraction: float) -> None:
         self.progress.setValue(round(1000 * fraction))
 
-    def show_reading(
-        self,
-        reading: MapReading | None,
-        absolute: bool,
-        histogram: Histogram | None = None,
-        seconds: float = 0.0,
-        *,
-        stopped: bool = False,
-    ) -> None:
-        """Show the figures of a map (``stopped``: of the part that was done), or that there is none."""
-        self.histogram.show_data(histogram, self._style.threshold)
-        if reading is None or not reading.windows:
-            text = "Run a model to see where the slide is blurred." if reading is None else "No tissue was found."
-        else:
-            text = (
-                f"<b>{100 * reading.blurred_fraction:.1f} %</b> blurred of {reading.windows:,} windows<br>"
-                f"median {blur_text(reading.median, absolute)}<br>95 % below {blur_text(reading.p95, absolute)}"
-            )
-            if seconds:
-                text += f"<br>made in {seconds:.1f} s"
-            if reading.cannot_tell:
-                text += f"<br><span>▨</span> {reading.cannot_tell:,} windows cannot be judged"
-            if stopped:
-                text = f"<b>Stopped: only a part of the slide.</b><br>{text}"
-        self.figures.setText(text)
-        self.figures.setToolTip(_SPOILT if reading is not None and reading.cannot_tell else "")
+    def _show_figures(self, figures: MapFigures | None) -> None:
+        """Show the figures of a map, or of the part of it that was done, or that there is none."""
+        reading = None if figures is None else figures.reading
+        absolute = figures is None or figures.absolute
+        self.histogram.show_data(None if figures is None else figures.histogram)
+        self.figures.setText(_figures_text(figures))
+        self.figures.setToolTip(_CANNOT_TELL if reading is not None and reading.cannot_tell else "")
         calibration = reading.calibration if reading is not None else ""
         self.calibration.setText(f"Calibrated: {calibration}" if calibration else _UNCALIBRATED)
         self.calibration.setVisible(reading is not None and bool(reading.windows))
@@ -205,48 +203,48 @@ class HeatmapPanel(QWidget):
         self.mode.setEnabled(absolute)
         self.mode.setToolTip("" if absolute else "This model only ranks the windows of one slide.")
 
-    def set_threshold(self, threshold: float, decimals: int) -> None:
-        """Use another threshold, with as many decimals as its scale needs."""
-        self.threshold.setDecimals(decimals)
-        self.threshold.setSingleStep(10.0 ** (1 - decimals))
-        self.threshold.setValue(threshold)
-
-    def show_worst(self, regions: list[BlurRegion], absolute: bool, mpp: float | None) -> None:
+    def _show_worst(self, regions: tuple[BlurRegion, ...]) -> None:
         """List the worst regions."""
-        self.worst.clear()
-        for region in regions:
-            item = QListWidgetItem(region_text(region, absolute, mpp))
-            item.setData(Qt.ItemDataRole.UserRole, region.box)
-            self.worst.addItem(item)
+        shown, mpp = self._state.shown, self._state.mpp
+        absolute = shown is None or shown.absolute
+        with quietly(self.worst):
+            self.worst.clear()
+            self.worst.addItems([region_text(region, absolute, mpp) for region in regions])
         self.worst.setVisible(bool(regions))
         self.worst_title.setVisible(bool(regions))
 
-    # --- slots ---------------------------------------------------------------------------------------------
+    def _show_selected(self, index: int) -> None:
+        with quietly(self.worst):
+            self.worst.setCurrentRow(index)
+
+    # --- wishes --------------------------------------------------------------------------------------------
 
     @Slot()
     def _run_clicked(self) -> None:
-        (self.stop_requested if self._busy else self.run_requested).emit()
+        (self.stop_requested if self._state.running else self.run_requested).emit()
 
-    @Slot()
-    def _style_touched(self) -> None:
-        self._style = HeatmapStyle(
-            model=self.model.currentData() or self._style.model,  # the lists may not be filled yet
-            lut=self.lut.currentText() or self._style.lut,
-            mode=self.mode.currentData(),
-            opacity=self.opacity.value() / 100,
-            threshold=self.threshold.value(),
-            emphasise=self.emphasise.isChecked(),
-            visible=self.visible_box.isChecked(),
-            certainty=self.certainty.isChecked(),
-        )
-        self.histogram.set_threshold(self._style.threshold)
-        self._say_threshold()
-        self.style_changed.emit(self._style)
-
-    def _say_threshold(self) -> None:
-        value = self.threshold.value()
-        self.threshold_um.setText(f"levels, {value * LEVEL_UM:.2f} µm" if math.isfinite(value) else "")
+    @Slot(int)
+    def _row_changed(self, index: int) -> None:
+        self._state.selected = index
 
     @Slot(QListWidgetItem)
     def _region_clicked(self, item: QListWidgetItem) -> None:
-        self.region_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+        self.region_chosen.emit(self._state.worst[self.worst.row(item)].box)
+
+
+def _figures_text(figures: MapFigures | None) -> str:
+    """The figures of a map for people, as rich text."""
+    if figures is None:
+        return "Run a model to see where the slide is blurred."
+    reading, absolute = figures.reading, figures.absolute
+    if not reading.windows:
+        return "No tissue was found."
+    text = (
+        f"<b>{100 * reading.blurred_fraction:.1f} %</b> blurred of {reading.windows:,} windows<br>"
+        f"median {blur_text(reading.median, absolute)}<br>95 % below {blur_text(reading.p95, absolute)}"
+    )
+    if figures.seconds:
+        text += f"<br>made in {figures.seconds:.1f} s"
+    if reading.cannot_tell:
+        text += f"<br><span>▨</span> {reading.cannot_tell:,} windows cannot be judged"
+    return f"<b>Stopped: only a part of the slide.</b><br>{text}" if figures.stopped else text

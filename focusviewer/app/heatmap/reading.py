@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.app.services.settings import Settings
 from focusviewer.focus.base import LEVEL_UM, FocusMap
 from focusviewer.focus.mapping.regions import BlurRegion
 
@@ -16,7 +16,7 @@ HISTOGRAM_BINS = 48
 
 @dataclass(frozen=True)
 class HeatmapStyle:
-    """The choices of the Heatmap panel."""
+    """The choices of the Heatmap panel at one moment, for workers."""
 
     model: str = ""
     lut: str = ""
@@ -26,17 +26,6 @@ class HeatmapStyle:
     emphasise: bool = True
     visible: bool = True
     certainty: bool = False  # fade windows the model is unsure of
-
-
-def style_of(settings: Settings) -> HeatmapStyle:
-    """The choices that were made the last time."""
-    return HeatmapStyle(
-        model=settings.model,
-        lut=settings.lut,
-        mode=settings.heatmap_mode,
-        opacity=settings.heatmap_opacity,
-        threshold=settings.threshold,
-    )
 
 
 @dataclass(frozen=True)
@@ -61,16 +50,87 @@ class MapReading:
     knows_doubt: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class MapFigures:
+    """What the panel tells of a map.
+
+    Attributes
+    ----------
+    absolute : bool
+        Whether scores are focus levels.
+    seconds : float
+        How long the map took to make; 0 while it is not whole.
+    stopped : bool
+        Whether it was stopped, so that only a part of the slide is mapped.
+    """
+
+    reading: MapReading
+    histogram: Histogram
+    absolute: bool
+    seconds: float = 0.0
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class FocusCurve:
+    """Blur against z: the median of every mapped plane of a stack, from the lowest z to the highest.
+
+    Attributes
+    ----------
+    z : tuple of float
+        In um, or numbers of planes (from 1) where ``z_known`` is False.
+    median : tuple of float
+        Focus levels, or the model's own scores where ``absolute`` is False.
+    shown : float
+        Z of the plane on screen, whether it is mapped or not.
+    """
+
+    z: tuple[float, ...]
+    median: tuple[float, ...]
+    shown: float
+    absolute: bool
+    z_known: bool = True
+
+
+def focus_curve(
+    mapped: Mapping[int, tuple[FocusMap, float]], planes_um: Sequence[float], plane: int, z_known: bool = True
+) -> FocusCurve | None:
+    """Blur against z, or None with fewer than two planes to compare.
+
+    Focus levels and a model's own scores are not drawn together: where there are levels, only they are.
+
+    Parameters
+    ----------
+    mapped : mapping of plane to (FocusMap, float)
+        Maps of one model, with the median of their tissue windows (NaN without tissue).
+    planes_um : sequence of float
+        Z of all planes.
+    plane : int
+        The one on screen.
+    """
+    known = {at: found for at, found in mapped.items() if np.isfinite(found[1]) and at < len(planes_um)}
+    absolute = any(focus_map.absolute for focus_map, _ in known.values())
+    z = planes_um if z_known else range(1, len(planes_um) + 1)
+    points = sorted(
+        (float(z[at]), median) for at, (focus_map, median) in known.items() if focus_map.absolute == absolute
+    )
+    if len(points) < 2:
+        return None
+    return FocusCurve(
+        tuple(at for at, _ in points), tuple(median for _, median in points), float(z[plane]), absolute, z_known
+    )
+
+
 def read_map(focus_map: FocusMap, threshold: float) -> MapReading:
     """Median, 95th percentile and the fraction of tissue windows at or above the threshold."""
     values = focus_map.blur[focus_map.tissue]
-    spoilt = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
+    cannot_tell = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
     nothing = float("nan")
     figures = (nothing, nothing, nothing)
     if values.size:
         figures = float(np.mean(values >= threshold)), float(np.median(values)), float(np.percentile(values, 95))
     doubt = focus_map.uncertainty is not None
-    return MapReading(int(values.size), *figures, spoilt, focus_map.calibration, doubt)
+    return MapReading(int(values.size), *figures, cannot_tell, focus_map.calibration, doubt)
 
 
 def extent(focus_map: FocusMap) -> tuple[float, float, float, float]:
@@ -116,7 +176,7 @@ def gray_out(rgba: npt.NDArray[np.uint8], focus_map: FocusMap) -> npt.NDArray[np
     return out
 
 
-def spoilt_runs(focus_map: FocusMap) -> npt.NDArray[np.float64]:
+def cannot_tell_boxes(focus_map: FocusMap) -> npt.NDArray[np.float64]:
     """Stretches of windows that cannot be judged, row by row: x, y, width, height in level-0 pixels, (N, 4)."""
     if focus_map.cannot_tell is None or not focus_map.cannot_tell.any():
         return np.empty((0, 4))

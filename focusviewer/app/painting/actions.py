@@ -33,9 +33,14 @@ def painting_actions(painting: PaintController, enter: Callable[[str], None]) ->
         ),
         ActionRecord("focus.paint_undo", "Take back the last stroke", painting.undo, "", ("U",), needs="slide"),
         ActionRecord(
-            "focus.brush_larger", "Larger brush", partial(painting.resize, LARGER), "", ("Ctrl+]",), needs="slide"
+            "focus.brush_larger", "Larger brush", partial(painting.state.resize, LARGER), "", ("Ctrl+]",), needs="slide"
         ),
         ActionRecord(
-            "focus.brush_smaller", "Smaller brush", partial(painting.resize, SMALLER), "", ("Ctrl+[",), needs="slide"
+            "focus.brush_smaller",
+            "Smaller brush",
+            partial(painting.state.resize, SMALLER),
+            "",
+            ("Ctrl+[",),
+            needs="slide",
         ),
     ]

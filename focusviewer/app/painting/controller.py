@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QUndoStack
 
+from focusviewer.app.painting.box import PaintBox
+from focusviewer.app.painting.edits import clear_edit, forget, last_edit, stroke_edit, take_back
 from focusviewer.app.painting.ring import BrushRing
-from focusviewer.app.painting.strokes import PaintedMap, Painting, load_painting, save_painting
+from focusviewer.app.painting.state import PaintingState
+from focusviewer.app.painting.strokes import PaintedMap, Painting, Stroke, load_painting, save_painting
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.panel import RefocusPanel
 from focusviewer.app.services.jobs import Jobs, Lane
+from focusviewer.app.services.undo import UndoStacks
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.tools import Kind, PointerEvent, Tool, ToolBox
 from focusviewer.app.viewer.viewport import Viewport
@@ -40,35 +44,45 @@ class Brush(Tool):
 
 
 class PaintController(QObject):
-    """Turns drags over the pictures into strokes while the panel's mode is to paint."""
+    """Turns drags over the pictures into strokes while the mode is to paint; one drag is one item to undo."""
 
     saved = Signal(object)
     failed = Signal(str)
 
     def __init__(
-        self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, panel: RefocusPanel, tools: ToolBox
+        self,
+        jobs: Jobs,
+        viewport: Viewport,
+        refocus: RefocusController,
+        panel: RefocusPanel,
+        tools: ToolBox,
+        undo: UndoStacks,
     ) -> None:
         super().__init__()
-        self._jobs, self._viewport, self._refocus, self._panel = jobs, viewport, refocus, panel
-        self._tools = tools
-        self._painting = False
+        self._jobs, self._viewport, self._refocus = jobs, viewport, refocus
+        self._tools, self._undo = tools, undo
+        self.state = PaintingState()
+        self.box = PaintBox(self.state)
+        panel.set_paint_box(self.box)
+        self._is_drawing = False
         self.ring = BrushRing(viewport.font())
         self._brush = Brush(self)
         self.painting = Painting()
         self._paintings: dict[str, Painting] = {}  # of slides that were left, by fingerprint
         self._document: Document | None = None
-        refocus.painter = self.snapshot
+        refocus.display.painter = self.snapshot
         refocus.mode_changed.connect(self._mode_changed)
-        panel.target_changed.connect(self._show_brush)
-        panel.paint.brush_changed.connect(self._show_brush)
-        panel.paint.undo_requested.connect(self.undo)
-        panel.paint.clear_requested.connect(self.clear)
-        panel.paint.show_strokes(0, True)
+        refocus.state.events.target_um.connect(self._show_brush)
+        self.state.events.radius_um.connect(self._show_brush)
+        self.state.events.softness.connect(self._show_brush)
+        undo.indexChanged.connect(self._show_painting)  # a command counts as taken back only after its own undo
+        self.box.undo_requested.connect(self.undo)
+        self.box.clear_requested.connect(self.clear)
 
     @property
     def is_on(self) -> bool:
         """Whether a drag paints."""
-        return self._refocus.mode == MODE and self._refocus.can_refocus
+        return self._refocus.state.mode == MODE and self._refocus.state.can_refocus
 
     def snapshot(self) -> PaintedMap:
         """What is painted now; where nothing is, the plane that is shown."""
@@ -89,12 +103,12 @@ class PaintController(QObject):
         if event.kind in (Kind.PRESS, Kind.DOUBLE) and left:
             self._begin(event.place)
             return True
-        if event.kind is Kind.MOVE and self._painting:
+        if event.kind is Kind.MOVE and self._is_drawing:
             self.painting.extend(*event.place)
             self._changed()
             return True
-        if event.kind is Kind.RELEASE and left and self._painting:
-            self._painting = False
+        if event.kind is Kind.RELEASE and left and self._is_drawing:
+            self._is_drawing = False
             return True
         return False
 
@@ -104,9 +118,11 @@ class PaintController(QObject):
         return mine is not None and document.pyramid is mine.pyramid
 
     def _begin(self, place: tuple[float, float]) -> None:
-        self._painting = True
-        self.painting.begin(*place, self._panel.target_um, self._radius_px(), self._softness())
-        self._changed()
+        stack = self._stack()
+        if stack is not None:
+            stroke = Stroke((place,), self._radius_px(), self._refocus.state.target_um, self.state.softness)
+            stack.push(stroke_edit(self.painting, stroke, self._edited))
+            self._is_drawing = True
 
     def paint_middle(self) -> None:
         """Put a dab of paint in the middle of the picture (for the keyboard: move there with the arrow keys)."""
@@ -115,64 +131,78 @@ class PaintController(QObject):
             place = view.to_slide(view.width / 2, view.height / 2)
             self._move_ring(place)
             self._begin(place)
-            self._painting = False
+            self._is_drawing = False
 
     @Slot()
     def undo(self) -> None:
-        """Take back the last stroke."""
-        if self.is_on:
-            self._painting = False  # a stroke that is being drawn ends
+        """Take back the last stroke, also of those that were loaded, or that all were cleared."""
+        stack = self._stack()
+        if not self.is_on or stack is None:
+            return
+        edit = last_edit(stack, self.painting)
+        if edit is not None:
+            take_back(stack, edit)
+        else:
             self.painting.undo()
-            self._changed()
+            self._edited(self.painting)
 
     @Slot()
     def clear(self) -> None:
         """Take back all strokes."""
-        self._painting = False
-        self.painting.clear()
-        self._changed()
+        stack = self._stack()
+        if stack is not None and not self.painting.is_empty:
+            stack.push(clear_edit(self.painting, self._edited))
 
-    def resize(self, factor: float) -> None:
-        """Make the brush larger or smaller."""
-        radius = self._panel.paint.radius
-        radius.setValue(radius.value() * factor)
+    def _stack(self) -> QUndoStack | None:
+        """The undo stack of the slide that is refocused."""
+        document = self._refocus.document
+        return None if document is None else self._undo.of(document.slide.fingerprint)
+
+    def _edited(self, painting: Painting) -> None:
+        """A stroke was begun or taken back, or all were: here or from the undo stack."""
+        if painting is self.painting:
+            self._is_drawing = False  # a stroke that is being drawn ends
+            self._changed()
 
     def _changed(self) -> None:
-        self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
+        self._show_painting()
         self._refocus.look_again()
+
+    @Slot()
+    def _show_painting(self) -> None:
+        stack = self._stack()
+        edited = stack is not None and last_edit(stack, self.painting) is not None
+        self.state.can_undo = edited or len(self.painting) > 0
+        self.state.is_empty = self.painting.is_empty
 
     # --- the brush -----------------------------------------------------------------------------------------
 
     def _radius_px(self) -> float:
         document = self._refocus.document
-        return self._panel.paint.radius.value() / ((document.mpp if document is not None else None) or 1.0)
-
-    def _softness(self) -> float:
-        return self._panel.paint.softness.value() / 100
+        return self.state.radius_um / ((document.mpp if document is not None else None) or 1.0)
 
     def _move_ring(self, place: tuple[float, float] | None) -> None:
         if place != self.ring.place:
             self.ring.place = place
             self._show_brush()
 
-    @Slot()
     def _show_brush(self) -> None:
         ring = self.ring
-        ring.radius, ring.softness, ring.ratio = self._radius_px(), self._softness(), self._viewport.ratio
-        ring.text = z_text(self._panel.target_um)
+        ring.radius, ring.softness, ring.ratio = self._radius_px(), self.state.softness, self._viewport.ratio
+        ring.text = z_text(self._refocus.state.target_um)
         self._tools.updated.emit()
 
     @Slot(str)
     def _mode_changed(self, mode: str) -> None:
         document = self._refocus.document
-        self._painting = False  # a stroke ends with the mode, and with the slide
+        self._is_drawing = False  # a stroke ends with the mode, and with the slide
         if document is not self._document:
             if self._document is not None:
                 self._paintings[self._document.pyramid.fingerprint] = self.painting
             self._document = document
             kept = None if document is None else self._paintings.pop(document.pyramid.fingerprint, None)
             self.painting = kept if kept is not None else Painting()
-            self._panel.paint.show_strokes(len(self.painting), self.painting.is_empty)
+            self._show_painting()
         view = self._viewport.view
         on = mode == MODE and view is not None
         self.ring.place = view.to_slide(view.width / 2, view.height / 2) if on and view is not None else None
@@ -209,10 +239,15 @@ class PaintController(QObject):
         def done(painting: Painting) -> None:
             if document is not None and self._refocus.document is document:
                 self._refocus.enter(MODE)
-                self._painting = False
-                self.painting = painting
-                self._changed()
+                self._replace(painting)
 
         self._jobs.start(
             f"load {path}", lambda job: load_painting(path), lane=Lane.FILES, done=done, failed=self.failed.emit
         )
+
+    def _replace(self, painting: Painting) -> None:
+        stack = self._stack()
+        if stack is not None:
+            forget(stack, self.painting)
+        self.painting = painting
+        self._edited(painting)

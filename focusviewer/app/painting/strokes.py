@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from focusviewer.app.refocus.area import Box
+from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import FloatMap
 from focusviewer.refocus.brush import FocusPainting
 
 Point = tuple[float, float]
@@ -131,6 +131,10 @@ class PaintedMap:
         return self.canvas.draw(self, box, shape)
 
 
+Contents = tuple[tuple[Stroke, ...], Base | None]
+"""All strokes, and the map under them."""
+
+
 class Painting:
     """Strokes in the order they were made, over a map that was loaded or over nothing."""
 
@@ -149,20 +153,44 @@ class Painting:
 
     def begin(self, x: float, y: float, z_um: float, radius: float, softness: float) -> None:
         """Put the brush down."""
-        self._strokes.append(Stroke(((x, y),), radius, z_um, softness))
+        self.add(Stroke(((x, y),), radius, z_um, softness))
+
+    def add(self, stroke: Stroke) -> None:
+        """Paint a stroke over the others."""
+        self._strokes.append(stroke)
 
     def extend(self, x: float, y: float) -> None:
         """Draw the brush on."""
         self._strokes[-1] = self._strokes[-1].extended(x, y)
 
+    def take(self) -> Stroke:
+        """Take back the last stroke and return it.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        return self._strokes.pop()
+
     def undo(self) -> None:
         """Take back the last stroke, if there is one."""
-        del self._strokes[-1:]
+        if self._strokes:
+            self.take()
+
+    @property
+    def contents(self) -> Contents:
+        """All that is painted."""
+        return tuple(self._strokes), self._base
 
     def clear(self) -> None:
         """Take back everything."""
-        self._strokes.clear()
-        self._base = None
+        self.restore(((), None))
+
+    def restore(self, contents: Contents) -> None:
+        """Paint nothing but this."""
+        strokes, self._base = contents
+        self._strokes = list(strokes)
 
     def snapshot(self, home_um: float) -> PaintedMap:
         """What is painted now, with the focus of all other places."""
@@ -204,5 +232,5 @@ def _stroke(values: dict[str, Any]) -> Stroke:
     points = tuple((float(x), float(y)) for x, y in values["points"])
     radius, z_um, softness = (float(values[name]) for name in ("radius", "z_um", "softness"))
     if not points or not np.isfinite([*np.ravel(points), radius, z_um, softness]).all() or radius <= 0:
-        raise ValueError("one of them is none")
+        raise ValueError("one of them has no points, no finite place or focus, or no radius")
     return Stroke(points, radius, z_um, softness)

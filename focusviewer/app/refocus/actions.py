@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
+from focusviewer.app.refocus.feature import RefocusFeature
 from focusviewer.app.services.actions import ActionRecord
-
-if TYPE_CHECKING:
-    from focusviewer.app.refocus.feature import RefocusFeature
 
 STEP_UM = 0.1
 
@@ -53,7 +50,7 @@ def refocus_actions(refocus: RefocusFeature) -> list[ActionRecord]:
             needs="slide",
         ),
         ActionRecord(
-            "focus.trust",
+            "focus.confidence",
             "Show what the scan does not bear out",
             refocus.toggle_confidence,
             "",

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from focusviewer.app.viewer.document import Document
-from focusviewer.refocus.base import MAX_Z_UM, FloatMap
-from focusviewer.refocus.modes import RefocusRequest
+from focusviewer.core.arrays import FloatMap
+from focusviewer.refocus import modes
+from focusviewer.refocus.base import MAX_Z_UM, SUPPORTED_MPP
 from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
@@ -26,16 +27,14 @@ MODES = {
 KNOB_MODES = ("refocus", "defocus")
 """Modes in which the knob says the focus of the picture."""
 
-FINEST_MPP = 0.15
-"""Finest pixel, in um, that engines are made for; finer scans are worked on at their next zoom."""
-
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
 
 SPARED_PX = 12
 """Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
 
-SAME_Z_UM = 0.005
+KNOB_STEP_UM = 0.05
+"""Distance of two positions of the knob."""
 
 
 Box = tuple[int, int, int, int]
@@ -56,18 +55,18 @@ class Painted(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class RefocusRequest:
     """What the user wants to see: a mode, with its focus or its painted map."""
 
     mode: str
     z_um: float | None = None
     painted: Painted | None = None
 
-    def wish(self, box: Box, shape: tuple[int, int]) -> RefocusRequest:
-        """The wish for a region that is worked on in so many rows and columns (in a worker)."""
+    def for_region(self, box: Box, shape: tuple[int, int]) -> modes.RefocusRequest:
+        """The request for a region that is worked on in so many rows and columns (in a worker)."""
         if self.painted is not None:
-            return RefocusRequest("map", None, self.painted.map_um(box, shape))
-        return RefocusRequest(self.mode, self.z_um)
+            return modes.RefocusRequest("map", None, self.painted.map_um(box, shape))
+        return modes.RefocusRequest(self.mode, self.z_um)
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class RefocusArea:
 
 def work_zoom(scale: float, mpp: float) -> int:
     """Display zoom whose pixels are closest to the screen's, among those an engine takes."""
-    finest = math.ceil(math.log2(FINEST_MPP / mpp))
+    finest = math.ceil(math.log2(SUPPORTED_MPP[0] / mpp))  # finer scans are worked on at their next zoom
     return max(0, finest, round(-math.log2(scale)))
 
 
@@ -188,6 +187,22 @@ def chosen_planes(
     return next((planes for planes in known if needed <= set(planes) and len(planes) >= len(best)), best)
 
 
+def wanted_area(
+    document: Document,
+    engine: str,
+    focus: tuple[float, float] | None,
+    by_hand: tuple[int, ...],
+    studied: Sequence[RefocusArea],
+) -> RefocusArea:
+    """The area to work on for the current view: one that is studied already where that is enough, else a new one.
+
+    ``focus`` and ``by_hand`` are those of :func:`chosen_planes`.
+    """
+    known = [area for area in studied if area.serves_view(document, engine)]
+    planes = chosen_planes(document.planes_um, focus, by_hand, [area.planes for area in known])
+    return next((area for area in known if area.planes == planes), None) or area_of(document, engine, planes)
+
+
 def why_not(document: Document, z_um: float) -> str:
     """Why a focus is outside the supported range, as a sentence; empty when it is inside."""
     return sentence(unsupported(document.mpp, document.planes_um, z_um))
@@ -219,16 +234,26 @@ def source_text(area: RefocusArea, count: int) -> str:
     return "  ·  ".join(filter(None, (area.engine, planes_text(area.planes, count))))
 
 
-def acquired_plane(planes_um: tuple[float, ...], z_um: float) -> int | None:
-    """Index of the acquired plane at ``z_um``, None between planes."""
-    for index, plane_um in enumerate(planes_um):
-        if abs(plane_um - z_um) < SAME_Z_UM:
-            return index
-    return None
-
-
 def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:
     """Ends of the focus slider: 4 um either way of the middle, or 1 um beyond the acquired planes."""
     middle, half = (planes_um[0] + planes_um[-1]) / 2, (planes_um[-1] - planes_um[0]) / 2
     reach = max(MAX_Z_UM, half + 1.0)
     return middle - reach, middle + reach
+
+
+def grid_um(steps: int) -> float:
+    """A position of the knob, counted in steps: 0.3, not 0.30000000000000004, as files tell it."""
+    return round(steps * KNOB_STEP_UM, 6)
+
+
+def grid_steps(z_um: float) -> int:
+    """The position of the knob that is nearest to a focus."""
+    return round(z_um / KNOB_STEP_UM)
+
+
+def snapped_um(z_um: float, planes_um: tuple[float, ...]) -> float:
+    """Where the knob stands when it is turned to a focus: on its grid, or at an acquired plane within half a step."""
+    low, high = z_range(planes_um)
+    value = grid_um(min(max(grid_steps(z_um), grid_steps(low)), grid_steps(high)))
+    near = min(planes_um, key=lambda plane_um: abs(plane_um - value))
+    return near if abs(near - value) <= KNOB_STEP_UM / 2 else value

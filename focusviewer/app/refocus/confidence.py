@@ -8,13 +8,12 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
-from focusviewer.app.refocus.boxes import TrustBox
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.inference.engines import Rendered, Study
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import rgba_to_qimage
 from focusviewer.app.viewer.viewport import Viewport
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 
 REST_MS = 300
 TURQUOISE = (0, 200, 180)  # far from every stain
@@ -23,22 +22,21 @@ DOUBTED = 0.5
 """Confidence below which a place counts as not borne out."""
 
 
-class TrustController(QObject):
-    """Fills the line in the panel and the tint over the picture; ``changed`` tells when the tint is another."""
+class ConfidenceController(QObject):
+    """Fills the state's line and the tint over the picture; ``changed`` tells when the tint is another."""
 
     changed = Signal()
 
-    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController, box: TrustBox) -> None:
+    def __init__(self, jobs: Jobs, viewport: Viewport, refocus: RefocusController) -> None:
         super().__init__()
-        self._jobs, self._viewport, self._refocus, self._box = jobs, viewport, refocus, box
+        self._jobs, self._viewport, self._refocus, self._state = jobs, viewport, refocus, refocus.state
         self._timer = QTimer(self, singleShot=True, interval=REST_MS)
-        self._timer.timeout.connect(self._judge)
-        box.toggled.connect(self._show)
+        self._timer.timeout.connect(self._compute)
+        self._state.events.confidence_shown.connect(self._show)
         refocus.patch_changed.connect(self._forget)
         refocus.turned_by_user.connect(self._stop)
         refocus.rendered.connect(self._rendered)
 
-    @Slot(bool)
     def _show(self, on: bool) -> None:
         self._viewport.patch.tint_visible = on
         self._viewport.update()
@@ -52,42 +50,43 @@ class TrustController(QObject):
     @Slot()
     def _forget(self) -> None:
         self._stop()
-        self._box.show_line("")
+        self._state.confidence = ""
 
     @Slot()
     def _rendered(self) -> None:
         self._timer.start()
 
     @Slot()
-    def _judge(self) -> None:
+    def _compute(self) -> None:
         picture, study = self._refocus.shown, self._refocus.studies.current
         if picture is None or study is None or study.area != picture.area:
             return
 
         def work(job: Job) -> tuple[str, QImage]:
-            return judge(study, picture)
+            return confidence_of(study, picture)
 
         def done(result: tuple[str, QImage]) -> None:
             text, tint = result
             if self._refocus.shown is picture:
-                self._box.show_line(text)
+                self._state.confidence = text
                 self._viewport.patch.tint = tint
-                self._show(self._box.switch.isChecked())
+                self._show(self._state.confidence_shown)
 
-        self._jobs.start(
-            "confidence", work, lane=Lane.INFERENCE, done=done, failed=lambda text: self._box.show_line(text)
-        )
+        def failed(text: str) -> None:
+            self._state.confidence = text
+
+        self._jobs.start("confidence", work, lane=Lane.INFERENCE, done=done, failed=failed)
 
 
-def judge(study: Study, picture: Rendered) -> tuple[str, QImage]:
-    """Blur a picture back to its scan and say how well they agree (in a worker)."""
+def confidence_of(study: Study, picture: Rendered) -> tuple[str, QImage]:
+    """Blur a picture back to its scan: how well they agree in words, and where as a tint (in a worker)."""
     from focusviewer.refocus.confidence import confidence
 
     found = confidence(study.encoded, study.images, picture.pixels, picture.target_um)
-    return trust_text(found), tint_of(found.map)
+    return confidence_text(found), tint_of(found.map)
 
 
-def trust_text(found: Any) -> str:
+def confidence_text(found: Any) -> str:
     """A :class:`focusviewer.refocus.confidence.Confidence` in words."""
     share = float(np.mean(found.map < DOUBTED))
     glass = "" if found.background_change < 1 else f"  ·  empty glass ±{found.background_change:.0f}"
@@ -98,9 +97,9 @@ def trust_text(found: Any) -> str:
     )
 
 
-def tint_of(trust: FloatMap) -> QImage:
+def tint_of(confidence: FloatMap) -> QImage:
     """Turquoise where the scan does not bear out the picture: a picture of half the size."""
-    half = trust[::2, ::2]
+    half = confidence[::2, ::2]
     rgba = np.empty((*half.shape, 4), np.uint8)
     rgba[..., :3] = TURQUOISE
     rgba[..., 3] = np.rint(MOST_OPAQUE * (1 - np.clip(half, 0, 1)))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from focusviewer.app.refocus.confidence import TrustController
+from focusviewer.app.refocus.confidence import ConfidenceController
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.panel import RefocusPanel
+from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.sweep import SweepController
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets.common import Section
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 
 class RefocusFeature(QObject):
@@ -24,32 +25,36 @@ class RefocusFeature(QObject):
     def __init__(self, jobs: Jobs, tiles: TileSource, viewport: Viewport, settings: Settings) -> None:
         super().__init__()
         self._jobs, self._settings = jobs, settings
-        self.panel = RefocusPanel()
+        self.state = RefocusState()
+        self.panel = RefocusPanel(self.state)
         self.section = Section("Refocus", self.panel)
-        self.controller = RefocusController(jobs, tiles, viewport, self.panel)
-        self.sweep = SweepController(self.controller, self.panel.sweep)
-        self.confidence = TrustController(jobs, viewport, self.controller, self.panel.trust)
+        self.controller = RefocusController(jobs, tiles, viewport, self.state)
+        self.sweep = SweepController(self.controller)
+        self.confidence = ConfidenceController(jobs, viewport, self.controller)
+        self.panel.mode_requested.connect(self.controller.choose_mode)
+        self.panel.auto_requested.connect(self.controller.auto)
+        self.panel.all_in_focus_requested.connect(self.controller.all_in_focus)
         for source in (self.controller, self.sweep):
             source.failed.connect(self.failed)
 
     def load_engines(self) -> None:
-        """Fill the panel's list (the registry is imported in a worker)."""
+        """List the engines (their registry is imported in a worker)."""
         wanted = self._settings.engine
 
-        def work(job: Job) -> tuple[list[ModelEntry], str, str]:
+        def work(job: Job) -> tuple[list[AnyEntry], str, str]:
             from focusviewer import refocus
 
             return refocus.engines(), wanted, refocus.DEFAULT_ENGINE
 
-        def done(found: tuple[list[ModelEntry], str, str]) -> None:
-            self.panel.set_engines(*found)
+        def done(found: tuple[list[AnyEntry], str, str]) -> None:
+            self.state.offer_engines(*found)
             self.controller.view_rested()
 
         self._jobs.start("engines", work, lane=Lane.INFERENCE, done=done, failed=self.failed.emit)
 
     def keep_settings(self) -> None:
         """Remember the engine that is chosen."""
-        self._settings.engine = self.panel.engine_name or self._settings.engine  # the list may not be filled yet
+        self._settings.engine = self.state.engine or self._settings.engine  # they may not have been listed yet
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -81,13 +86,13 @@ class RefocusFeature(QObject):
     def toggle_confidence(self) -> None:
         """Show or hide where the scan does not bear out the picture."""
         self.section.unfold()
-        self.panel.trust.switch.toggle()
+        self.state.confidence_shown = not self.state.confidence_shown
 
     def turn_knob(self, step_um: float) -> None:
         """Turn the focus knob a little."""
-        if self.controller.is_on:
-            self.panel.spin.setValue(self.panel.spin.value() + step_um)
+        if self.state.is_on:
+            self.state.turn_by(step_um)
 
     def show_scan(self) -> None:
         """Back to the scanned pixels."""
-        self.panel.reset.click()
+        self.state.show_scan()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QMenu, QSizePolicy, QWidget
 
-from focusviewer.app.refocus.area import MODES, z_range
-from focusviewer.app.refocus.boxes import PaintBox, SourceBox, SweepBox, TrustBox
+from focusviewer.app.refocus.area import MODES
+from focusviewer.app.refocus.confidence_box import ConfidenceBox
 from focusviewer.app.refocus.slider import FocusSlider
+from focusviewer.app.refocus.sources_box import SourcesBox
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.app.refocus.sweep_box import SweepBox
+from focusviewer.app.services.binding import bind_check, bind_choice, follow, quietly, show_choice
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
-from focusviewer.focus.base import ModelEntry
-
-SWEEP_UM = 2.0
-"""How far a sweep goes either way, unless the user says otherwise."""
+from focusviewer.core.registry import AnyEntry
 
 
 def _choice(name: str) -> QComboBox:
@@ -27,35 +30,24 @@ def _choice(name: str) -> QComboBox:
 
 
 class RefocusPanel(QWidget):
-    """Controls of the refocused view; knows nothing of slides or engines."""
+    """Shows the state and changes it; knows nothing of slides or engines.
 
-    switched = Signal(bool)
-    target_changed = Signal(float)
+    Signals
+    -------
+    mode_requested : (mode) perhaps the one that it is in already, anew
+    scale_requested : the user wants to give the slide a scale
+    """
+
+    mode_requested = Signal(str)
     auto_requested = Signal()
     all_in_focus_requested = Signal()
-    engine_changed = Signal(str)
-    mode_changed = Signal(str)
-    sources_changed = Signal(object)  # planes chosen by hand, or an empty tuple
     scale_requested = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, state: RefocusState) -> None:
         super().__init__()
+        self._state = state
         self._build()
-        self.switch.toggled.connect(self._switch)
-        self.slider.moved_um.connect(self._slider_moved)
-        self.spin.valueChanged.connect(self._spin_changed)
-        self.auto.clicked.connect(self.auto_requested)
-        self.all_in_focus.clicked.connect(self.all_in_focus_requested)
-        self.reset.clicked.connect(self._reset)
-        self.engine.currentIndexChanged.connect(self._engine_chosen)
-        self.set_scale.clicked.connect(self.scale_requested)
-        self.mode.activated.connect(self._mode_chosen)
-        self.sources.chosen.connect(self.sources_changed)
-        self._home = 0.0
-        self.set_planes((0.0,), 0.0)
-        self.show_mode("refocus")
-        self.set_obstacle("Open a slide first.", offer_scale=False)
-        self.set_state("", synthesised=False)
+        self._bind()
 
     def _build(self) -> None:
         self.switch = QCheckBox("Refocus what is on screen")
@@ -80,12 +72,14 @@ class RefocusPanel(QWidget):
         self.mode, self.engine = _choice("Mode"), _choice("Engine")
         for name, text in MODES.items():
             self.mode.addItem(text, name)
-        self.paint, self.sweep, self.sources, self.trust = PaintBox(), SweepBox(), SourceBox(), TrustBox()
-        self.state = hint()
-        self.state.setMinimumHeight(2 * self.state.fontMetrics().lineSpacing())  # what is below stays where it is
-        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.sweep, self.sources = SweepBox(self._state), SourcesBox(self._state)
+        self.confidence = ConfidenceBox(self._state)
+        self.paint: QWidget | None = None
+        self.status = hint()
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())  # what is below stays where it is
+        self.status.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.save = button("Save", "save", "Save the refocused picture, a sweep of the focus, or a larger region")
-        layout = panel_layout(self)
+        layout = self._column = panel_layout(self)
         layout.addLayout(row(self.switch, 1, self.badge))
         layout.addWidget(self.reason)
         layout.addLayout(row(self.set_scale, 1))
@@ -98,8 +92,7 @@ class RefocusPanel(QWidget):
         middle.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addLayout(row(self.low, middle, self.high))
         layout.addLayout(row(self.spin, self.auto, self.all_in_focus))
-        layout.addWidget(self.state)  # beside the knob, which it explains: further down it is out of sight
-        layout.addWidget(self.paint)
+        layout.addWidget(self.status)  # beside the knob, which it explains: further down it is out of sight
         layout.addWidget(self.sweep)
         more = QFormLayout()
         self.sources_label = QLabel("Planes")
@@ -107,56 +100,36 @@ class RefocusPanel(QWidget):
         more.addRow(self.sources_label, self.sources)
         more.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         layout.addLayout(more)
-        layout.addWidget(self.trust)
+        layout.addWidget(self.confidence)
         layout.addLayout(row(self.reset, 1, self.save))
 
-    # --- state ---------------------------------------------------------------------------------------------
+    def _bind(self) -> None:
+        state = self._state
+        bind_check(state, "is_on", self.switch)
+        bind_choice(state, "engine", self.engine)
+        follow(state, "engines", self._list_engines)
+        follow(state, "planes_um", self._show_planes)
+        follow(state, "target_um", self._show_target)
+        follow(state, "mode", self._show_mode)
+        follow(state, "obstacle", self._show_obstacle)
+        follow(state, "offers_scale", self.set_scale.setVisible)
+        follow(state, "status", self._show_status)
+        follow(state, "synthesised", self.badge.setVisible)
+        state.events.is_on.connect(self._enable)
+        self.slider.moved_um.connect(self._turned)
+        self.spin.valueChanged.connect(self._turned)
+        self.reset.clicked.connect(self._reset)
+        self.mode.activated.connect(self._mode_chosen)
+        self.auto.clicked.connect(self.auto_requested)
+        self.all_in_focus.clicked.connect(self.all_in_focus_requested)
+        self.set_scale.clicked.connect(self.scale_requested)
 
-    @property
-    def target_um(self) -> float:
-        """Focus that is asked for."""
-        return self.slider.value_um()
-
-    @property
-    def engine_name(self) -> str:
-        """The engine that is chosen."""
-        return self.engine.currentData() or ""
-
-    def set_engines(self, entries: list[ModelEntry], wanted: str, default: str) -> None:
-        """Fill the list of engines; those whose weights are missing cannot be chosen."""
-        self.engine.blockSignals(True)
-        fill_choices(self.engine, entries, wanted, default)
-        self.engine.blockSignals(False)
-
-    def set_planes(self, planes_um: tuple[float, ...], home_um: float) -> None:
-        """Tell which planes were acquired and which of them is shown."""
-        low, high = z_range(planes_um)
-        self.slider.blockSignals(True)
-        self.slider.set_range_um(low, high)
-        self.slider.blockSignals(False)
-        self.slider.set_marks(planes_um)
-        self.spin.blockSignals(True)
-        self.spin.setRange(low, high)
-        self.spin.blockSignals(False)
-        self.low.setText(f"{low:+g}".replace("-", "−"))
-        self.high.setText(f"{high:+g}")
-        self._home = home_um
-        self.set_target(home_um)
-        self.sweep.set_ends(max(low, home_um - SWEEP_UM), min(high, home_um + SWEEP_UM))
-        self.sources.set_planes(planes_um)
-        for widget in (self.sources_label, self.sources):
-            widget.setVisible(len(planes_um) > 1)
-
-    def set_home(self, home_um: float) -> None:
-        """Another of the planes is shown: the knob stands there."""
-        self._home = home_um
-        self.set_target(home_um)
-
-    def show_mode(self, mode: str) -> None:
-        """Show a mode and its controls, without telling."""
-        self.mode.setCurrentIndex(self.mode.findData(mode))
-        self.paint.setVisible(mode == "paint")
-        self.sweep.setVisible(mode != "paint")
+    def set_paint_box(self, box: QWidget) -> None:
+        """Show these controls while the mode is to paint."""
+        self.paint = box
+        self._column.insertWidget(self._column.indexOf(self.sweep), box)
+        self._show_mode(self._state.mode)
+        self._enable()
 
     def set_save_menu(self, actions: list[QAction]) -> None:
         """Offer these commands under the Save button."""
@@ -164,56 +137,61 @@ class RefocusPanel(QWidget):
         menu.addActions(actions)
         self.save.setMenu(menu)
 
-    def set_target(self, z_um: float) -> None:
-        """Move the knob without telling."""
-        self.slider.set_value_um(z_um)
-        self.spin.blockSignals(True)
-        self.spin.setValue(self.slider.value_um())
-        self.spin.blockSignals(False)
+    # --- what is shown -------------------------------------------------------------------------------------
 
-    def set_obstacle(self, reason: str, *, offer_scale: bool) -> None:
-        """Say why the view cannot be refocused (empty: it can)."""
+    def _list_engines(self, engines: Sequence[AnyEntry]) -> None:
+        with quietly(self.engine):
+            fill_choices(self.engine, engines, self._state.engine, self._state.engine)
+
+    def _show_planes(self, planes_um: tuple[float, ...]) -> None:
+        low, high = self._state.range_um
+        self.slider.set_range_um(low, high)
+        self.slider.set_marks(planes_um)
+        with quietly(self.spin):
+            self.spin.setRange(low, high)
+        self._show_target(self._state.target_um)
+        self.low.setText(f"{low:+g}".replace("-", "−"))
+        self.high.setText(f"{high:+g}")
+        for widget in (self.sources_label, self.sources):
+            widget.setVisible(len(planes_um) > 1)
+
+    def _show_target(self, z_um: float) -> None:
+        self.slider.set_value_um(z_um)
+        with quietly(self.spin):
+            self.spin.setValue(z_um)
+
+    def _show_mode(self, mode: str) -> None:
+        show_choice(self.mode, mode)
+        if self.paint is not None:
+            self.paint.setVisible(mode == "paint")
+        self.sweep.setVisible(mode != "paint")
+
+    def _show_obstacle(self, reason: str) -> None:
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
-        self.set_scale.setVisible(offer_scale)
-        on = self.switch.isChecked() and not reason
+        self._enable()
+
+    def _enable(self) -> None:
         knob = (self.slider, self.spin, self.auto, self.all_in_focus, self.reset)
-        for widget in (*knob, self.mode, self.paint, self.sweep, self.sources, self.trust, self.save):
-            widget.setEnabled(on)
+        boxes = (self.sweep, self.sources, self.confidence, *((self.paint,) if self.paint is not None else ()))
+        for widget in (*knob, *boxes, self.mode, self.save):
+            widget.setEnabled(self._state.can_refocus)
 
-    def set_state(self, text: str, *, synthesised: bool) -> None:
-        """Say what is shown and what is being worked on."""
-        self.state.setText(text)
-        self.state.setVisible(bool(text))
-        self.badge.setVisible(synthesised)
+    def _show_status(self, text: str) -> None:
+        self.status.setText(text)
+        self.status.setVisible(bool(text))
 
-    # --- slots ---------------------------------------------------------------------------------------------
-
-    @Slot(bool)
-    def _switch(self, on: bool) -> None:
-        self.switched.emit(on)
+    # --- what the user does --------------------------------------------------------------------------------
 
     @Slot(float)
-    def _slider_moved(self, z_um: float) -> None:
-        self.spin.blockSignals(True)
-        self.spin.setValue(z_um)
-        self.spin.blockSignals(False)
-        self.target_changed.emit(z_um)
-
-    @Slot(float)
-    def _spin_changed(self, z_um: float) -> None:
-        self.slider.set_value_um(z_um)
-        self.target_changed.emit(self.target_um)
+    def _turned(self, z_um: float) -> None:
+        self._state.turn(z_um)
+        self._show_target(self._state.target_um)  # which may be where it was, on the knob's grid
 
     @Slot()
     def _reset(self) -> None:
-        self.set_target(self._home)
-        self.target_changed.emit(self._home)
+        self._state.show_scan()
 
-    @Slot()
-    def _mode_chosen(self) -> None:
-        self.mode_changed.emit(self.mode.currentData())
-
-    @Slot()
-    def _engine_chosen(self) -> None:
-        self.engine_changed.emit(self.engine_name)
+    @Slot(int)
+    def _mode_chosen(self, index: int) -> None:
+        self.mode_requested.emit(self.mode.itemData(index))

@@ -6,11 +6,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPolygonF
 from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
 
+from focusviewer.app.refocus.area import KNOB_STEP_UM, grid_steps, grid_um
+from focusviewer.app.services.binding import quietly
+
 
 class FocusSlider(QSlider):
-    """A slider in um with a mark at every acquired plane."""
+    """A slider in um with a mark at every acquired plane; its positions are those of the knob's grid."""
 
-    STEP_UM = 0.05
     moved_um = Signal(float)  # by the user
 
     def __init__(self) -> None:
@@ -23,30 +25,24 @@ class FocusSlider(QSlider):
         self.valueChanged.connect(self._tell)
 
     def set_range_um(self, low: float, high: float) -> None:
-        """Set the ends, in um."""
-        self.setRange(round(low / self.STEP_UM), round(high / self.STEP_UM))
+        """Set the ends, in um, without telling."""
+        with quietly(self):
+            self.setRange(grid_steps(low), grid_steps(high))
 
     def set_marks(self, planes_um: tuple[float, ...]) -> None:
         """Mark the acquired planes."""
         self._marks = planes_um
         self.update()
 
-    def value_um(self) -> float:
-        """Position in um, snapped to an acquired plane that is closer than half a step."""
-        value = round(self.value() * self.STEP_UM, 6)  # 0.3, not 0.30000000000000004: files tell it
-        near = min(self._marks, key=lambda mark: abs(mark - value))
-        return near if abs(near - value) <= self.STEP_UM / 2 else value
-
     def set_value_um(self, value: float) -> None:
         """Move without telling."""
-        self.blockSignals(True)
-        self.setValue(round(value / self.STEP_UM))
-        self.blockSignals(False)
+        with quietly(self):
+            self.setValue(grid_steps(value))
         self.update()
 
-    @Slot()
-    def _tell(self) -> None:
-        self.moved_um.emit(self.value_um())
+    @Slot(int)
+    def _tell(self, steps: int) -> None:
+        self.moved_um.emit(grid_um(steps))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Jump to where the groove is clicked, then drag from there."""
@@ -74,9 +70,9 @@ class FocusSlider(QSlider):
         colour = self.palette().color(QPalette.ColorRole.Highlight if self.isEnabled() else QPalette.ColorRole.Mid)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
-        span = max(self.maximum() - self.minimum(), 1) * self.STEP_UM
+        span = max(self.maximum() - self.minimum(), 1) * KNOB_STEP_UM
         for mark in self._marks:
-            x = left + (mark - self.minimum() * self.STEP_UM) / span * width
+            x = left + (mark - self.minimum() * KNOB_STEP_UM) / span * width
             bottom = float(self.height())
             painter.drawPolygon(
                 QPolygonF([QPointF(x, bottom - 7), QPointF(x - 4, bottom - 1), QPointF(x + 4, bottom - 1)])

@@ -57,7 +57,7 @@ class SavingController(QObject):
         mpp = document.mpp / document.view.scale if document.mpp else None
 
         def work(job: Job) -> None:
-            synthesis = {} if shown is None else {"Synthesised": self._refocus.room.facts(document, shown)}
+            synthesis = {} if shown is None else {"Synthesised": self._refocus.host.facts(document, shown)}
             save_picture(path, from_qimage(image), {**facts, **synthesis}, mpp)
 
         self._save(path, work)
@@ -72,7 +72,7 @@ class SavingController(QObject):
         assert document is not None
 
         def work(job: Job) -> None:
-            save_picture(path, shown.pixels, self._refocus.room.facts(document, shown), shown.area.mpp)
+            save_picture(path, shown.pixels, self._refocus.host.facts(document, shown), shown.area.mpp)
 
         self._save(path, work)
 

@@ -10,18 +10,23 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from focusviewer.app.refocus import area as model
-from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.refocus.area import RefocusArea, RefocusRequest
 from focusviewer.app.refocus.controller import RefocusController
-from focusviewer.app.refocus.inference.engines import EngineRoom, Study
-from focusviewer.app.refocus.sweep_targets import SAVED_FPS, saved_targets
+from focusviewer.app.refocus.inference.engines import EngineHost, Study
 from focusviewer.app.saving.controller import why_not
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.viewer.document import Document
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError
-from focusviewer.slides import RGB
+from focusviewer.refocus.base import acquired_plane
+
+SWEEP_FPS = 12.0
+SWEEP_STEP_UM = 0.2
+SWEEP_STEPS = 40
+"""Most steps of a sweep one way; a longer one takes larger ones."""
 
 RENDERING = 0.8
 """Part of the work on a sweep that is over when its pictures are made."""
@@ -41,7 +46,7 @@ class ExportController(QObject):
     def __init__(self, jobs: Jobs, tiles: TileSource, refocus: RefocusController, slides: SlideController) -> None:
         super().__init__()
         self._jobs, self._tiles, self._refocus, self._slides = jobs, tiles, refocus, slides
-        self._room, self._sweeps = (EngineRoom(lambda name: refocus.room.maker(name)) for _ in range(2))
+        self._regions, self._sweeps = (EngineHost(lambda name: refocus.host.maker(name)) for _ in range(2))
 
     @property
     def running(self) -> list[Job]:
@@ -51,7 +56,7 @@ class ExportController(QObject):
     @property
     def area(self) -> RefocusArea | None:
         """What is refocused at the moment."""
-        return self._refocus.studies.area if self._refocus.can_refocus else None
+        return self._refocus.studies.area if self._refocus.state.can_refocus else None
 
     def sweep(self, path: Path, low_um: float, high_um: float) -> None:
         """Save a sweep of the focus of what is on screen."""
@@ -59,15 +64,16 @@ class ExportController(QObject):
         if document is None or area is None:
             self.failed.emit(NOTHING)
             return
-        by_hand = self._refocus.panel.sources.by_hand
+        by_hand = self._refocus.state.sources
 
         def work(job: Job) -> None:
-            from focusviewer.refocus.regions.sweep import write_sweep
+            from focusviewer.refocus.regions.sweep import sweep_targets, write_sweep
 
-            targets = saved_targets(low_um, high_um)
+            step_um = max(SWEEP_STEP_UM, (high_um - low_um) / SWEEP_STEPS)
+            targets = sweep_targets(low_um, high_um, step_um)
             pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, by_hand, job), strict=True))
             facts = self._sweep_facts(document, area, targets)
-            write_sweep(path, _watched([pictures[z_um] for z_um in targets], job), SAVED_FPS, facts)
+            write_sweep(path, _watched([pictures[z_um] for z_um in targets], job), SWEEP_FPS, facts)
 
         self._start(path, work, Lane.SWEEP, document)
 
@@ -82,7 +88,7 @@ class ExportController(QObject):
         for index, z_um in enumerate(wanted):
             if job.cancel.is_set():
                 raise CancelledError
-            plane = model.acquired_plane(document.planes_um, z_um)
+            plane = acquired_plane(document.planes_um, z_um)
             job.report(RENDERING * index / len(wanted))
             if plane is not None:
                 yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)
@@ -92,7 +98,7 @@ class ExportController(QObject):
                 planes = needed
                 planes_um = tuple(document.planes_um[plane] for plane in planes)
                 study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, part)
-            yield self._sweeps.render(study, Order("refocus", z_um), part).pixels
+            yield self._sweeps.render(study, RefocusRequest("refocus", z_um), part).pixels
 
     def _sweep_facts(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
         facts = self._sweeps.area_facts(document, area, "sweep of the focus")
@@ -105,8 +111,8 @@ class ExportController(QObject):
         if document is None or area is None or document.mpp is None:
             self.failed.emit(NOTHING)
             return
-        order = self._refocus.order()
-        if order is None:
+        request = self._refocus.display.request()
+        if request is None:
             self.failed.emit("The focus is still being looked for. Save again when the picture is there.")
             return
         mpp = document.mpp
@@ -122,8 +128,8 @@ class ExportController(QObject):
 
             view = View(document.slide, box, area.planes, area.planes_um, mpp)
             shrink = max(1, max(box[2:]) // MAP_PX)
-            wish = order.wish(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
-            with self._room.working(area.engine, job, report=False) as engine:
+            wish = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
+            with self._regions.working(area.engine, job, report=False) as engine:
                 export_region(view, engine, wish, path, job.report, job.cancel)
 
         self._start(path, work, Lane.EXPORT, document)

@@ -53,8 +53,8 @@ class SavingFeature(QObject):
             source.saved.connect(self.saved)
             source.failed.connect(self.failed)
         refocus.panel.sweep.save_requested.connect(self.ask_save_sweep)
-        refocus.panel.paint.load_requested.connect(self.ask_load_painting)
-        refocus.panel.paint.save_requested.connect(self.ask_save_painting)
+        painting.box.load_requested.connect(self.ask_load_painting)
+        painting.box.save_requested.connect(self.ask_save_painting)
 
     def actions(self) -> list[ActionRecord]:
         """The commands that save."""
@@ -125,10 +125,10 @@ class SavingFeature(QObject):
         if self.export.area is None:
             self.failed.emit(NOTHING)
             return
-        box = self._refocus.panel.sweep
+        state = self._refocus.state
 
         def chosen(path: Path) -> None:
-            self.export.sweep(path, box.low.value(), box.high.value())
+            self.export.sweep(path, state.sweep_low_um, state.sweep_high_um)
 
         self._ask("Save sweep", "sweep", choosers.MOVING, "webp", chosen)
 

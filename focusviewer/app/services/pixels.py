@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write
-from focusviewer.slides import RGB, DisplayPyramid, TileKey
+from focusviewer.slides import DisplayPyramid, TileKey
 
 
 def to_qimage(rgb: RGB) -> QImage:

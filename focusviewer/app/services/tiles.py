@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from focusviewer.app.services.pixels import ImageCache, to_qimage
-from focusviewer.slides import RGB, DisplayPyramid, TileKey, TileLoader
+from focusviewer.core.arrays import RGB
+from focusviewer.slides import DisplayPyramid, TileKey, TileLoader
 
 log = logging.getLogger(__name__)
 

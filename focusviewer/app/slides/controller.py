@@ -12,11 +12,12 @@ from PySide6.QtGui import QImage
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import to_qimage
 from focusviewer.app.services.tiles import TileSource
-from focusviewer.app.slides.files import slides_in, worklist_in
+from focusviewer.app.slides.files import slides_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.slides.state import SlidesState
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.errors import SlideError
+from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
 
 Opener = Callable[[Path], Slide]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focusviewer.qc.worklist.store import FILE_NAME
 from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 
@@ -14,10 +13,3 @@ def slides_in(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIEWED_SUFFIXES and path.is_file())
     except OSError:
         return []
-
-
-def worklist_in(path: Path) -> Path | None:
-    """The worklist that a path names or a folder holds, None if there is none (looks at the disk)."""
-    if path.suffix.lower() == ".sqlite":
-        return path
-    return path / FILE_NAME if (path / FILE_NAME).is_file() else None

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.theme import bind_icon
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import AnyEntry
 
 _FLAGS_ROLE = Qt.ItemDataRole.UserRole - 1  # where QStandardItem keeps its flags
 
@@ -124,7 +124,7 @@ def disable_choice(box: QComboBox, index: int) -> None:
     box.setItemData(index, 0, _FLAGS_ROLE)
 
 
-def fill_choices(box: QComboBox, entries: Sequence[ModelEntry], wanted: str, default: str) -> None:
+def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], wanted: str, default: str) -> None:
     """List models or engines; those whose weights are missing cannot be chosen, and ``wanted`` only if it can."""
     box.clear()
     for entry in entries:

@@ -1,1 +1,1 @@
-"""Reading through the slides that a batch has judged, and giving verdicts."""
+"""The worklist in the window: what a batch has judged, read through slide by slide."""

@@ -13,14 +13,23 @@ from focusviewer.app.heatmap.controller import HeatmapController
 from focusviewer.app.services.actions import ActionRecord
 from focusviewer.app.services.jobs import Jobs
 from focusviewer.app.services.settings import Settings
+from focusviewer.app.services.undo import UndoStacks
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets import choosers
 from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.app.widgets.common import Section
+from focusviewer.app.worklist.lines import os_user
+from focusviewer.app.worklist.navigator import WorklistNavigator
 from focusviewer.app.worklist.panel import WorklistPanel
 from focusviewer.app.worklist.review import ReviewController
-from focusviewer.app.worklist.verdict_panel import KEYS, VerdictPanel
+from focusviewer.app.worklist.session import WorklistSession
+from focusviewer.app.worklist.state import WorklistState
+from focusviewer.app.worklist.thresholds.controller import ThresholdController
+from focusviewer.app.worklist.thresholds.panel import ThresholdPanel
+from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
+from focusviewer.app.worklist.verdicts.controller import VerdictController
+from focusviewer.app.worklist.verdicts.panel import KEYS, VerdictPanel
 from focusviewer.qc.verdicts.judgement import Verdict
 
 
@@ -50,24 +59,43 @@ class WorklistFeature(QObject):
         viewport: Viewport,
         messages: MessageBar,
         settings: Settings,
+        undo: UndoStacks,
         parent: QWidget,
         open_paths: Callable[[Sequence[Path]], None],
     ) -> None:
         super().__init__()
         self._settings, self._parent, self._open_paths = settings, parent, open_paths
-        self.panel = WorklistPanel()
-        self.verdicts = VerdictPanel()
+        state = self.state = WorklistState(reader=settings.reader or os_user(), advance=settings.next_after_verdict)
+        tried = ThresholdPreviewState()
+        self.panel = WorklistPanel(state, ThresholdPanel(tried))
+        self.verdicts = VerdictPanel(state)
         self.section = Section("Verdict", self.verdicts)
         self.section.hide()
+        self.session = WorklistSession(jobs)
+        self.navigator = WorklistNavigator(state, slides, viewport, messages, open_paths)
+        self.thresholds = ThresholdController(jobs, state, tried)
         self.review = ReviewController(
-            jobs, slides, heatmap, viewport, messages, settings, self.panel, self.verdicts, open_paths
+            state, self.session, self.thresholds, jobs, slides, heatmap, messages, self.panel, self.verdicts
         )
-        self.review.opened_changed.connect(self._show_open)
-        self.review.reader_wanted.connect(self.ask_reader)
-        self.review.failed.connect(self.failed)
-        self.verdicts.reader_requested.connect(self.ask_reader)
-        self.panel.open_requested.connect(self.ask_open)
+        self.verdict_controller = VerdictController(state, self.session, undo, self.navigator, messages, settings)
+        self._connect()
         slides.worklist_found.connect(self._open)
+
+    def _connect(self) -> None:
+        panel, verdicts = self.panel, self.verdicts
+        for source in (self.session, self.navigator, self.thresholds, self.review, self.verdict_controller):
+            source.failed.connect(self.failed)
+        self.review.opened_changed.connect(self._show_open)
+        self.review.opened.connect(self._opened)
+        panel.open_requested.connect(self.ask_open)
+        panel.table.opened.connect(self.navigator.open_slide)
+        panel.thresholds.rules_wanted.connect(self.ask_rules)
+        verdicts.verdict_given.connect(self.verdict_controller.give)
+        verdicts.note_entered.connect(self.verdict_controller.enter_note)
+        verdicts.note_entered.connect(panel.table.setFocus)
+        verdicts.undo_requested.connect(self.verdict_controller.undo)
+        verdicts.region_chosen.connect(self.navigator.go_to_region)
+        verdicts.reader_requested.connect(self.ask_reader)
 
     @Slot()
     def ask_open(self) -> None:
@@ -77,12 +105,22 @@ class WorklistFeature(QObject):
     @Slot()
     def ask_reader(self) -> None:
         """Ask who gives verdicts."""
-        choosers.ask_reader(self._parent, self.review.reader.name, self.review.set_reader)
+        choosers.ask_reader(self._parent, self.state.reader, self.verdict_controller.set_reader)
+
+    @Slot()
+    def ask_rules(self) -> None:
+        """Let the user choose rules to try on the list."""
+        choosers.choose_rules(self.panel, str(self.state.folder or ""), self.thresholds.load)
 
     @Slot(bool)
     def _show_open(self, is_open: bool) -> None:
         self.section.setVisible(is_open)
         self.opened_changed.emit(is_open)
+
+    @Slot()
+    def _opened(self) -> None:
+        if not self._settings.reader:
+            self.ask_reader()
 
     @Slot(object)
     def _open(self, path: Path) -> None:
@@ -90,12 +128,13 @@ class WorklistFeature(QObject):
         self.review.open(path)
 
     def close(self) -> None:
-        """Close the worklist, after what is still being written."""
-        self.review.close()
+        """Close the worklist, after what is still being written; its slides stay open."""
+        self.verdict_controller.save_note()
+        self.session.close()
 
     def shut_down(self) -> None:
         """Let go of the file, when the workers have ended."""
-        self.review.shut_down()
+        self.session.shut_down()
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -113,16 +152,16 @@ class WorklistFeature(QObject):
             *self._verdict_actions(),
             *self._moving_actions(),
             ActionRecord("worklist.reader", "Reader…", self.ask_reader, needs="worklist"),
-            ActionRecord("worklist.close", "Close worklist", self.review.close, needs="worklist"),
+            ActionRecord("worklist.close", "Close worklist", self.close, needs="worklist"),
         ]
 
     def _verdict_actions(self) -> list[ActionRecord]:
-        review = self.review
+        controller = self.verdict_controller
         verdicts = [
             ActionRecord(
                 f"worklist.{verdict.value.lower()}",
                 f"Verdict: {verdict.value}",
-                partial(review.give, verdict),
+                partial(controller.give, verdict),
                 shortcuts=(KEYS[verdict],),
                 tip=f"The selected slide: {verdict.value}",
                 needs="worklist",
@@ -131,12 +170,16 @@ class WorklistFeature(QObject):
         ]
         return [
             *verdicts,
-            ActionRecord("worklist.undo", "Undo the last verdict", review.undo, "undo", ("Ctrl+Z",), needs="worklist"),
-            ActionRecord("worklist.note", "Write a note", review.edit_note, shortcuts=("Shift+N",), needs="worklist"),
+            ActionRecord(
+                "worklist.undo", "Undo the last verdict", controller.undo, "undo", ("Ctrl+Z",), needs="worklist"
+            ),
+            ActionRecord(
+                "worklist.note", "Write a note", self.verdicts.edit_note, shortcuts=("Shift+N",), needs="worklist"
+            ),
             ActionRecord(
                 "worklist.blinded",
                 "Blinded reading on or off",
-                self.verdicts.blinded.toggle,
+                self.state.toggle_blinded,
                 shortcuts=("Ctrl+B",),
                 tip="Hide what was found until you have judged a slide",
                 needs="worklist",
@@ -144,20 +187,20 @@ class WorklistFeature(QObject):
         ]
 
     def _moving_actions(self) -> list[ActionRecord]:
-        walk = self.review.walk
+        navigator = self.navigator
         records = (
-            ("next", "Next slide", partial(walk.step, 1), "J", ""),
-            ("previous", "Previous slide", partial(walk.step, -1), "K", ""),
-            ("next_to_do", "Next slide to judge", walk.next_to_do, "Shift+J", ""),
-            ("open", "Open the selected slide", walk.open_slide, "Ctrl+Return", ""),
+            ("next", "Next slide", partial(navigator.step, 1), "J", ""),
+            ("previous", "Previous slide", partial(navigator.step, -1), "K", ""),
+            ("next_to_do", "Next slide to judge", navigator.next_to_do, "Shift+J", ""),
+            ("open", "Open the selected slide", navigator.open_slide, "Ctrl+Return", ""),
             (
                 "next_region",
                 "Next blurred region",
-                partial(walk.step_region, 1),
+                partial(navigator.step_region, 1),
                 "W",
                 "The next blurred region of the slide, from the worst to the least",
             ),
-            ("previous_region", "Previous blurred region", partial(walk.step_region, -1), "Shift+W", ""),
+            ("previous_region", "Previous blurred region", partial(navigator.step_region, -1), "Shift+W", ""),
             ("find", "Find in the list", self.panel.search.setFocus, "Ctrl+F", ""),
         )
         return [

@@ -1,90 +1,16 @@
-"""A worklist as the window holds it: what was read last, and what this reader may see of it; no Qt here."""
+"""The slides of a worklist as one reader may see them, filtered and in order; no Qt here."""
 
 from __future__ import annotations
 
 import getpass
-import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from urllib.parse import quote
 
-from focusviewer.core.errors import UserError
+from focusviewer.app.worklist.snapshot import Snapshot
+from focusviewer.app.worklist.texts import area, percent, plain
 from focusviewer.qc.verdicts.judgement import Verdict
-from focusviewer.qc.worklist.records import Failure, RegionRow, Result, SlideRow, VerdictRow
-from focusviewer.qc.worklist.store import FILE_NAME, Worklist
-
-MANY_CHANGES = 50
-"""From so many changed slides on the whole list is read again: that is faster than one by one."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything the list shows, as it was at one revision."""
-
-    path: Path
-    revision: int = 0
-    rows: Mapping[str, SlideRow] = field(default_factory=dict)
-    readers: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
-    failures: tuple[Failure, ...] = ()
-
-
-class Session:
-    """An open worklist and what was last read of it. Lives in the worklist's lane: one thread, in order.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or no worklist.
-    """
-
-    def __init__(self, path: Path) -> None:
-        check_worklist(path)
-        self.worklist = Worklist(path)
-        self.snapshot = Snapshot(path, -1)
-
-    def refresh(self) -> Snapshot | None:
-        """Read what has changed since the last time; None if nothing has."""
-        store, old = self.worklist, self.snapshot
-        # The number first: what is written in between is read twice rather than never.
-        revision = store.revision()
-        if revision == old.revision:
-            return None
-        changed = store.changes_since(old.revision)
-        if old.revision < 0 or len(changed) > MANY_CHANGES:
-            rows = {row.facts.fingerprint: row for row in store.slides()}
-        else:
-            rows = dict(old.rows)
-            read = (store.slide(fingerprint) for fingerprint in changed)
-            rows |= {row.facts.fingerprint: row for row in read if row is not None}
-        self.snapshot = Snapshot(old.path, revision, rows, store.readers(), tuple(store.failures()))
-        return self.snapshot
-
-
-def check_worklist(path: Path) -> None:
-    """Make sure that a file is a worklist before it is opened as one, which would make or change it.
-
-    Raises
-    ------
-    UserError
-        If it is not.
-    """
-    what, advice = f"Cannot open the worklist {path}", f"Choose the {FILE_NAME} that a batch has written."
-    if not path.is_file():
-        raise UserError(what, "there is no such file", advice)
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-        try:
-            found = connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name IN ('slides', 'changes')")
-            tables = found.fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise UserError(what, str(error), advice) from error
-    if tables != 2:
-        raise UserError(what, "it is a database of something else", advice)
+from focusviewer.qc.worklist.records import RegionRow, Result, SlideRow, VerdictRow
 
 
 def os_user() -> str:
@@ -95,7 +21,7 @@ def os_user() -> str:
         return "reader"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reader:
     """Who looks at the list, and whether they may see what others found before they have judged for themselves.
 
@@ -104,7 +30,7 @@ class Reader:
 
     name: str = ""
     blinded: bool = False
-    revealed: set[str] = field(default_factory=set)
+    revealed: frozenset[str] = frozenset()
 
     def may_see(self, fingerprint: str, mine: Verdict | None) -> bool:
         """Whether the program's finding and the others' verdicts on a slide may be shown."""
@@ -123,7 +49,7 @@ class Column(Enum):
     REASONS = "Reasons"
 
 
-class Sieve(Enum):
+class Filter(Enum):
     """Which slides are listed."""
 
     ALL = "All slides"
@@ -251,7 +177,7 @@ class Choice:
     """What is listed, and in which order."""
 
     text: str = ""
-    sieve: Sieve = Sieve.ALL
+    filter: Filter = Filter.ALL
     column: Column = Column.SCORE
     descending: bool = True
 
@@ -268,10 +194,10 @@ def lines_of(snapshot: Snapshot, reader: Reader, moved: Mapping[str, Verdict] | 
     return found
 
 
-def choose(lines: list[Line], choice: Choice, *, blinded: bool = False) -> list[Line]:
+def choose(lines: Iterable[Line], choice: Choice, *, blinded: bool = False) -> list[Line]:
     """The lines to list, in order. For a blinded reader by name: the order would tell as much as the score."""
     wanted = choice.text.casefold().split()
-    kept = [line for line in lines if _passes(line, choice.sieve)]
+    kept = [line for line in lines if _passes(line, choice.filter)]
     if wanted:
         kept = [line for line in kept if all(word in line.words() for word in wanted)]
     column = Column.SLIDE if blinded else choice.column
@@ -282,70 +208,13 @@ def choose(lines: list[Line], choice: Choice, *, blinded: bool = False) -> list[
     return [line for _, line in known] + rest
 
 
-def _passes(line: Line, sieve: Sieve) -> bool:
-    if sieve is Sieve.TO_DO:
+def _passes(line: Line, wanted: Filter) -> bool:
+    if wanted is Filter.TO_DO:
         return line.row.person is None
-    if sieve is Sieve.MINE:
+    if wanted is Filter.MINE:
         return line.mine is None
-    if sieve is Sieve.DIFFER:
+    if wanted is Filter.DIFFER:
         return line.differs
-    if sieve is Sieve.MOVED:
+    if wanted is Filter.MOVED:
         return line.would_be is not None
-    return sieve is Sieve.ALL or (line.verdict is not None and line.verdict.value == sieve.value)
-
-
-def plain(text: str) -> str:
-    """Text in one line, without signs that would turn or hide the rest of it."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
-def breakable(text: str, longest: int = 24) -> str:
-    """Text that can be wrapped in a narrow panel: words get invisible places to break at."""
-    cut = (word if len(word) <= longest else "\u200b".join(_pieces(word, longest)) for word in text.split(" "))
-    return " ".join(cut)
-
-
-def _pieces(word: str, longest: int) -> list[str]:
-    return [word[start : start + longest] for start in range(0, len(word), longest)]
-
-
-def percent(part: float) -> str:
-    """A part of the whole for people: no number is rounded to none or all."""
-    if 0 < part < 0.001:
-        return "< 0.1 %"
-    return f"{100 * part:.1f} %" if part < 0.0995 or 0.995 <= part < 1 else f"{100 * part:.0f} %"
-
-
-def area(mm2: float) -> str:
-    """An area for people."""
-    if 0 < mm2 < 0.001:
-        return "< 0.001 mm²"
-    return f"{mm2:.3f} mm²" if 0 < mm2 < 0.1 else f"{mm2:.2g} mm²" if mm2 < 10 else f"{mm2:.0f} mm²"
-
-
-def region_text(region: RegionRow) -> str:
-    """One line of a slide's list of blurred regions."""
-    parts = [f"{region.mean_um:.1f} µm from focus"]
-    if region.area_mm2 is not None:
-        parts.append(area(region.area_mm2))
-    if region.cause:
-        parts.append(plain(region.cause))
-    return "   ·   ".join(parts)
-
-
-def local_time(stamp: str) -> str:
-    """A time of the worklist (UTC) as the clock on the wall shows it."""
-    try:
-        return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
-    except ValueError:
-        return stamp
-
-
-def history_text(entry: VerdictRow) -> str:
-    """One line of a slide's history."""
-    text = f"{local_time(entry.given_at)}  {plain(entry.who)}: {entry.verdict.value}"
-    if entry.blinded:
-        text += ", blinded"
-    if entry.note:
-        text += f" “{plain(entry.note)}”"
-    return f"{text} (taken back)" if entry.undone_at else text
+    return wanted is Filter.ALL or (line.verdict is not None and line.verdict.value == wanted.value)

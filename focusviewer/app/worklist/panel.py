@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
+from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
@@ -16,11 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.services.binding import follow, quietly, show_choice
 from focusviewer.app.widgets.common import Section, button, hint, row
-from focusviewer.app.worklist.lines import Choice, Column, Line, Sieve, Snapshot, plain
-from focusviewer.app.worklist.preview_panel import WorklistPreviewPanel
-from focusviewer.app.worklist.table import WorklistTable
-from focusviewer.qc.verdicts.agreement import Agreement
+from focusviewer.app.worklist.lines import Choice, Column, Filter
+from focusviewer.app.worklist.snapshot import Snapshot
+from focusviewer.app.worklist.state import Listing, Pairs, WorklistState
+from focusviewer.app.worklist.table.view import WorklistTable
+from focusviewer.app.worklist.texts import agreement_text, plain
+from focusviewer.app.worklist.thresholds.panel import ThresholdPanel
 
 WIDTH = 540
 MOST_PAIRS = 8
@@ -30,20 +35,19 @@ class WorklistPanel(QWidget):
     """List, filters and figures; knows nothing of files."""
 
     open_requested = Signal()
-    choice_changed = Signal(object)  # Choice
 
-    def __init__(self) -> None:
+    def __init__(self, state: WorklistState, thresholds: ThresholdPanel) -> None:
         super().__init__()
-        self.choice = Choice()
+        self._state = state
         self.table = WorklistTable()
         self.search = QLineEdit()
         self.search.setPlaceholderText("Name, id, stain, reason")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Filter the worklist")
-        self.sieve = QComboBox()
-        self.sieve.setAccessibleName("Which slides to list")
-        for sieve in Sieve:
-            self.sieve.addItem(sieve.value, sieve)
+        self.filter = QComboBox()
+        self.filter.setAccessibleName("Which slides to list")
+        for filter_ in Filter:
+            self.filter.addItem(filter_.value, filter_)
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.figures = hint()
@@ -54,8 +58,8 @@ class WorklistPanel(QWidget):
         self.bar.setAccessibleName("Judged by a person")
         self.nothing = hint()
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.preview = WorklistPreviewPanel()
-        self.preview_section = Section("Move a threshold", self.preview, open_=False)
+        self.thresholds = thresholds
+        self.thresholds_section = Section("Move a threshold", thresholds, open_=False)
         self.agreement = _text_box()
         self.agreement_section = Section("Agreement of readers", self.agreement, open_=False)
         self.failures = QListWidget()
@@ -69,11 +73,22 @@ class WorklistPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
-        self.search.textChanged.connect(self._chosen)
-        self.sieve.currentIndexChanged.connect(self._chosen)
-        self.table.order_changed.connect(self._ordered)
-        self.setTabOrder(self.search, self.sieve)
-        self.setTabOrder(self.sieve, self.table)
+        self.setTabOrder(self.search, self.filter)
+        self.setTabOrder(self.filter, self.table)
+        self._connect()
+
+    def _connect(self) -> None:
+        state = self._state
+        self.search.textChanged.connect(lambda text: self._choose(text=text))
+        self.filter.currentIndexChanged.connect(lambda index: self._choose(filter=self.filter.itemData(index)))
+        self.table.order_changed.connect(lambda column, down: self._choose(column=column, descending=down))
+        self.table.current_changed.connect(state.select)
+        follow(state, "snapshot", self._show_worklist)
+        follow(state, "listing", self._show_listing)
+        follow(state, "selected", self.table.select)
+        follow(state, "agreement", self._show_agreement)
+        follow(state, "choice", self._show_choice)
+        state.events.blinded.connect(self._show_order)
 
     def _empty_page(self) -> QWidget:
         page = QWidget()
@@ -95,18 +110,18 @@ class WorklistPanel(QWidget):
         column.addWidget(self.title)
         column.addWidget(self.bar)
         column.addWidget(self.figures)
-        top = row(self.search, self.sieve)
+        top = row(self.search, self.filter)
         top.setStretch(0, 1)
         column.addLayout(top)
         column.addWidget(self.nothing)
         column.addWidget(self.table, 1)
-        for section in (self.preview_section, self.agreement_section, self.failures_section):
+        for section in (self.thresholds_section, self.agreement_section, self.failures_section):
             column.addWidget(section)
         return page
 
     # --- what is shown -------------------------------------------------------------------------------------
 
-    def show_worklist(self, snapshot: Snapshot | None) -> None:
+    def _show_worklist(self, snapshot: Snapshot | None) -> None:
         """Show the list's name and its failures, or that no list is open."""
         self.pages.setCurrentIndex(0 if snapshot is None else 1)
         failures = () if snapshot is None else snapshot.failures
@@ -117,24 +132,22 @@ class WorklistPanel(QWidget):
         self.failures_section.header.setText(f"Could not be judged ({len(texts)})")
         self.failures_section.setVisible(bool(texts))
         if snapshot is not None:
-            self.title.setText(plain(snapshot.path.parent.name or str(snapshot.path)))
+            self.title.setText(plain(snapshot.folder.name or str(snapshot.path)))
             self.title.setToolTip(f"<p>{escape(str(snapshot.path))}</p>")
 
-    def show_lines(self, lines: list[Line], current: str, total: int) -> None:
-        """Show the slides that passed the filter."""
-        self.table.show_lines(lines, current)
+    def _show_listing(self, listing: Listing) -> None:
+        """Show the slides that pass the filter, and how much is done."""
+        total, judged = len(listing.lines), listing.judged
+        self.table.show_lines(listing.listed, self._state.selected)
         text = "No slide passes this filter." if total else "No slide has been judged yet."
         self.nothing.setText(text)
-        self.nothing.setVisible(not lines)
-
-    def show_progress(self, judged: int, mine: int, total: int, listed: int) -> None:
-        """Tell how much is done."""
+        self.nothing.setVisible(not listing.listed)
         self.bar.setRange(0, max(total, 1))
         self.bar.setValue(judged)
-        text = f"{judged} of {total} judged, {mine} by you"
-        self.figures.setText(text if listed == total else f"{text}   ·   {listed} listed")
+        text = f"{judged} of {total} judged, {listing.mine} by you"
+        self.figures.setText(text if len(listing.listed) == total else f"{text}   ·   {len(listing.listed)} listed")
 
-    def show_agreement(self, pairs: list[tuple[str, str, Agreement]]) -> None:
+    def _show_agreement(self, pairs: Pairs) -> None:
         """Show kappa for every two readers."""
         lines = [agreement_text(*pair) for pair in pairs[:MOST_PAIRS]]
         if len(pairs) > MOST_PAIRS:
@@ -142,27 +155,25 @@ class WorklistPanel(QWidget):
         self.agreement.setText("\n".join(lines))
         self.agreement_section.setVisible(bool(lines))
 
-    def show_blinded(self, blinded: bool) -> None:
+    def _show_choice(self, choice: Choice) -> None:
+        if self.search.text() != choice.text:
+            with quietly(self.search):
+                self.search.setText(choice.text)
+        show_choice(self.filter, choice.filter)
+        self._show_order()
+
+    def _show_order(self) -> None:
         """Say by what the list is ordered now: for a blinded reader by name."""
-        if blinded:
-            descending = self.choice.column is Column.SLIDE and self.choice.descending
-            self.table.show_order(Column.SLIDE, descending)
+        choice = self._state.choice
+        if self._state.blinded:
+            self.table.show_order(Column.SLIDE, choice.column is Column.SLIDE and choice.descending)
         else:
-            self.table.show_order(self.choice.column, self.choice.descending)
+            self.table.show_order(choice.column, choice.descending)
 
-    # --- slots ---------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _chosen(self) -> None:
-        self._choose(Choice(self.search.text(), self.sieve.currentData(), self.choice.column, self.choice.descending))
-
-    @Slot(object, bool)
-    def _ordered(self, column: Column, descending: bool) -> None:
-        self._choose(Choice(self.choice.text, self.choice.sieve, column, descending))
-
-    def _choose(self, choice: Choice) -> None:
-        self.choice = choice
-        self.choice_changed.emit(choice)
+    def _choose(self, **changes: Any) -> None:
+        """Change a part of what is listed."""
+        self._state.choice = replace(self._state.choice, **changes)
+        self._show_order()  # a click on the header has marked its column, also where the order stays
 
 
 def _text_box() -> QLabel:
@@ -172,10 +183,3 @@ def _text_box() -> QLabel:
     label.setContentsMargins(12, 2, 12, 12)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
-
-
-def agreement_text(one: str, other: str, found: Agreement) -> str:
-    """How far two readers agree, in words."""
-    kappa = "κ not defined" if found.kappa is None else f"κ = {found.kappa:.2f}"
-    share = f"{found.same} of {found.slides} slides alike"
-    return f"{plain(one)} and {plain(other)}: {kappa}, {share}"

@@ -1,8 +1,7 @@
-"""Reading through a worklist: what is selected and shown, and the verdicts on it."""
+"""Reading through a worklist: opening and closing it, what is listed, and the slide on screen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -10,355 +9,178 @@ from PySide6.QtGui import QPixmap
 
 from focusviewer.app.heatmap.controller import HeatmapController
 from focusviewer.app.services.jobs import Jobs
-from focusviewer.app.services.settings import Settings
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.app.widgets.bars import MessageBar
-from focusviewer.app.worklist.lines import Choice, Line, Reader, Snapshot, choose, lines_of, os_user, plain
+from focusviewer.app.worklist.lines import Line
 from focusviewer.app.worklist.maps import StoredMaps
-from focusviewer.app.worklist.navigator import Walk
 from focusviewer.app.worklist.panel import WorklistPanel
 from focusviewer.app.worklist.pictures import Wanted, WorklistPictures
-from focusviewer.app.worklist.preview import PreviewController
-from focusviewer.app.worklist.session import WorklistController
-from focusviewer.app.worklist.table import THUMB
-from focusviewer.app.worklist.verdict_panel import PICTURE, VerdictPanel
-from focusviewer.qc.verdicts.agreement import pairs_of
-from focusviewer.qc.verdicts.judgement import Verdict
-from focusviewer.qc.worklist.records import VerdictRow
+from focusviewer.app.worklist.session import WorklistSession
+from focusviewer.app.worklist.snapshot import Snapshot
+from focusviewer.app.worklist.state import WorklistState
+from focusviewer.app.worklist.table.cells import THUMB
+from focusviewer.app.worklist.texts import plain
+from focusviewer.app.worklist.thresholds.controller import ThresholdController
+from focusviewer.app.worklist.verdicts.panel import PICTURE, VerdictPanel
 
 VEIL = "Blinded: give your verdict first, then the focus map can be seen."
-NOTHING_OPEN = "No worklist is open. Open one with File > Open worklist."
 
 
 class ReviewController(QObject):
-    """Ties the worklist's file, its two panels, the slides and the picture together."""
+    """Keeps the list up to date, and shows pictures and stored maps of its slides.
 
-    opened_changed = Signal(bool)  # whether a worklist is open
-    reader_wanted = Signal()  # nobody has said who reads
+    Signals
+    -------
+    opened_changed : (is_open)
+    opened : a worklist is shown
+    """
+
+    opened_changed = Signal(bool)
+    opened = Signal()
     failed = Signal(str)
 
     def __init__(
         self,
+        state: WorklistState,
+        session: WorklistSession,
+        thresholds: ThresholdController,
         jobs: Jobs,
         slides: SlideController,
         heatmap: HeatmapController,
-        viewport: Viewport,
         messages: MessageBar,
-        settings: Settings,
         panel: WorklistPanel,
         verdicts: VerdictPanel,
-        open_paths: Callable[[Sequence[Path]], None],
     ) -> None:
         super().__init__()
-        self._slides, self._heatmap = slides, heatmap
-        self._messages, self._settings = messages, settings
-        self.panel, self.verdicts = panel, verdicts
-        self.store = WorklistController(jobs)
-        self.pictures = WorklistPictures(jobs)
-        self.preview = PreviewController(jobs, panel.preview)
-        self.maps = StoredMaps(jobs, heatmap)
-        self.reader = Reader(settings.reader or os_user())
-        self.current = ""
-        """Fingerprint of the slide that verdicts are about."""
-        self.shown: list[Line] = []
-        """The listed slides, in order."""
-        self._lines: dict[str, Line] = {}
-        self._drafts: dict[str, str] = {}  # notes that wait for a verdict
-        self.walk = Walk(self, slides, viewport, verdicts, messages, open_paths)
+        self._state, self._session, self._thresholds = state, session, thresholds
+        self._slides, self._heatmap, self._messages = slides, heatmap, messages
+        self._panel, self._verdicts = panel, verdicts
+        self._pictures = WorklistPictures(jobs)
+        self._maps = StoredMaps(jobs, heatmap)
+        self._maps.failed.connect(self.failed)
         self._connect()
-        self._show_reader()
-        self.verdicts.advance.setChecked(self._settings.next_after_verdict)
 
     def _connect(self) -> None:
-        store, panel, verdicts = self.store, self.panel, self.verdicts
-        store.opened.connect(self._opened)
-        store.changed.connect(self._changed)
-        store.closed.connect(self._closed)
-        store.given.connect(self._given)
-        store.undone.connect(self._undone)
-        store.history_read.connect(self._history_read)
-        for source in (store.failed, self.preview.failed, self.maps.failed):
-            source.connect(self.failed)
-        self.preview.changed.connect(self._list)
-        panel.table.lines.picture_of = self._small_picture
-        self.pictures.arrived.connect(panel.table.lines.picture_arrived)
-        self.pictures.arrived.connect(self._picture_arrived)
-        panel.choice_changed.connect(self._choice_changed)
-        panel.table.current_changed.connect(self.select)
-        panel.table.opened.connect(self.walk.open_slide)
-        verdicts.verdict_given.connect(self.give)
-        verdicts.note_entered.connect(self._note_entered)
-        verdicts.undo_requested.connect(self.undo)
-        verdicts.blinded_changed.connect(self.set_blinded)
-        verdicts.advance_changed.connect(self._set_advance)
+        session, events = self._session, self._state.events
+        session.opened.connect(self._opened)
+        session.changed.connect(self._changed)
+        session.closed.connect(self._closed)
+        events.snapshot.connect(self._snapshot_changed)
+        events.blinded.connect(self._blinded_changed)
+        events.reader.connect(self._list)
+        events.revealed.connect(self._revealed_changed)
+        events.choice.connect(self._choice_changed)
+        self._thresholds.state.events.effect.connect(self._list)
+        for event in (events.listing, events.selected, events.on_screen):
+            event.connect(self._show_slide)
         self._slides.current_changed.connect(self._document_shown)
+        self._panel.table.lines.picture_of = self._small_picture
+        self._pictures.arrived.connect(self._panel.table.lines.picture_arrived)
+        self._pictures.arrived.connect(self._picture_arrived)
 
     # --- opening and closing -------------------------------------------------------------------------------
 
-    @Slot(object)
     def open(self, path: Path) -> None:
-        """Open a worklist."""
-        self.store.open(path)
-
-    @Slot()
-    def close(self) -> None:
-        """Close the worklist; its slides stay open."""
-        self._keep_note()
-        self.store.close()
-
-    def shut_down(self) -> None:
-        """Let go of the file, when the workers have ended."""
-        self.store.shut_down()
+        """Open a worklist; the one that is open already begins anew."""
+        snapshot = self._state.snapshot
+        if snapshot is not None and snapshot.path == path:
+            self._opened(snapshot)
+        else:
+            self._session.open(path)
 
     @Slot(object)
     def _opened(self, snapshot: Snapshot) -> None:
-        self.current = ""
-        self.walk.reset()
-        self._drafts.clear()
-        self.reader.revealed.clear()
-        self.pictures.clear()
-        self.preview.open(snapshot)
+        state = self._state
+        self._pictures.clear()
+        self._thresholds.open()
         self.opened_changed.emit(True)
-        self._take(snapshot)
-        self._document_shown(self._slides.current)
-        if not self.current and self.shown:
-            self.select(self.shown[0].fingerprint)
-        self.panel.table.setFocus()
-        if not self._settings.reader:
-            self.reader_wanted.emit()
+        state.open(snapshot)
+        if state.line_on_screen is not None:
+            state.select(state.on_screen)
+        elif state.listing.listed:
+            state.select(state.listing.listed[0].fingerprint)
+        self._panel.table.setFocus()
+        self.opened.emit()
 
     @Slot()
     def _closed(self) -> None:
-        self.current = ""
-        self._lines, self.shown = {}, []
-        self.pictures.clear()
-        self.preview.close()
-        self._heatmap.set_veil("")
-        self.panel.show_worklist(None)
+        self._pictures.clear()
+        self._state.close()
         self.opened_changed.emit(False)
+
+    # --- the list ------------------------------------------------------------------------------------------
 
     @Slot(object)
     def _changed(self, snapshot: Snapshot) -> None:
         """Show what this or another window has written."""
-        before = self._lines
-        self._take(snapshot)
-        for fingerprint, line in self._lines.items():
+        before, selected = self._state.listing.lines, self._state.line
+        self._state.snapshot = snapshot
+        for fingerprint, line in self._state.listing.lines.items():
             old = before.get(fingerprint)
             if old is not None and old.row.result != line.row.result:
-                self.pictures.forget(fingerprint)
-        old, new = before.get(self.current), self._lines.get(self.current)
-        if old is not None and new is not None and old.row.revision != new.row.revision:
-            self.store.read_history(self.current)
-            self._tell_of_other(old, new)
+                self._pictures.forget(fingerprint)
+        if selected is not None and self._state.line is not None:
+            self._tell_of_other(selected, self._state.line)
 
     def _tell_of_other(self, old: Line, new: Line) -> None:
         person = new.person
-        if person is not None and person != old.row.person and person.who != self.reader.name:
+        if person is not None and person != old.row.person and person.who != self._state.reader:
             said = f"{plain(person.who)} has just judged {new.name}: {person.verdict.value}."
             self._messages.show_message(f"{said} Both verdicts stay in the history.", "info")
 
-    # --- the list ------------------------------------------------------------------------------------------
-
-    def _take(self, snapshot: Snapshot) -> None:
-        self.panel.show_worklist(snapshot)
-        readers = snapshot.readers
-        program = {key: row.result.judgement.verdict for key, row in snapshot.rows.items() if row.result is not None}
-        # A blinded reader learns nothing of single slides from the figures, but how they do against the program.
-        others = readers if self.reader.blinded else {**readers, "the program": program}
-        self.panel.show_agreement(pairs_of(others))
-        self.preview.take(snapshot)
+    def _snapshot_changed(self) -> None:
+        self._state.compare_readers()
         self._list()
 
-    @Slot()
+    def _blinded_changed(self) -> None:
+        self._state.compare_readers()
+        self._list()
+
+    def _revealed_changed(self) -> None:
+        if self._state.blinded:
+            self._list()
+
+    def _choice_changed(self) -> None:
+        self._state.choose_listed()
+
     def _list(self) -> None:
-        snapshot = self.store.snapshot
-        if snapshot is None:
-            return
-        lines = lines_of(snapshot, self.reader, self.preview.moved)
-        self._lines = {line.fingerprint: line for line in lines}
-        self.shown = choose(lines, self.panel.choice, blinded=self.reader.blinded)
-        self.panel.show_lines(self.shown, self.current, len(lines))
-        self.panel.show_blinded(self.reader.blinded)
-        judged = sum(line.row.person is not None for line in lines)
-        mine = sum(line.mine is not None for line in lines)
-        self.panel.show_progress(judged, mine, len(lines), len(self.shown))
-        self._show_current()
+        self._state.list_slides(self._thresholds.state.would_be)
+
+    # --- the selected slide, and the one on screen ---------------------------------------------------------
 
     @Slot(object)
-    def _choice_changed(self, choice: Choice) -> None:
-        self._list()
+    def _document_shown(self, document: Document | None) -> None:
+        self._state.on_screen = "" if document is None else document.slide.fingerprint
+        self._state.select(self._state.on_screen)
 
-    @property
-    def line(self) -> Line | None:
-        """The slide that verdicts are about."""
-        return self._lines.get(self.current)
+    def _show_slide(self) -> None:
+        """Show the picture of the selected slide, and the map of the one on screen if it may be seen."""
+        state, document = self._state, self._slides.current
+        self._verdicts.show_picture(None if state.line is None else self._large_picture(state.line))
+        on_screen = state.line_on_screen
+        self._heatmap.set_veil(VEIL if on_screen is not None and on_screen.hidden else "")
+        if on_screen is not None and document is not None and state.folder is not None:
+            self._maps.show(document, on_screen, state.folder)
 
-    def line_of(self, fingerprint: str) -> Line | None:
-        """A slide of the worklist."""
-        return self._lines.get(fingerprint)
-
-    def need_line(self) -> Line | None:
-        """The selected slide; if there is none, the reader is told so."""
-        if self.line is None:
-            self.failed.emit("Select a slide of the worklist first." if self.store.is_open else NOTHING_OPEN)
-        return self.line
-
-    @Slot(str)
-    def select(self, fingerprint: str) -> None:
-        """Turn to a slide of the list; it is not opened."""
-        if fingerprint == self.current or fingerprint not in self._lines:
-            return
-        self._keep_note()
-        self.current = fingerprint
-        self.walk.reset()
-        self.panel.table.select(fingerprint)
-        line = self._lines[fingerprint]
-        own = line.row.person.note if line.row.person and line.row.person.who == self.reader.name else ""
-        self.verdicts.note.setText(self._drafts.get(fingerprint, own))
-        self.verdicts.note.setModified(fingerprint in self._drafts)
-        self.verdicts.show_history([])
-        self.store.read_history(fingerprint)
-        self._show_current()
-
-    def _show_current(self) -> None:
-        line, document = self.line, self._slides.current
-        on_screen = line is not None and self.is_on_screen(line)
-        self.verdicts.show_line(line, on_screen=on_screen)
-        self.verdicts.show_picture(None if line is None else self._picture(line, PICTURE.width(), large=True))
-        on = None if document is None else self._lines.get(document.slide.fingerprint)
-        self._heatmap.set_veil(VEIL if on is not None and on.hidden else "")
-        if on is not None and document is not None and self.store.folder is not None:
-            self.maps.show(document, on, self.store.folder)
-
-    def is_on_screen(self, line: Line) -> bool:
-        """Whether a slide is the one in the picture."""
-        document = self._slides.current
-        return document is not None and document.slide.fingerprint == line.fingerprint
+    # --- pictures ------------------------------------------------------------------------------------------
 
     def _small_picture(self, line: Line) -> QPixmap | None:
         return self._picture(line, THUMB.width())
 
+    def _large_picture(self, line: Line) -> QPixmap | None:
+        return self._picture(line, PICTURE.width(), large=True)
+
     def _picture(self, line: Line, width: int, *, large: bool = False) -> QPixmap | None:
-        folder = self.store.folder
+        folder = self._state.folder
         if folder is None or line.row.result is None:
             return None
-        side = round(width * self.panel.devicePixelRatioF())
+        side = round(width * self._panel.devicePixelRatioF())
         wanted = Wanted(line.fingerprint, folder / line.row.result.folder, not line.hidden, side)
-        return self.pictures.get(wanted, large=large)
+        return self._pictures.get(wanted, large=large)
 
     @Slot(str)
     def _picture_arrived(self, fingerprint: str) -> None:
-        line = self.line
-        if line is not None and fingerprint == self.current:
-            self.verdicts.show_picture(self._picture(line, PICTURE.width(), large=True))
-
-    # --- verdicts ------------------------------------------------------------------------------------------
-
-    @Slot(object)
-    def give(self, verdict: Verdict) -> None:
-        """Write the reader's verdict on the selected slide."""
-        line = self.need_line()
-        if line is None:
-            return
-        note = self.verdicts.note.text().strip()
-        self.verdicts.note.setModified(False)
-        self._drafts.pop(line.fingerprint, None)
-        self.store.give(line.fingerprint, verdict, self.reader.name, note, unseen=line.hidden, name=line.name)
-
-    @Slot(str, object, bool)
-    def _given(self, fingerprint: str, verdict: Verdict, blinded: bool) -> None:
-        self.reader.revealed.add(fingerprint)
-        if self._settings.next_after_verdict and fingerprint == self.current:
-            self.walk.step(1)
-
-    @Slot()
-    def undo(self) -> None:
-        """Take back the reader's last verdict."""
-        if self.store.is_open:
-            self.store.undo(self.reader.name)
-        else:
-            self.failed.emit(NOTHING_OPEN)
-
-    @Slot(object)
-    def _undone(self, taken: VerdictRow | None) -> None:
-        if taken is None:
-            self._messages.show_message(f"{plain(self.reader.name)} has no verdict left to take back.", "info")
-            return
-        line = self._lines.get(taken.fingerprint)
-        name = "a slide" if line is None else line.name
-        self._messages.show_message(f"Taken back: {taken.verdict.value} on {name}.", "info")
-        self.select(taken.fingerprint)
-
-    @Slot(str, object)
-    def _history_read(self, fingerprint: str, history: list[VerdictRow]) -> None:
-        if fingerprint == self.current:
-            line = self.line
-            self.verdicts.show_history([] if line is None or line.hidden else history)
-
-    @Slot()
-    def _note_entered(self) -> None:
-        """Keep a note with the verdict that stands; without one it waits for it."""
-        line = self.line
-        if line is None or line.mine is None:
-            self._messages.show_message(
-                "The note is kept with your verdict: Pass (P), Review (V) or Rescan (X).", "info"
-            )
-        elif self.verdicts.note.isModified():
-            self.give(line.mine)
-        self.panel.table.setFocus()
-
-    def _keep_note(self) -> None:
-        """Lose no note when the reader turns to another slide."""
-        line, note = self.line, self.verdicts.note
-        if line is None or not note.isModified():
-            return
-        if line.mine is not None:
-            self.give(line.mine)
-        else:
-            self._drafts[line.fingerprint] = note.text()
-            note.setModified(False)
-
-    def edit_note(self) -> None:
-        """Put the cursor into the note."""
-        self.verdicts.note.setFocus()
-        self.verdicts.note.selectAll()
-
-    # --- who reads, and how --------------------------------------------------------------------------------
-
-    def set_reader(self, name: str) -> None:
-        """Change the reader; the name is remembered."""
-        self._keep_note()
-        self._settings.reader = self.reader.name = name
-        self.reader.revealed.clear()
-        self._show_reader()
-        self._list()
-        if self.current:
-            self.store.read_history(self.current)
-
-    def _show_reader(self) -> None:
-        self.verdicts.show_reader(self.reader.name)
-
-    @Slot(bool)
-    def set_blinded(self, on: bool) -> None:
-        """Hide what was found on slides that the reader has not judged, or show it again."""
-        self.reader.blinded = on
-        if self.store.snapshot is not None:
-            self._take(self.store.snapshot)
-            if self.current:
-                self.store.read_history(self.current)
-
-    @Slot(bool)
-    def _set_advance(self, on: bool) -> None:
-        self._settings.next_after_verdict = on
-
-    # --- the slide on screen -------------------------------------------------------------------------------
-
-    @Slot(object)
-    def _document_shown(self, document: Document | None) -> None:
-        if not self.store.is_open:
-            return
-        if document is not None:
-            self.select(document.slide.fingerprint)
-        self._show_current()
+        line = self._state.line
+        if line is not None and fingerprint == self._state.selected:
+            self._verdicts.show_picture(self._large_picture(line))

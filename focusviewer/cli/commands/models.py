@@ -12,7 +12,7 @@ from focusviewer.cli.output import print_json, table
 from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
-    from focusviewer.focus.base import ModelEntry
+    from focusviewer.core.registry import AnyEntry
 
 
 def register(app: typer.Typer) -> None:
@@ -34,15 +34,17 @@ def list_models(json: AsJson = False) -> None:
             typer.echo(f"{document['name']}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
 
 
-def entries() -> list[ModelEntry]:
+def entries() -> list[AnyEntry]:
     """All registries, one after the other."""
     from focusviewer.focus import models
     from focusviewer.refocus import engines
+    from focusviewer.restoration import restorers
+    from focusviewer.stacking import stackers
 
-    return [*models(), *engines()]
+    return [*models(), *engines(), *restorers(), *stackers()]
 
 
-def describe(entry: ModelEntry) -> dict[str, Any]:
+def describe(entry: AnyEntry) -> dict[str, Any]:
     """One entry of ``models --json``.
 
     ``weights`` is true when they are there, false when they are missing, null when the model needs none;
@@ -60,7 +62,7 @@ def describe(entry: ModelEntry) -> dict[str, Any]:
     }
 
 
-def _parameters(entry: ModelEntry) -> int | None:
+def _parameters(entry: AnyEntry) -> int | None:
     """Number of trained parameters; unknown (None) where the weights are missing or unreadable."""
     if not entry.trained:
         return 0

@@ -33,8 +33,8 @@ from focusviewer.cli.output import print_json
 from focusviewer.core.files import check_output_folder
 
 if TYPE_CHECKING:
+    from focusviewer.core.registry import AnyEntry
     from focusviewer.evaluation.suites.bench import Bench
-    from focusviewer.focus.base import ModelEntry
 
 SHUFFLED_FIELDS = 10
 
@@ -130,7 +130,7 @@ def study(
         typer.echo(f"  not evaluated: {reason[0]}: {reason[1]}")
 
 
-def _shuffled(entries: list[ModelEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:
+def _shuffled(entries: list[AnyEntry], bench: Bench, shuffles: int, out: Path | None, as_json: bool) -> None:
     from focusviewer.evaluation.study import reason
     from focusviewer.evaluation.suites.focus.shuffle import evaluate_shuffled
     from focusviewer.evaluation.tables.layout import SHUFFLED_COLUMNS, SHUFFLED_NOTE

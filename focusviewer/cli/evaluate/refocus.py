@@ -30,9 +30,9 @@ from focusviewer.cli.output import Progress, print_json
 from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
+    from focusviewer.core.registry import AnyEntry
     from focusviewer.evaluation.study import Part
     from focusviewer.evaluation.suites.bench import Bench
-    from focusviewer.focus.base import ModelEntry
 
 KEYS = {
     "simulated": "refocus-simulated",
@@ -117,7 +117,7 @@ def _parts(bench: Bench, names: Sequence[str] | None) -> list[Part]:
     return [item for name, item in known.items() if name in wanted]
 
 
-def _pictures(entries: Sequence[ModelEntry], bench: Bench, out: Path, quiet: bool) -> None:
+def _pictures(entries: Sequence[AnyEntry], bench: Bench, out: Path, quiet: bool) -> None:
     from focusviewer.evaluation.pictures import write_pictures
 
     with Progress("Drawing pictures", quiet) as progress:
@@ -127,7 +127,7 @@ def _pictures(entries: Sequence[ModelEntry], bench: Bench, out: Path, quiet: boo
 
 
 def _protocol(
-    entries: Sequence[ModelEntry], name: str, datasets: Path | None, stacks: int | None, out: Path | None, as_json: bool
+    entries: Sequence[AnyEntry], name: str, datasets: Path | None, stacks: int | None, out: Path | None, as_json: bool
 ) -> None:
     """Evaluate on a published data set by its published protocol."""
     from focusviewer.evaluation.study import Part, rows_of

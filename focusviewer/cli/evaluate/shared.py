@@ -14,10 +14,10 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.files import check_output_folder, weights_from
 
 if TYPE_CHECKING:
+    from focusviewer.core.registry import AnyEntry
     from focusviewer.evaluation.study import Outcome, Part, ResultStore
     from focusviewer.evaluation.suites.bench import Bench
     from focusviewer.evaluation.tables.table import Table
-    from focusviewer.focus.base import ModelEntry
 
 Data = Annotated[
     Path | None,
@@ -62,7 +62,7 @@ def check_out(out: Path | None) -> None:
         check_output_folder(out)
 
 
-def chosen_entries(kind: str, names: Sequence[str], everything: bool, weights: Path | None) -> list[ModelEntry]:
+def chosen_entries(kind: str, names: Sequence[str], everything: bool, weights: Path | None) -> list[AnyEntry]:
     """The registry's entries of these names.
 
     Raises
@@ -91,7 +91,7 @@ def chosen_entries(kind: str, names: Sequence[str], everything: bool, weights: P
     return chosen
 
 
-def refocus_entries() -> list[ModelEntry]:
+def refocus_entries() -> list[AnyEntry]:
     """The refocusing engines, and the baselines they are compared with."""
     from focusviewer.refocus import engines
     from focusviewer.refocus.registry import baselines
@@ -118,7 +118,7 @@ def make_bench(data: Path | None, datasets: Path | None, quick: bool, images: in
 
 
 def evaluate_entries(
-    entries: Sequence[ModelEntry], parts: Sequence[Part], quiet: bool, store: ResultStore | None = None
+    entries: Sequence[AnyEntry], parts: Sequence[Part], quiet: bool, store: ResultStore | None = None
 ) -> list[Outcome]:
     """Evaluate models on parts, saying what is being evaluated."""
     from focusviewer.evaluation.study import evaluate_parts

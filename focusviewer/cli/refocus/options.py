@@ -11,7 +11,8 @@ from focusviewer.core.errors import ScaleUnknownError, UserError
 from focusviewer.core.geometry import Box
 
 if TYPE_CHECKING:
-    from focusviewer.refocus.base import FloatMap, Refocuser
+    from focusviewer.core.arrays import FloatMap
+    from focusviewer.refocus.base import Refocuser
     from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
     from focusviewer.slides import Slide

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.simulation.phantom.layout import Frame
@@ -23,8 +24,6 @@ from focusviewer.simulation.sections.blur_pattern import BlurPattern, Strip
 from focusviewer.simulation.sections.slab_imager import SlabImager
 from focusviewer.simulation.slides import GLASS, SCANNER
 from focusviewer.slides.writer import write_pyramid
-
-Floats = npt.NDArray[np.float32]
 
 TRUTH_NAME = "truth.json"
 VISIBLE_UM = 1.0
@@ -156,7 +155,7 @@ class _SectionPlanes:
             self._planes[index] = np.moveaxis(light, 0, -1).astype(np.float16)
         return self._planes[index]
 
-    def light(self, z_um: Floats) -> Floats:
+    def light(self, z_um: FloatArray) -> FloatArray:
         """The section with a distance from focus for each pixel: float32 (H, W, 3)."""
         place = np.clip(z_um / _STEP_UM, 0, _LADDER - 1.001)
         low = place.astype(np.int64)

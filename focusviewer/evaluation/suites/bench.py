@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from focusviewer.core.files import cache_dir
+from focusviewer.core.registry import AnyEntry
 from focusviewer.evaluation.study import Outcome, Part, rows_of
 from focusviewer.evaluation.suites.focus.scales import evaluate_scales
 from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_fields, evaluate_focus_simulated
@@ -18,7 +19,6 @@ from focusviewer.evaluation.tables.published import with_published
 from focusviewer.evaluation.tables.table import Column, Row, Table, is_number
 from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.evaluation.test_sets.real_stacks import RealStack, evaluate_focus
-from focusviewer.focus.base import ModelEntry
 from focusviewer.simulation.demo_slide import VERSION as SLIDES_VERSION
 
 
@@ -120,7 +120,7 @@ def evaluated_kinds() -> dict[str, Callable[[Bench], list[Part]]]:
     return {"focus": focus_parts, "refocus": refocus_parts}
 
 
-def evaluated_as(entry: ModelEntry) -> str:
+def evaluated_as(entry: AnyEntry) -> str:
     """The kind whose tests a model takes: baselines take those of the models they are compared with."""
     return entry.kind.removesuffix("-baseline")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.core.files import atomic_write, cache_dir
 from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
@@ -21,9 +22,6 @@ from focusviewer.optics import Camera, Optics, defocus_image, image_section
 from focusviewer.simulation.demo_slide import VERSION as PHANTOM_VERSION
 from focusviewer.simulation.phantom.tissue import phantom_section
 from focusviewer.training.data.sources import MIN_CONTRAST, MIN_ENERGY_RATIO, Source, energy_ratio, load_sources
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 VERSION = 1
 """Raised whenever the same configuration would give other pixels."""

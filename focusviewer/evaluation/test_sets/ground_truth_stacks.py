@@ -12,15 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import atomic_write, cache_dir
 from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.optics import Camera, Optics
 from focusviewer.simulation.demo_slide import VERSION as PHANTOM_VERSION
-
-RGB = npt.NDArray[np.uint8]
 
 VERSION = 1
 """Raised whenever the same configuration would give other pixels."""

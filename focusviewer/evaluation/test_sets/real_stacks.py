@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusModel
 from focusviewer.metrics import srcc
-
-RGB = npt.NDArray[np.uint8]
 
 ASSUMED_MPP = 0.25
 """The real stacks do not state a usable scale; they are evaluated as 40x scans, and the tables say so."""

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray, FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.focus.base import LEVEL_UM, SAME_SCALE, FloatMap, FocusMap, FocusModel
-
-Array = npt.NDArray[np.float64]
+from focusviewer.focus.base import LEVEL_UM, SAME_SCALE, FocusMap, FocusModel
 
 IN_FOCUS_UM = 0.1
 """Up to this distance tissue counts as in focus."""
@@ -52,7 +51,7 @@ class Curve:
         if len(self.scores) != len(self.um) or len(self.scores) < 2 or not rising or not finite:
             raise ValueError("a calibration curve needs two or more knots, and must rise")
 
-    def read(self, scores: npt.ArrayLike) -> Array:
+    def read(self, scores: npt.ArrayLike) -> DoubleArray:
         """Distance from focus in um, never below 0; beyond the last knot the curve goes on as its last half does."""
         values = np.asarray(scores, np.float64)
         known_scores, known_um = np.asarray(self.scores), np.asarray(self.um)
@@ -98,7 +97,7 @@ def fit_curve(scores: npt.ArrayLike, distances_um: npt.ArrayLike) -> Curve:
     return Curve(at, um, in_focus)
 
 
-def _median_knots(score: Array, distance: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _median_knots(score: DoubleArray, distance: DoubleArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Scores and distances of the curve of medians, both rising."""
     from scipy.optimize import isotonic_regression
 
@@ -178,5 +177,5 @@ def apply_calibration(focus_map: FocusMap, calibration: Calibration | None) -> F
     )
 
 
-def _levels(um: Array) -> FloatMap:
+def _levels(um: DoubleArray) -> FloatMap:
     return (um / LEVEL_UM).astype(np.float32)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from focusviewer.core.errors import UserError
-from focusviewer.core.files import resource_path
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.core.registry import ModelEntry, trained_entry
+from focusviewer.focus.base import FocusModel
+
+GetModel = Callable[[str], FocusModel]
 
 FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "sparish")
 """The knowledge-based models whose scores are fused: those of the thesis (table 4.7)."""
@@ -53,21 +57,21 @@ def fusion_variant(name: str) -> FusionVariant:
     raise UserError(f"There is no fusion {name!r}", advice=f"Choose one of: {known}.")
 
 
-def entries() -> list[ModelEntry]:
-    """The lines of the model registry for fused models."""
-    return [_entry(variant) for variant in VARIANTS]
+def entries(get_model: GetModel) -> list[ModelEntry[FocusModel]]:
+    """The lines of the model registry for fused models.
+
+    Parameters
+    ----------
+    get_model : callable (name) -> FocusModel
+        Builds the models whose scores are fused.
+    """
+    return [_entry(variant, get_model) for variant in VARIANTS]
 
 
-def _entry(variant: FusionVariant) -> ModelEntry:
-    try:
-        weights = resource_path("weights", f"{variant.name}.safetensors")
-    except FileNotFoundError:
-        weights = None
-
-    def build() -> FocusModel:
+def _entry(variant: FusionVariant, get_model: GetModel) -> ModelEntry[FocusModel]:
+    def build(weights: Path) -> FocusModel:
         from focusviewer.focus.fusion.model import FusionModel
 
-        assert weights is not None
-        return FusionModel(variant.name, weights)
+        return FusionModel(variant.name, weights, get_model)
 
-    return ModelEntry(variant.name, "focus", build, variant.summary, weights, trained=True)
+    return trained_entry(variant.name, "focus", build, variant.summary)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from focusviewer.core.arrays import FloatArray
 
 SLOPE = 0.01
 """Slope of the encoder's LeakyReLU below 0."""
@@ -44,9 +44,9 @@ class Fused:
         How much each member counted; rows sum to 1.
     """
 
-    scores: Floats
-    uncertainty: Floats
-    weights: Floats
+    scores: FloatArray
+    uncertainty: FloatArray
+    weights: FloatArray
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Fuser:
     """
 
     ranks: bool
-    reference: Floats
-    layers: Sequence[tuple[Floats, Floats]]
-    response: Floats
-    spread: Floats
-    shape: Floats
-    noise: Floats
+    reference: FloatArray
+    layers: Sequence[tuple[FloatArray, FloatArray]]
+    response: FloatArray
+    spread: FloatArray
+    shape: FloatArray
+    noise: FloatArray
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[np.floating]], ranks: bool) -> Fuser:
@@ -98,7 +98,7 @@ class Fuser:
             raise ValueError("tensors of the fusion have unexpected shapes")
         return fuser
 
-    def normalised(self, scores: npt.NDArray[np.floating]) -> Floats:
+    def normalised(self, scores: npt.NDArray[np.floating]) -> FloatArray:
         """Scores (N, M) on a common footing: ranks among the reference scores (4.6), or scaled by its quantiles."""
         return normalised(scores, self.reference, self.ranks)
 
@@ -117,7 +117,7 @@ class Fuser:
         z = np.clip((weights * x).sum(axis=1), 0.0, 1.0)
         return Fused(z, self.uncertainty(z), weights)
 
-    def weights(self, x: Floats) -> Floats:
+    def weights(self, x: FloatArray) -> FloatArray:
         """The encoder: weights (N, M) for normalised scores (N, M)."""
         hidden = 2 * x - 1
         last = len(self.layers) - 1
@@ -128,7 +128,7 @@ class Fuser:
         hidden = np.exp(hidden - hidden.max(axis=1, keepdims=True))
         return np.asarray(hidden / hidden.sum(axis=1, keepdims=True), np.float32)
 
-    def uncertainty(self, z: Floats) -> Floats:
+    def uncertainty(self, z: FloatArray) -> FloatArray:
         """Standard deviation of z (N,): what all members together can tell, and the prior.
 
         Every member adds the square of its slope over the variance of its noise.
@@ -142,7 +142,7 @@ class Fuser:
         return np.asarray(1 / np.sqrt(_PRIOR + precision), np.float32)
 
 
-def normalised(scores: npt.NDArray[np.floating], reference: Floats, ranks: bool) -> Floats:
+def normalised(scores: npt.NDArray[np.floating], reference: FloatArray, ranks: bool) -> FloatArray:
     """Scores (N, M) to ranks in 0..1 among reference quantiles (M, K), or scaled so that LOW and HIGH are 0 and 1."""
     grid = np.linspace(0, 1, reference.shape[1])
     columns = []
@@ -155,6 +155,6 @@ def normalised(scores: npt.NDArray[np.floating], reference: Floats, ranks: bool)
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def reference_quantiles(scores: npt.NDArray[np.floating], count: int = 257) -> Floats:
+def reference_quantiles(scores: npt.NDArray[np.floating], count: int = 257) -> FloatArray:
     """Quantiles of each column of scores (N, M), in even steps: float32 (M, count)."""
     return np.asarray(np.quantile(scores, np.linspace(0, 1, count), axis=0).T, np.float32)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from focusviewer.core.errors import UserError
+from focusviewer.core.arrays import RGB
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.fusion.fuser import Fuser
-from focusviewer.slides import RGB
 
 FORMAT = "1"
 
@@ -29,6 +30,8 @@ class FusionModel(FocusModel):
     weights : Path
         safetensors file with tensors for each scale under ``mpp0.25/`` and so on; names of the members, and whether
         ranks are fused, in its metadata.
+    get_model : callable (name) -> FocusModel
+        Builds the members.
 
     Raises
     ------
@@ -38,15 +41,12 @@ class FusionModel(FocusModel):
 
     absolute = False
 
-    def __init__(self, name: str, weights: Path) -> None:
-        from focusviewer.focus.registry import get_model
-
+    def __init__(self, name: str, weights: Path, get_model: Callable[[str], FocusModel]) -> None:
         self.name = name
         try:
             self._fusers, members, digest = load_fusers(weights)
         except Exception as error:
-            what = f"Cannot load the weights of {name} from {weights}"
-            raise UserError(what, str(error), "Reinstall FocusViewer.") from error
+            raise unreadable_weights(name, weights, error) from error
         self.members = [get_model(member) for member in members]
         first = self.members[0]
         self.window_px, self.stride_px = first.window_px, first.stride_px

@@ -6,10 +6,11 @@ MLV, another of them, is one of the measures (``focus/measures/__init__.py``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from focusviewer.core.files import resource_path
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.core.registry import ModelEntry, trained_entry
+from focusviewer.focus.base import FocusModel
 
 _SUMMARIES = {
     "fqpath": "FQPath: tail of the response to the inverse of a scanner's blur",
@@ -21,42 +22,45 @@ _SUMMARIES = {
     "sparish": "SPARISH: energy of sparse codes over a dictionary of sharp tissue",
     "hifst": "HiFST: sorted high-frequency cosine coefficients, the blur map of the classical detector; 64 px windows",
 }
-_WEIGHTS = {"sparish": "sparish.safetensors", "hifst": "hifst.json"}
 
 
-def entries() -> list[ModelEntry]:
+def entries() -> list[ModelEntry[FocusModel]]:
     """Registry lines of the knowledge-based models."""
-    return [
-        ModelEntry(name, "focus", _builder(name), summary, _weights(name), trained=name in _WEIGHTS)
-        for name, summary in _SUMMARIES.items()
-    ]
+    return [_entry(name, summary) for name, summary in _SUMMARIES.items()]
 
 
-def _builder(name: str) -> Callable[[], FocusModel]:
-    def build() -> FocusModel:
-        from focusviewer.focus.knowledge import maxpol_models
-        from focusviewer.focus.knowledge.detector import HiFST
-        from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence
-        from focusviewer.focus.knowledge.lpc import LocalPhaseCoherence
-        from focusviewer.focus.knowledge.sparish import Sparish
-
-        makers: dict[str, Callable[[], FocusModel]] = {
-            "fqpath": maxpol_models.FQPath,
-            "hvs-maxpol-1": lambda: maxpol_models.HVSMaxPol(1),
-            "hvs-maxpol-2": lambda: maxpol_models.HVSMaxPol(2),
-            "synthetic-maxpol": maxpol_models.SyntheticMaxPol,
-            "lpc": LocalPhaseCoherence,
-            "gpc": GlobalPhaseCoherence,
-            "hifst": HiFST,
-            "sparish": lambda: Sparish(resource_path("weights", _WEIGHTS["sparish"])),
-        }
-        return makers[name]()
-
-    return build
+def _entry(name: str, summary: str) -> ModelEntry[FocusModel]:
+    if name == "sparish":
+        return trained_entry(name, "focus", _sparish, summary)
+    if name == "hifst":
+        return trained_entry(name, "focus", _hifst, summary, file="hifst.json")
+    factory: Callable[[], FocusModel] = partial(_untrained, name)
+    return ModelEntry(name, "focus", factory, summary)
 
 
-def _weights(name: str) -> Path | None:
-    try:
-        return resource_path("weights", _WEIGHTS[name])
-    except (FileNotFoundError, KeyError):
-        return None
+def _sparish(weights: Path) -> FocusModel:
+    from focusviewer.focus.knowledge.sparish import Sparish
+
+    return Sparish(weights)
+
+
+def _hifst(weights: Path) -> FocusModel:
+    from focusviewer.focus.knowledge.detector import HiFST, load_curve
+
+    return HiFST(load_curve(weights))
+
+
+def _untrained(name: str) -> FocusModel:
+    from focusviewer.focus.knowledge import maxpol_models
+    from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence
+    from focusviewer.focus.knowledge.lpc import LocalPhaseCoherence
+
+    makers: dict[str, Callable[[], FocusModel]] = {
+        "fqpath": maxpol_models.FQPath,
+        "hvs-maxpol-1": partial(maxpol_models.HVSMaxPol, 1),
+        "hvs-maxpol-2": partial(maxpol_models.HVSMaxPol, 2),
+        "synthetic-maxpol": maxpol_models.SyntheticMaxPol,
+        "lpc": LocalPhaseCoherence,
+        "gpc": GlobalPhaseCoherence,
+    }
+    return makers[name]()

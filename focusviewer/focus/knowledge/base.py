@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.measures.base import STRIDE, WINDOW, Gray, to_gray
-from focusviewer.slides import RGB
 
 _ROWS = 4  # rows of windows filtered at a time: bounds memory and costs little, since bands overlap by one window
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import resource_path
-from focusviewer.focus.base import FloatMap, FocusModel, ScoreGrid
+from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.knowledge import hifst
 from focusviewer.focus.knowledge.edge_sharpness import box_sums, sharpness
 from focusviewer.focus.measures.base import Gray, to_gray
-from focusviewer.slides import RGB
 
 WINDOW, STRIDE = 64, 32
 

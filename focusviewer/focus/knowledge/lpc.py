@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import ComplexArray
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
 from focusviewer.focus.measures.base import WINDOW, Gray
-
-Complex = npt.NDArray[np.complex64]
 
 _ORIENTATIONS = 8
 _WAVELENGTHS = (4.0, 6.0, 8.0)  # px: scales 1, 3/2 and 2
@@ -57,7 +56,7 @@ class LocalPhaseCoherence(KnowledgeModel):
         return np.asarray(1 - ranked @ weights / weights.sum())
 
 
-def _responses(gray: Gray) -> Iterator[Complex]:
+def _responses(gray: Gray) -> Iterator[ComplexArray]:
     """The image through the three filters of each orientation, without its halo: complex64 (3, H, W) each.
 
     In tiles of one size, so that the filters' transfer functions are computed once.
@@ -79,7 +78,7 @@ def _responses(gray: Gray) -> Iterator[Complex]:
         yield result
 
 
-def _add(coherence: Gray, weight: Gray, strength: Gray, scales: Complex) -> None:
+def _add(coherence: Gray, weight: Gray, strength: Gray, scales: ComplexArray) -> None:
     """Add one orientation's share to a window's sums."""
     excess = strength - (strength.mean() + 2 * strength.std(ddof=1))
     strong = excess > 0
@@ -91,7 +90,7 @@ def _add(coherence: Gray, weight: Gray, strength: Gray, scales: Complex) -> None
 
 
 @functools.cache
-def _kernels() -> Complex:
+def _kernels() -> ComplexArray:
     """The filters' taps: complex64 (orientations, scales, 2 * _REACH + 1, 2 * _REACH + 1)."""
     y, x = np.fft.fftfreq(_DESIGN)[:, None], np.fft.fftfreq(_DESIGN)[None]
     radius = np.hypot(y, x)
@@ -114,7 +113,7 @@ def _kernels() -> Complex:
 
 
 @functools.cache
-def _filters(side: int) -> list[Complex]:
+def _filters(side: int) -> list[ComplexArray]:
     """Transfer functions for square tiles: for each orientation complex64 (scales, side, side)."""
     from scipy import fft
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.core.errors import UserError
 from focusviewer.focus.knowledge.base import KnowledgeModel, windows
-from focusviewer.focus.knowledge.sparse import Floats, omp
+from focusviewer.focus.knowledge.sparse import omp
 from focusviewer.focus.measures.base import Gray
 
 BLOCK = 8
@@ -59,7 +60,7 @@ class Sparish(KnowledgeModel):
             raise UserError(
                 f"Cannot load the dictionary of {self.name} from {weights}", str(error), "Reinstall FocusViewer."
             ) from error
-        self.dictionary: Floats = dictionary / np.maximum(np.linalg.norm(dictionary, axis=0), np.float32(1e-9))
+        self.dictionary: FloatArray = dictionary / np.maximum(np.linalg.norm(dictionary, axis=0), np.float32(1e-9))
         self.version = f"1-{hashlib.sha256(data).hexdigest()[:8]}"
 
     def parameters(self) -> int:
@@ -79,7 +80,7 @@ class Sparish(KnowledgeModel):
         return np.asarray(-np.log(energy / (contrast + _FLOOR) + _FLOOR).reshape(rows, cols))
 
 
-def cut_blocks(gray: Gray) -> Floats:
+def cut_blocks(gray: Gray) -> FloatArray:
     """Blocks of a window from its upper left corner, each less its mean: float32 (n, 64)."""
     side_y, side_x = gray.shape[0] // BLOCK, gray.shape[1] // BLOCK
     cut = gray[: side_y * BLOCK, : side_x * BLOCK].reshape(side_y, BLOCK, side_x, BLOCK)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from focusviewer.core.arrays import FloatArray
 
 _CHUNK = 4096  # signals coded at a time, so that their correlations with all atoms stay in the cache
 
 
-def omp(signals: Floats, dictionary: Floats, atoms: int) -> tuple[npt.NDArray[np.intp], Floats]:
+def omp(signals: FloatArray, dictionary: FloatArray, atoms: int) -> tuple[npt.NDArray[np.intp], FloatArray]:
     """Orthogonal matching pursuit, many signals at once.
 
     In each round a signal takes the atom that its residual resembles most, and all its coefficients are fitted anew
@@ -35,7 +35,9 @@ def omp(signals: Floats, dictionary: Floats, atoms: int) -> tuple[npt.NDArray[np
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _omp(signals: Floats, dictionary: Floats, gram: Floats, atoms: int) -> tuple[npt.NDArray[np.intp], Floats]:
+def _omp(
+    signals: FloatArray, dictionary: FloatArray, gram: FloatArray, atoms: int
+) -> tuple[npt.NDArray[np.intp], FloatArray]:
     count, rows = len(signals), np.arange(len(signals))
     first = signals @ dictionary
     correlation = first.copy()
@@ -53,6 +55,6 @@ def _omp(signals: Floats, dictionary: Floats, gram: Floats, atoms: int) -> tuple
     return chosen, weights.astype(np.float32)
 
 
-def decode(chosen: npt.NDArray[np.intp], weights: Floats, dictionary: Floats) -> Floats:
+def decode(chosen: npt.NDArray[np.intp], weights: FloatArray, dictionary: FloatArray) -> FloatArray:
     """What the codes of :func:`omp` stand for: float32 (n, d)."""
     return np.asarray(np.einsum("nk,nkd->nd", weights, dictionary.T[chosen]))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import Mask
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.tissue.artefacts import dilate
-
-Mask = npt.NDArray[np.bool_]
 
 Cause = Literal["whole slide", "scan line", "bubble", "fold", "tissue"]
 

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.focus.base import FloatMap, FocusMap
+from focusviewer.core.arrays import FloatMap
+from focusviewer.focus.base import FocusMap
 
 Mode = Literal["absolute", "normalised"]
 

@@ -12,12 +12,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.core.errors import CancelledError, ScaleUnknownError, SlideError
-from focusviewer.focus.base import FloatMap, FocusMap, FocusModel, ScoreGrid
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.cancel import stop_if
+from focusviewer.core.errors import ScaleUnknownError, SlideError
+from focusviewer.focus.base import FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.mapping.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
-from focusviewer.slides import RGB, Slide
+from focusviewer.slides import Slide
 
 OnProgress = Callable[[float, FocusMap], None]
 Layer = tuple[str, str]  # field of FocusMap, and for fused models whose
@@ -83,12 +85,12 @@ def map_slide(
     slide_mpp = mpp if mpp is not None else slide.mpp
     if model.mpps and slide_mpp is None:
         raise ScaleUnknownError(slide.name)
-    _check(cancel)
+    stop_if(cancel)
     grid = WindowGrid.over(slide.dimensions, model, model.scale_for(slide_mpp))
     part = grid.within(region)
     if tissue is None:
         tissue = tissue_mask(slide, plane=plane, mpp=slide_mpp)
-    _check(cancel)
+    stop_if(cancel)
     job = _Job(slide, model, grid, part, plane, slide_mpp, on_progress, cancel)
     job.started, job.threads = started, max(1, threads)
     cannot_tell = windows_that_cannot_tell(grid, tissue)
@@ -190,7 +192,7 @@ class _Job:
         """One worker: blocks until there are none; every other worker begins at the queue's far end."""
         self.model.start_thread()
         while not self.stop.is_set():
-            _check(self.cancel)
+            stop_if(self.cancel)
             with self.lock:
                 if not self.queue:
                     return
@@ -283,7 +285,7 @@ class _Piece:
 
     def read(self, top: int, bottom: int, left: int, right: int) -> RGB:
         """A part of the block."""
-        _check(self.job.cancel)
+        stop_if(self.job.cancel)
         began = time.perf_counter()
         x, y, _, _ = self.box
         try:
@@ -308,8 +310,3 @@ def _layers(grid: ScoreGrid) -> Iterator[tuple[Layer, FloatMap]]:
         yield ("uncertainty", ""), grid.uncertainty
     yield from ((("members", member), values) for member, values in grid.members.items())
     yield from ((("weights", member), values) for member, values in grid.weights.items())
-
-
-def _check(cancel: threading.Event | None) -> None:
-    if cancel is not None and cancel.is_set():
-        raise CancelledError

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.focus.base import FloatMap, FocusModel
+from focusviewer.core.arrays import FloatMap
+from focusviewer.focus.base import FocusModel
 
 _LEAST_WINDOWS = 8
 _BAND_WINDOWS = 24  # rows of windows in a band: progress shows, and threads end together

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from focusviewer.focus.base import FloatMap, FocusMap
+from focusviewer.core.arrays import FloatMap
+from focusviewer.focus.base import FocusMap
 
 
 def correlation_with_truth(focus_map: FocusMap, truth: Mapping[str, FloatMap]) -> float:

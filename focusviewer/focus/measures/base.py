@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.base import FocusModel, ScoreGrid
-from focusviewer.slides import RGB
 
 Gray = npt.NDArray[np.float32]
 Means = npt.NDArray[np.float64]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focusviewer.core.errors import UserError
-from focusviewer.core.files import resource_path
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.core.registry import ModelEntry, trained_entry
+from focusviewer.focus.base import FocusModel
 from focusviewer.focus.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -84,25 +85,19 @@ def network_spec(name: str) -> NetworkSpec:
     raise UserError(f"There is no focus network {name!r}", advice=f"Choose one of: {known}.")
 
 
-def entries() -> list[ModelEntry]:
+def entries() -> list[ModelEntry[FocusModel]]:
     """The lines of the model registry for these networks."""
     return [_entry(spec) for spec in NETWORKS]
 
 
-def _entry(spec: NetworkSpec) -> ModelEntry:
-    try:
-        weights = resource_path("weights", f"{spec.name}.safetensors")
-    except FileNotFoundError:
-        weights = None
-
-    def build() -> FocusModel:
+def _entry(spec: NetworkSpec) -> ModelEntry[FocusModel]:
+    def build(weights: Path) -> FocusModel:
         from focusviewer.focus.networks.model import NetworkModel
 
-        assert weights is not None
         if spec.name == "eonss":
             from focusviewer.focus.networks.eonss_strips import EonssModel
 
             return EonssModel(spec, weights)
         return NetworkModel(spec, weights)
 
-    return ModelEntry(spec.name, "focus", build, spec.summary, weights, trained=True)
+    return trained_entry(spec.name, "focus", build, spec.summary)

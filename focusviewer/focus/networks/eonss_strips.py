@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.base import ReadPart, ScoreGrid
 from focusviewer.focus.networks.base import MIDDLE_GRAY, PIXEL_GAIN, FocusNetwork
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, Eonss
@@ -24,7 +25,6 @@ from focusviewer.focus.networks.model import NetworkModel
 from focusviewer.focus.networks.spec import NetworkSpec
 from focusviewer.focus.networks.strips import Run, Wanted, strips
 from focusviewer.focus.networks.weights import load_networks
-from focusviewer.slides import RGB
 
 KERNEL, STEP, PADDING = 5, 2, 2
 WINDOW_PX, STRIDE_PX = 235, 130

@@ -17,12 +17,12 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from focusviewer.core.errors import UserError
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import write_safetensors
 from focusviewer.core.threads import one_core
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.networks.strips import Wanted, strips
-from focusviewer.slides import RGB
 
 KERNEL, STEP = 7, 5
 WINDOW_CELLS, STRIDE_CELLS = 47, 26
@@ -165,9 +165,7 @@ class FocusLiteNN(FocusModel):
                 float(prefix.removeprefix("mpp")): _Weights(tensors, f"{prefix}/") for prefix in sorted(prefixes)
             }
         except Exception as error:
-            raise UserError(
-                f"Cannot load the weights of {name} from {weights}", str(error), "Reinstall FocusViewer."
-            ) from error
+            raise unreadable_weights(name, weights, error) from error
         self.mpps = tuple(sorted(self._scales))
         self.version = f"1-{hashlib.sha256(data).hexdigest()[:8]}"
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.threads import one_core
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.networks.base import FocusNetwork, channels_last
 from focusviewer.focus.networks.spec import NetworkSpec
 from focusviewer.focus.networks.weights import load_networks, parameter_count
-from focusviewer.slides import RGB
 
 
 class NetworkModel(FocusModel):

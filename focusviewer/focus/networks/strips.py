@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.base import ReadPart
-from focusviewer.slides import RGB
 
 Run = tuple[int, int]
 Wanted = npt.NDArray[np.bool_]

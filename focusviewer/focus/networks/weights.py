@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from focusviewer.core.errors import UserError
 from focusviewer.core.files import write_safetensors
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.networks.base import FocusNetwork
 
 HALF_ABOVE = 1_000_000
@@ -66,8 +66,7 @@ def load_networks(path: Path, make: Callable[[], FocusNetwork]) -> tuple[dict[fl
             raise ValueError("it holds no tensors")
         networks = {float(prefix.removeprefix("mpp")): _filled(make(), own) for prefix, own in scales.items()}
     except Exception as error:
-        what = f"Cannot load the weights of {path.stem} from {path}"
-        raise UserError(what, str(error), "Reinstall FocusViewer.") from error
+        raise unreadable_weights(path.stem, path, error) from error
     return networks, hashlib.sha256(data).hexdigest()[:8]
 
 

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides import RGB
-
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
+from focusviewer.core.arrays import RGB, FloatArray
 
 _COLOURLESS = 2.0  # spread of the channels (gray levels) that a gray camera does not reach
 _COLOUR_POOR = 10.0  # the same for slides with hardly any stain
@@ -38,9 +35,9 @@ class Appearance:
         The picture is gray throughout; it has next to no colour.
     """
 
-    gray: Floats
-    density: Floats
-    texture: Floats
+    gray: FloatArray
+    density: FloatArray
+    texture: FloatArray
     colourless: bool
     colour_poor: bool
 
@@ -87,7 +84,7 @@ def _with_halo(top: int, height: int) -> tuple[npt.NDArray[np.intp], slice]:
     return rows, slice(_HALO, _HALO + bottom - top)
 
 
-def find_glass(planes: Floats, gray: Floats, chroma: Floats) -> Floats:
+def find_glass(planes: FloatArray, gray: FloatArray, chroma: FloatArray) -> FloatArray:
     """Colour of empty glass: the brightest common gray, or near-white when there is none: float32 (3,)."""
     near_white = np.full(3, 240, np.float32)
     pale = (gray > 140) & (chroma < 40)
@@ -102,7 +99,7 @@ def find_glass(planes: Floats, gray: Floats, chroma: Floats) -> Floats:
     return np.array([np.median(plane[near]) for plane in planes], np.float32)
 
 
-def box(values: Floats, radius: int) -> Floats:
+def box(values: FloatArray, radius: int) -> FloatArray:
     """Mean over squares of ``2 * radius + 1`` pixels of the last two axes, edges repeated."""
     for axis in (-2, -1):
         moved = np.moveaxis(values, axis, 0)
@@ -117,13 +114,13 @@ def box(values: Floats, radius: int) -> Floats:
     return values
 
 
-def _spread(gray: Floats) -> Floats:
+def _spread(gray: FloatArray) -> FloatArray:
     """Standard deviation over 5x5 pixels."""
     centred = gray - np.float32(gray.mean())
     return np.asarray(np.sqrt(np.maximum(box(centred * centred, 2) - box(centred, 2) ** 2, 0)))
 
 
-def wide_means(planes: Iterable[Floats], radius: int, scale: float) -> Iterator[Floats]:
+def wide_means(planes: Iterable[FloatArray], radius: int, scale: float) -> Iterator[FloatArray]:
     """Means over wide squares, as 8-bit pictures take them: of each plane, clipped to 0 .. 255 / ``scale``.
 
     Large pictures are halved for it.

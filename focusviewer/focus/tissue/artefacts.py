@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.focus.tissue.appearance import Floats, Mask, wide_means
+from focusviewer.core.arrays import FloatArray, Mask
+from focusviewer.focus.tissue.appearance import wide_means
 
 KINDS = ("pen", "dust", "rim", "fold")
 
@@ -65,7 +66,7 @@ class Ink:
     lines: bool = False
 
 
-def find_pen(density: Floats, texture: Floats, tissue: Mask, um_per_px: float) -> Mask:
+def find_pen(density: FloatArray, texture: FloatArray, tissue: Mask, um_per_px: float) -> Mask:
     """Marker pen: colours no usual stain has, in areas, not specks; also over tissue.
 
     Green and blue inks let less red than green through, by far; red ink lets red through and stops green and blue
@@ -130,7 +131,7 @@ def _joined(mask: Mask, seeds: Mask, reach: int) -> Mask:
     return np.asarray(kept[labels])
 
 
-def _inks(density: Floats, tissue: Mask) -> list[Ink]:
+def _inks(density: FloatArray, tissue: Mask) -> list[Ink]:
     red, green, blue = density
     least, most = density.min(axis=0), density.max(axis=0)
     bluish = red - green
@@ -154,27 +155,27 @@ def _inks(density: Floats, tissue: Mask) -> list[Ink]:
     ]
 
 
-def _has_dense(ink: Mask, density: Floats) -> bool:
+def _has_dense(ink: Mask, density: FloatArray) -> bool:
     """Whether a fair part of a mark is as dense as ink is and stain is not."""
     return float((ink & (density > _INK_DENSITY)).sum()) >= _INK_DENSE_SHARE * float(ink.sum())
 
 
-def _usual(values: Floats, tissue: Mask, at_most: float) -> float:
+def _usual(values: FloatArray, tissue: Mask, at_most: float) -> float:
     """What the tissue of this slide has by itself; not more than stains can have, as marks may cover it all."""
     return min(float(np.median(values[tissue])), at_most) if tissue.any() else 0.0
 
 
-def _is_blue(density: Floats, least: float, blue_share: float) -> Mask:
+def _is_blue(density: FloatArray, least: float, blue_share: float) -> Mask:
     red, green, blue = density
     return np.asarray((red > least) & (red - green > 0.06) & (blue < blue_share * red))
 
 
-def _is_red(density: Floats, least: float, red_share: float, blue_share: float) -> Mask:
+def _is_red(density: FloatArray, least: float, red_share: float, blue_share: float) -> Mask:
     red, green, blue = density
     return np.asarray((green > least) & (red < red_share * green) & (blue > blue_share * green))
 
 
-def find_rims(density: Floats, tissue: Mask, um_per_px: float) -> tuple[Mask, Mask]:
+def find_rims(density: FloatArray, tissue: Mask, um_per_px: float) -> tuple[Mask, Mask]:
     """Dust, and the rims of bubbles and coverslips: gray, denser than their surroundings, small or thin.
 
     Returns
@@ -217,7 +218,7 @@ def find_rims(density: Floats, tissue: Mask, um_per_px: float) -> tuple[Mask, Ma
     return dilate(dust, 1), dilate(rim, 1)
 
 
-def find_folds(density: Floats, tissue: Mask, um_per_px: float) -> Mask:
+def find_folds(density: FloatArray, tissue: Mask, um_per_px: float) -> Mask:
     """Folds: long bands of tissue that is far denser than the tissue around it, but of the same colour."""
     from scipy import ndimage
 
@@ -250,7 +251,7 @@ def find_folds(density: Floats, tissue: Mask, um_per_px: float) -> Mask:
     return dilate(folds, 1)
 
 
-def find_artefacts(density: Floats, texture: Floats, tissue: Mask, um_per_px: float) -> dict[str, Mask]:
+def find_artefacts(density: FloatArray, texture: FloatArray, tissue: Mask, um_per_px: float) -> dict[str, Mask]:
     """Every kind of artefact, each as a mask: the keys are KINDS.
 
     Parameters

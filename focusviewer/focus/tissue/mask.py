@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray, Mask
 from focusviewer.core.errors import SlideError
 from focusviewer.focus.resample import read_scaled
-from focusviewer.focus.tissue.appearance import Appearance, Floats, Mask
+from focusviewer.focus.tissue.appearance import Appearance
 from focusviewer.focus.tissue.artefacts import dilate, erode, find_artefacts, find_pen
-from focusviewer.slides import RGB, Slide
+from focusviewer.slides import Slide
 
 _COARSEST_PX = 2048  # longest side of the picture the mask is made of
 _DOWNSAMPLE = 16.0  # for slides that fit
@@ -41,7 +42,7 @@ _DARK = 12.0  # gray level of what lies outside a round field of view (left out 
 class Areas:
     """Means of a picture over boxes: pixel (r, c) covers ``downsample`` level-0 pixels each way."""
 
-    def __init__(self, picture: Mask | Floats, downsample: float) -> None:
+    def __init__(self, picture: Mask | FloatArray, downsample: float) -> None:
         self.downsample, self.shape = downsample, picture.shape
         padded = np.pad(picture.astype(np.float64), ((1, 0), (1, 0)))
         self._integral = padded.cumsum(axis=0).cumsum(axis=1)
@@ -91,7 +92,7 @@ class TissueMask:
     mask: Mask
     downsample: float
     artefacts: Mapping[str, Mask] = field(default_factory=dict)
-    stain: Floats | None = None
+    stain: FloatArray | None = None
     fine_downsample: float = 1.0
 
     @cached_property

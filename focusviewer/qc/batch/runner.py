@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.cancel import stop_if
+from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusModel
 from focusviewer.qc.batch.discover import Found
 from focusviewer.qc.batch.pool import Pool
@@ -180,8 +181,7 @@ class Batch:
             self.pool.submit(task)
             open_tasks += 1
         while open_tasks:
-            if self.cancel is not None and self.cancel.is_set():
-                raise CancelledError
+            stop_if(self.cancel)
             got = self.pool.next(_LOOK_S)
             if got is None:
                 continue

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration
@@ -25,7 +26,7 @@ from focusviewer.qc.verdicts.judgement import judgement_of
 from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
-from focusviewer.slides import RGB, Slide, open_slide
+from focusviewer.slides import Slide, open_slide
 from focusviewer.slides.identity import NamePattern, identify
 
 SLIDES_FOLDER = "slides"

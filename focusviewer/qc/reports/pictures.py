@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.colour import colorize
 from focusviewer.focus.mapping.store import load_map
-from focusviewer.slides import RGB
 
 SIDE_PX, LEAST_SIDE_PX = 360, 96
 ICON_PX = 72

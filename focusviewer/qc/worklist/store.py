@@ -203,11 +203,16 @@ class Worklist:
             self._touch(db, fingerprint)
         return int(cursor.lastrowid or 0)
 
-    def undo(self, who: str) -> VerdictRow | None:
-        """Take back the last verdict of a person that still stands; the history shows both. None: there is none."""
+    def undo(self, who: str, number: int | None = None) -> VerdictRow | None:
+        """Take back a person's last verdict that still stands, or the one with a number; the history shows both.
+
+        None: there is none, or it stands no longer.
+        """
         with self._writing() as db:
             row = db.execute(
-                "SELECT * FROM verdicts WHERE who = ? AND undone_at IS NULL ORDER BY id DESC LIMIT 1", (who,)
+                "SELECT * FROM verdicts WHERE who = ? AND undone_at IS NULL AND id = COALESCE(?, id)"
+                " ORDER BY id DESC LIMIT 1",
+                (who, number),
             ).fetchone()
             if row is None:
                 return None
@@ -225,6 +230,14 @@ class Worklist:
         found: dict[str, dict[str, Verdict]] = {}
         for row in self._all("SELECT * FROM verdicts WHERE undone_at IS NULL ORDER BY id"):
             found.setdefault(row["who"], {})[row["fingerprint"]] = Verdict(row["verdict"])
+        return found
+
+    def standing(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Numbers of each person's standing verdicts on each slide, oldest first: {(who, fingerprint): numbers}."""
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
+        for row in self._all("SELECT id, who, fingerprint FROM verdicts WHERE undone_at IS NULL ORDER BY id"):
+            key = (row["who"], row["fingerprint"])
+            found[key] = (*found.get(key, ()), row["id"])
         return found
 
     # -- reading

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from focusviewer.core.errors import UserError
-from focusviewer.core.files import resource_path
-from focusviewer.focus.base import ModelEntry
+from focusviewer.core.registry import ModelEntry, trained_entry
 from focusviewer.refocus.base import Refocuser
 
 KIND = "refocus-baseline"
 
 
-def baselines() -> list[ModelEntry]:
+def baselines() -> list[ModelEntry[Refocuser]]:
     """Every method that engines are compared with in the tables of ``evaluate``; the window does not offer them."""
     return [
         ModelEntry("wiener-blind", KIND, _wiener, "Wiener filter in optical density at a distance guessed by a model"),
@@ -45,27 +43,19 @@ def _unsharp() -> Refocuser:
     return Unsharp()
 
 
-def _learned(name: str, summary: str) -> ModelEntry:
-    weights = _weights(name)
-    build: Callable[[], Refocuser] = partial(_build_learned, name)
-    return ModelEntry(name, KIND, build, summary, weights, trained=True)
+def _learned(name: str, summary: str) -> ModelEntry[Refocuser]:
+    factory: Callable[[Path], Refocuser] = partial(_build_learned, name)
+    return trained_entry(
+        name,
+        KIND,
+        factory,
+        summary,
+        file=f"baselines/{name}.safetensors",
+        advice=f"Train them: focusviewer train refocus --model {name}.",
+    )
 
 
-def _build_learned(name: str) -> Refocuser:
+def _build_learned(name: str, weights: Path) -> Refocuser:
     from focusviewer.refocus.baselines.learned import DEBLURRERS, Deblurrer, Interpolator
 
-    weights = _weights(name)
-    if weights is None:
-        raise UserError(
-            f"The weights of {name} are missing",
-            f"this installation has no baselines/{name}.safetensors",
-            f"Train them: focusviewer train refocus --model {name}.",
-        )
     return Deblurrer(name, weights) if name in DEBLURRERS else Interpolator(name, weights)
-
-
-def _weights(name: str) -> Path | None:
-    try:
-        return resource_path("weights", "baselines", f"{name}.safetensors")
-    except FileNotFoundError:
-        return None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import Encoded, FloatMap, unreadable_weights
+from focusviewer.core.weights import unreadable_weights
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane, to_rgb
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,9 +85,9 @@ class LearnedBaseline(Baseline):
 class Interpolator(LearnedBaseline):
     """Draws what lies between two planes; it cannot go beyond the outermost ones, nor work from one plane."""
 
-    def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
+    def _all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue as far as the planes reach."""
-        return np.clip(super().all_in_focus_target(encoded), encoded.planes_um[0], encoded.planes_um[-1])
+        return np.clip(super()._all_in_focus_target(encoded), encoded.planes_um[0], encoded.planes_um[-1])
 
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
         zs = encoded.planes_um
@@ -109,7 +110,7 @@ class Interpolator(LearnedBaseline):
 
         first, second = encoded.planes_um[index : index + 2]
         position = np.clip((target - first) / (second - first), 0, 1)
-        planes = [_tensor(encoded.state.images[i]) for i in (index, index + 1)]
+        planes = [_tensor(encoded.images[i]) for i in (index, index + 1)]
         share = _padded(torch.from_numpy(np.ascontiguousarray(position, np.float32))[None, None])
         gap_um = torch.full((1, 1, 1, 1), second - first)
         return _run(self.net, encoded.shape, *planes, share, gap_um)
@@ -122,7 +123,7 @@ class Deblurrer(LearnedBaseline):
     """
 
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
-        image = encoded.state.images[nearest_plane(encoded, target)]
+        image = encoded.images[nearest_plane(encoded, target)]
         return _run(self.net, encoded.shape, _tensor(image))
 
 

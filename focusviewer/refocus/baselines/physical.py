@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.optics.psf import Optics
-from focusviewer.refocus.base import Encoded, FloatMap
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.baselines.views import Baseline, nearest_plane
-from focusviewer.slides.base import RGB
-
-FloatArray = npt.NDArray[np.float32]
 
 OPTICS = Optics(na=0.7)
 """What is taken for the scanner's optics."""
@@ -25,8 +22,8 @@ class PhysicalBaseline(Baseline):
 
     def _draw(self, encoded: Encoded, target: FloatMap) -> RGB:
         index = nearest_plane(encoded, target)
-        image, z_um = encoded.state.images[index], encoded.planes_um[index]
-        depth = encoded.state.depth_um
+        image, z_um = encoded.images[index], encoded.planes_um[index]
+        depth: FloatMap = encoded.state
         total = np.zeros((*encoded.shape, 3), np.float32)
         for middle, share in _by_depth(depth):
             wanted = float(np.average(np.abs(target - depth), weights=share))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics.psf import Optics
-from focusviewer.refocus.baselines.physical import OPTICS, FloatArray, PhysicalBaseline
+from focusviewer.refocus.baselines.physical import OPTICS, PhysicalBaseline
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, relative_transfer, to_spectrum
 from focusviewer.refocus.baselines.views import to_rgb
-from focusviewer.slides.base import RGB
 
 ITERATIONS = 15
 """Few, because noise grows with every one."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.formation import FOCUS_FLOOR
 from focusviewer.optics.psf import Optics, channel_otf
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def mirrored_frequencies(shape: tuple[int, int], mpp: float) -> FloatArray:

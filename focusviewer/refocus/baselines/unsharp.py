@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.baselines.physical import OPTICS, PhysicalBaseline
 from focusviewer.refocus.baselines.views import to_rgb
-from focusviewer.slides.base import RGB
 
 AMOUNT = 1.0
 _SPOT = 0.4  # sigma of a defocused spot, as a part of its geometric radius

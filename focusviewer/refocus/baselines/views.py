@@ -4,58 +4,33 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import MAX_Z_UM, Encoded, FloatMap, Refocuser, acquired_plane, check_view, full_map
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser, full_map
 from focusviewer.refocus.blur_map import blur_map
-from focusviewer.slides.base import RGB
+from focusviewer.refocus.depth_search import best_depth
 
 _DEPTH_STEP_UM = 0.125
 
 
-@dataclass(frozen=True)
-class Planes:
-    """The planes of a view, lowest first."""
-
-    images: tuple[RGB, ...]
-    depth_um: FloatMap  # (H, W): where the tissue lies on the focus axis
-
-
 class Baseline(Refocuser):
-    """A method to compare engines with; subclasses say what lies at a target that is no acquired plane."""
+    """A method to compare engines with; subclasses say what lies at a target that is no acquired plane.
 
-    mpps: tuple[float, float] = (0.15, 0.65)
+    The state of an encoded view is its depth map: where the tissue lies on the focus axis, float32 (H, W), um.
+    """
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        """Study a view once; see :meth:`Refocuser.encode`.
+        blurs = focus_maps if focus_maps is not None else [blur_map(image, mpp) for image in images]
+        depth = depth_map(blurs, planes_um)
+        height, width = images[0].shape[:2]
+        return Encoded((height, width), mpp, planes_um, depth - np.float32(planes_um[0]), depth)
 
-        Raises
-        ------
-        UserError
-            If the method does not work at this pixel size, or the planes differ in number or size.
-        """
-        check_view(self.name, self.mpps, images, mpp, planes_um, focus_maps)
-        order = np.argsort(planes_um, kind="stable")
-        views = tuple(images[i] for i in order)
-        zs = tuple(float(planes_um[i]) for i in order)
-        blurs = [focus_maps[i] for i in order] if focus_maps is not None else [blur_map(view, mpp) for view in views]
-        depth = depth_map(blurs, zs)
-        return Encoded(views[0].shape[:2], mpp, zs, depth - np.float32(zs[0]), Planes(views, depth))
-
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
-        """Give the view at a target focus; see :meth:`Refocuser.render`."""
-        acquired = acquired_plane(encoded.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
-        if acquired is not None:
-            return np.array(encoded.state.images[acquired])
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         return self._draw(encoded, full_map(target_um, encoded.shape))
 
     @abstractmethod
@@ -83,15 +58,11 @@ def depth_map(blurs: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap
     if len(blurs) == 1:
         return np.asarray(blurs[0] + np.float32(planes_um[0]), dtype=np.float32)
     depths = np.arange(min(planes_um) - MAX_Z_UM, max(planes_um) + MAX_Z_UM + _DEPTH_STEP_UM, _DEPTH_STEP_UM)
-    best = np.full(blurs[0].shape, np.inf, np.float32)
-    result = np.zeros_like(best)
-    for depth in depths:
-        misfit = np.zeros_like(best)
-        for z_um, blur in zip(planes_um, blurs, strict=True):
-            misfit += np.square(np.float32(abs(z_um - depth)) - blur)
-        better = misfit < best
-        best[better], result[better] = misfit[better], depth
-    return result
+    return best_depth(blurs, planes_um, depths.tolist(), _squared_error)
+
+
+def _squared_error(expected_um: float, blur: FloatMap) -> FloatMap:
+    return np.asarray(np.square(np.float32(expected_um) - blur))
 
 
 def to_rgb(light: npt.NDArray[np.floating]) -> RGB:

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics.psf import Optics
-from focusviewer.refocus.baselines.physical import OPTICS, FloatArray, PhysicalBaseline
+from focusviewer.refocus.baselines.physical import OPTICS, PhysicalBaseline
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, relative_transfer, to_spectrum
-from focusviewer.slides.base import RGB
 
 Domain = Literal["density", "intensity"]
 DOMAINS: tuple[Domain, ...] = ("density", "intensity")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus.fast.operators import OperatorBank
 
 BLOCK_PX = 8

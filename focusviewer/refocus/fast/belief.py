@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus.fast.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
 
 DEPTH_STEP_UM = 0.25

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.caches import LockedLRUCache
-from focusviewer.refocus.base import (
-    SAME_Z_UM,
-    Encoded,
-    FloatMap,
-    Refocuser,
-    acquired_plane,
-    check_view,
-    full_map,
-    unreadable_weights,
-)
+from focusviewer.core.weights import unreadable_weights
+from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, full_map
 from focusviewer.refocus.fast.agreement import DepthEvidence
 from focusviewer.refocus.fast.belief import BLURS_UM, Belief, believe, certain, depth_grid
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
@@ -28,14 +21,12 @@ from focusviewer.refocus.fast.joint import JointOperators, nearness
 from focusviewer.refocus.fast.operators import OperatorBank, operator_bank
 from focusviewer.refocus.fast.parallel import begin, each, on_all_cores, on_one_core
 from focusviewer.refocus.sources import AUTO_PLANES
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from focusviewer.refocus.fast.selector import Selector
 
-SUPPORTED_MPP = (0.15, 0.65)
 PAD_PX = 48
 _BAND_ROWS = 48
 KEPT_PLANES = AUTO_PLANES
@@ -52,7 +43,6 @@ REFRACTS_BETWEEN = "Rims brighter than bare glass: this specimen refracts; betwe
 class _Plane:
     """One encoded plane: the image, and the belief in each hypothesis."""
 
-    pixels: RGB
     image: Tensor  # float32 (3, H, W)
     weights: FloatMap  # float32 (K, h, w), sums to 1 over K
     z_um: float
@@ -131,45 +121,31 @@ class FastRefocuser(Refocuser):
         return self._selector
 
     @on_one_core
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        """Study a view once; see :meth:`Refocuser.encode`.
-
-        Raises
-        ------
-        UserError
-            If the pixel size lies outside SUPPORTED_MPP, or the planes differ in number or size.
-        """
-        check_view(self.name, SUPPORTED_MPP, images, mpp, planes_um, focus_maps)
         bank = operator_bank(round(mpp, 3))
-        order = np.argsort(planes_um, kind="stable")
-        zs = tuple(float(planes_um[i]) for i in order)
-        layers, evidence = _Layers(bank), DepthEvidence(depth_grid(zs), bank)
+        layers, evidence = _Layers(bank), DepthEvidence(depth_grid(planes_um), bank)
         planes = []
-        for place, i in enumerate(order):
-            plane, filtered, gray = self._encode_plane(images[i], bank, float(planes_um[i]))
+        for place, (image, z_um) in enumerate(zip(images, planes_um, strict=True)):
+            plane, filtered, gray = self._encode_plane(image, bank, z_um)
             if focus_maps is not None:
-                known = _cell_means(focus_maps[i], plane.weights.shape[1:], images[i].shape[:2])
+                known = _cell_means(focus_maps[place], plane.weights.shape[1:], image.shape[:2])
                 plane = replace(plane, weights=certain(known))
-            elif len(order) > 1:
+            elif len(images) > 1:
                 evidence.add(plane.image.mean(0).numpy(), gray, plane.z_um)
             layers.keep(place, filtered)
             planes.append(plane)
-        belief = believe([p.weights for p in planes], zs, evidence.cells(planes[0].cells, CELL_PX))
+        belief = believe([p.weights for p in planes], planes_um, evidence.cells(planes[0].cells, CELL_PX))
         height, width = images[0].shape[:2]
         blur = _upsample(belief.mean_depth() - planes[0].z_um, (height, width))
         held_back = max(plane.refracting for plane in planes)
-        if len(order) > 1:  # several planes tell whether light is bent or taken away
+        if len(images) > 1:  # several planes tell whether light is bent or taken away
             held_back *= float(smooth_step(evidence.unexplained(), *UNEXPLAINED))
-        notes = (REFRACTS_BETWEEN if len(order) > 1 else REFRACTS,) if held_back > 0.5 else ()
+        notes = (REFRACTS_BETWEEN if len(images) > 1 else REFRACTS,) if held_back > 0.5 else ()
         clear = np.min([plane.clearance_px for plane in planes], axis=0)
         state = _State(planes, layers, belief, bank, held_back, evidence.unexplained(), clear)
-        return Encoded((height, width), mpp, zs, blur, state, notes, operators_only=True)
+        return Encoded((height, width), mpp, planes_um, blur, state, notes, operators_only=True)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
         """A plane, and what the basis filters make of it: float16 (J, 3, H, W), and float32 (J, H, W) in gray."""
@@ -197,15 +173,11 @@ class FastRefocuser(Refocuser):
                 beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
         refracting = bent.result()
         weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
-        return _Plane(pixels, image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
+        return _Plane(image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
-        """Give the view at a target focus; see :meth:`Refocuser.render`."""
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         state: _State = encoded.state
         height, width = encoded.shape
-        acquired = acquired_plane(encoded.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
-        if acquired is not None:
-            return state.planes[acquired].pixels.copy()
         target = _cell_means(target_um, state.belief.shape, (height, width))
         mixture = _mixture(state, encoded.planes_um, target)
         parts: list[Tensor] = []

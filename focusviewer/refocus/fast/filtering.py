@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.refocus.fast.operators import RANK, OperatorBank, operator_bank
 from focusviewer.refocus.fast.parallel import each
 
-FloatArray = npt.NDArray[np.float32]
 HalfArray = npt.NDArray[np.float16]
 
 

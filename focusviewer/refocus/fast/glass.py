@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus.fast.guards import GLASS_LEVEL, glass_level, gray_levels, smooth_step
 from focusviewer.refocus.fast.operators import SCANNER
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FloatMap = npt.NDArray[np.float32]
+from focusviewer.core.arrays import FloatMap
 
 IN_FOCUS_UM = (0.5, 0.9)
 """Estimated defocus below which nothing is done, and from which all is done: about half the depth of field of a 40x

@@ -28,7 +28,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import SAME_Z_UM, FloatMap
+from focusviewer.core.arrays import FloatArray, FloatMap
+from focusviewer.refocus.base import SAME_Z_UM
 from focusviewer.refocus.fast.guards import smooth_step
 from focusviewer.refocus.fast.operators import (
     CAMERA_NOISE,
@@ -42,8 +43,6 @@ from focusviewer.refocus.fast.operators import (
     relative_transfer,
     scarcity,
 )
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

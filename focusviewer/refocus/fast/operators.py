@@ -26,10 +26,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.psf import Optics, radial_otf
 from focusviewer.refocus.fast.parallel import each
-
-FloatArray = npt.NDArray[np.float32]
 
 BLUR_GRID_UM = tuple(0.25 * step for step in range(2, 20))
 NOISE_RATIOS = (3e-4, 3e-3, 2e-2)

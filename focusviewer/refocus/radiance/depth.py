@@ -17,8 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from focusviewer.refocus.base import MAX_Z_UM, FloatMap, Refocuser
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import MAX_Z_UM, Refocuser
+from focusviewer.refocus.depth_search import best_depth
 
 CELL_PX = 16
 """Pixels per cell of the depth map."""
@@ -26,6 +27,7 @@ CELL_PX = 16
 STEP_UM = 0.125
 _SMOOTH_CELLS = 1.5
 _LARGEST_ERROR_UM = 1.0
+_LEAST_GAIN = 1e-6
 _BLOCK_PX = 1024
 _MAP_CELL_PX = 4
 _MOST_BELIEVED = 5
@@ -49,17 +51,13 @@ def combine(distances: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatM
     if len(known) == 1:
         return known[0] + np.float32(planes_um[0])
     depths = np.arange(planes_um[0] - MAX_Z_UM, planes_um[-1] + MAX_Z_UM + 1e-6, STEP_UM, dtype=np.float32)
-    best = np.full(known[0].shape, np.inf, np.float32)
-    found = np.zeros_like(best)
-    for depth in depths:
-        # A plane that misjudges its distance must not outvote the others: errors count up to a micron.
-        error = np.zeros_like(best)
-        for distance, z_um in zip(known, planes_um, strict=True):
-            difference = np.abs(min(abs(float(depth) - z_um), MAX_Z_UM) - distance)
-            error += np.minimum(difference, _LARGEST_ERROR_UM) ** 2
-        better = error < best - 1e-6
-        best[better], found[better] = error[better], depth
-    return found
+    return best_depth(known, planes_um, depths.tolist(), _bounded_error, _LEAST_GAIN)
+
+
+def _bounded_error(expected_um: float, distance: FloatMap) -> FloatMap:
+    """Squared error up to a micron: a plane that misjudges its distance must not outvote the others."""
+    difference = np.abs(min(expected_um, MAX_Z_UM) - distance)
+    return np.asarray(np.minimum(difference, _LARGEST_ERROR_UM) ** 2)
 
 
 def from_maps(maps: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
@@ -90,10 +88,11 @@ def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> F
 
 @lru_cache(maxsize=1)
 def _fast() -> Refocuser:
+    from focusviewer.core.weights import need_weights
+    from focusviewer.refocus.fast.engine import FastRefocuser
     from focusviewer.refocus.piecewise import Patchwork
-    from focusviewer.refocus.registry import get_engine
 
-    return Patchwork(get_engine("fast"), _BLOCK_PX)
+    return Patchwork(FastRefocuser(need_weights("fast")), _BLOCK_PX)
 
 
 def judged(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:

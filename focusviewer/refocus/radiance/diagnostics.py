@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import Encoded, FloatMap, full_map
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Encoded, full_map
 from focusviewer.refocus.radiance.engine import Features, RadianceRefocuser, View, scaled_target_map
-from focusviewer.slides.base import RGB
 
 
 def attention_maps(

@@ -18,21 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.base import SAME_SCALE
-from focusviewer.refocus.base import (
-    Encoded,
-    FloatMap,
-    Refocuser,
-    acquired_plane,
-    check_view,
-    full_map,
-    unreadable_weights,
-)
+from focusviewer.refocus.base import Encoded, Refocuser, full_map
 from focusviewer.refocus.radiance import depth as depths
 from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.tiles import ALIGN_PX, OVERLAP_PX, Tile, tiles
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +33,6 @@ if TYPE_CHECKING:
 
     from focusviewer.refocus.radiance.network import RadianceNet
 
-SUPPORTED_MPP = (0.15, 0.65)
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is not sharpened."
 
 FindDepth = Callable[[Sequence[RGB], float, Sequence[float]], FloatMap]
@@ -106,7 +98,7 @@ class RadianceRefocuser(Refocuser):
 
     name = "radiance"
     version = "2"
-    halo_px = 64
+    is_slow = True
 
     def __init__(
         self,
@@ -148,32 +140,17 @@ class RadianceRefocuser(Refocuser):
                 raise unreadable_weights(self.name, self._weights, error) from error
         return self._loaded
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        """Study a view once; see :meth:`Refocuser.encode`.
-
-        Raises
-        ------
-        UserError
-            If the pixel size lies outside SUPPORTED_MPP, the planes differ in number or size, or the weights cannot be
-            read.
-        """
-        check_view(self.name, SUPPORTED_MPP, images, mpp, planes_um, focus_maps)
-        order = np.argsort(planes_um, kind="stable")
-        planes = tuple(np.ascontiguousarray(images[i]) for i in order)
-        zs = tuple(float(planes_um[i]) for i in order)
+        planes = tuple(np.ascontiguousarray(image) for image in images)
         if focus_maps is None:
-            depth = self._find_depth(planes, mpp, zs)
+            depth = self._find_depth(planes, mpp, planes_um)
         else:
-            depth = depths.from_maps([focus_maps[i] for i in order], zs)
+            depth = depths.from_maps(focus_maps, planes_um)
         gate, notes = _allowed(planes)
-        view = self._view(planes, zs, mpp, depth, gate)
-        return Encoded(depth.shape, mpp, zs, depth - np.float32(zs[0]), view, notes)
+        view = self._view(planes, planes_um, mpp, depth, gate)
+        return Encoded(depth.shape, mpp, planes_um, depth - np.float32(planes_um[0]), view, notes)
 
     def _view(
         self, planes: tuple[RGB, ...], zs: tuple[float, ...], mpp: float, depth: FloatMap, gate: FloatMap
@@ -239,16 +216,11 @@ class RadianceRefocuser(Refocuser):
         part = np.asarray(target_um[tile.part] - view.scaled_depth[tile.part])
         return torch.from_numpy(part).to(self.device)[None, None]
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
-        """Give the view at a target focus; see :meth:`Refocuser.render`."""
-        view: View = encoded.state
-        return self.render_with(view, target_um, lambda features: features)
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        return self.render_with(encoded.state, target_um, lambda features: features)
 
     def render_with(self, view: View, target_um: float | FloatMap, change: Callable[[Features], Features]) -> RGB:
         """Render from features that were changed; see :mod:`focusviewer.refocus.radiance.diagnostics`."""
-        acquired = acquired_plane(view.planes_um, float(target_um)) if np.ndim(target_um) == 0 else None
-        if acquired is not None:
-            return view.images[acquired].copy()
         target = full_map(target_um, view.depth.shape)
         return self._compose(view, target, self._residual(view, target, change))
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.fast.guards import smooth_step
-from focusviewer.slides.base import RGB
 
 CELL_PX = 4
 _DEVIATION = (0.02, 0.05)

@@ -20,9 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.fast.guards import smooth_step
-from focusviewer.slides.base import RGB
 
 GRAIN = (0.55, 0.8)
 """Ratio below which all is taken for grain, and from which nothing is."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from focusviewer.refocus.base import FloatMap
+from focusviewer.core.arrays import FloatMap
 
 ALIGN_PX = 32
 CONTEXT_PX = 32

@@ -13,15 +13,15 @@ from uuid import uuid4
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.modes import TARGETS, RefocusRequest
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
 from focusviewer.refocus.regions.tiffchain import chain_levels
 from focusviewer.refocus.regions.tiling import Observer, rendered_rows, stepper
-from focusviewer.slides.base import RGB
 
 TILE = 512
 SMALLEST = 512

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.refocus.base import FloatMap, Refocuser
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.spans import TILE_PX, Span
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import Region, Slide
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from threading import Event
 
 import numpy as np
 
-from focusviewer.core.errors import CancelledError
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser, acquired_plane
+from focusviewer.core.arrays import FloatMap
+from focusviewer.core.cancel import stop_if
+from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.modes import RefocusRequest, check_defocus, check_request, reach_um
 from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
 from focusviewer.refocus.spans import Span, spans
@@ -85,12 +86,6 @@ def plane_at(view: View, z_um: float | None) -> int | None:
     """The plane of the slide that lies at a target, if one does."""
     index = None if z_um is None else acquired_plane(view.planes_um, z_um)
     return None if index is None else view.planes[index]
-
-
-def stop_if(cancel: Event | None) -> None:
-    """End the work when its token says so."""
-    if cancel is not None and cancel.is_set():
-        raise CancelledError
 
 
 def _encode_places(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.refocus.base import acquired_plane
 from focusviewer.refocus.provenance import z_text
-from focusviewer.slides.base import RGB
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex64]
+from focusviewer.core.arrays import ComplexArray, DoubleArray, FloatArray
 
 _BLOCK_PX = 160
 _WORTH_PX = 0.15
@@ -30,7 +28,7 @@ class Alignment:
         About the middle of the picture.
     """
 
-    shift_px: Floats
+    shift_px: DoubleArray
     scale: float = 1.0
     rotation_rad: float = 0.0
 
@@ -85,7 +83,7 @@ def align(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None = No
     return Alignment(np.array(near), scale, rotation)
 
 
-def _spectra(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None) -> tuple[ComplexArray, Floats]:
+def _spectra(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None) -> tuple[ComplexArray, DoubleArray]:
     """Cross spectrum and power of the sharp plane, summed over fields: (H, W // 2 + 1)."""
     import scipy.fft
 
@@ -102,7 +100,7 @@ def _spectra(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None) 
     return np.asarray(cross), np.asarray(power, dtype=np.float64)
 
 
-def _shift(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None = None) -> Floats:
+def _shift(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None = None) -> DoubleArray:
     """Shift of the blurred plane, px (down, right): the peak of the correlation, then the slope of the phase."""
     import scipy.fft
 
@@ -119,12 +117,12 @@ def _shift(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None = N
     return _slope(cross, power, (height, width), whole)
 
 
-def _refine(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None, start: Floats) -> Floats:
+def _refine(sharp: FloatArray, blurred: FloatArray, inside: FloatArray | None, start: DoubleArray) -> DoubleArray:
     cross, power = _spectra(sharp, blurred, inside)
     return _slope(cross, power, (sharp.shape[1], sharp.shape[2]), start)
 
 
-def _slope(cross: ComplexArray, power: Floats, shape: tuple[int, int], start: Floats) -> Floats:
+def _slope(cross: ComplexArray, power: DoubleArray, shape: tuple[int, int], start: DoubleArray) -> DoubleArray:
     """Least squares of the phase, weighted by the cross power, below the first zero of the transfer function."""
     fy = np.broadcast_to(np.fft.fftfreq(shape[0])[:, None], cross.shape)
     fx = np.broadcast_to(np.fft.rfftfreq(shape[1])[None, :], cross.shape)
@@ -146,7 +144,7 @@ def _slope(cross: ComplexArray, power: Floats, shape: tuple[int, int], start: Fl
     return shift
 
 
-def _in_phase(turned: npt.NDArray[np.complexfloating], power: Floats, radius: Floats) -> float:
+def _in_phase(turned: npt.NDArray[np.complexfloating], power: DoubleArray, radius: DoubleArray) -> float:
     """Frequency up to which the planes agree, cycles per pixel: where the transfer falls below a quarter."""
     ring = (radius * 200).astype(int)
     cross = np.bincount(ring.ravel(), turned.real.ravel(), 200)
@@ -157,7 +155,7 @@ def _in_phase(turned: npt.NDArray[np.complexfloating], power: Floats, radius: Fl
     return max(0.02, (2 + int(low[0])) / 200 if low.size else 0.3)
 
 
-def _similarity(sharp: FloatArray, blurred: FloatArray, whole: Floats) -> tuple[float, float]:
+def _similarity(sharp: FloatArray, blurred: FloatArray, whole: DoubleArray) -> tuple[float, float]:
     """Scale and rotation from the shifts of blocks; 1 and 0 where they are too small or too unsure to matter."""
     height, width = sharp.shape
     rows, columns = (min(5, side // _BLOCK_PX) for side in (height, width))
@@ -174,7 +172,7 @@ def _similarity(sharp: FloatArray, blurred: FloatArray, whole: Floats) -> tuple[
     return _fit_similarity(np.array(places), np.array(moves), np.array(weights))
 
 
-def _fit_similarity(places: Floats, moves: Floats, weights: Floats) -> tuple[float, float]:
+def _fit_similarity(places: DoubleArray, moves: DoubleArray, weights: DoubleArray) -> tuple[float, float]:
     y, x = places.T
     zero, one = np.zeros_like(x), np.ones_like(x)
     # move = shift + (scale - 1) * place + rotation * (place turned by 90 degrees)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, DoubleArray
 from focusviewer.core.errors import UserError
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.align import Alignment, align
@@ -42,10 +43,6 @@ from focusviewer.simulation.fitting.search import (
 )
 from focusviewer.simulation.fitting.spectra import RadialSpectra, Reversal, reversal
 from focusviewer.simulation.fitting.transfer import PlaneTransfer, disk_transfer, gaussian_transfer
-
-FloatArray = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
-RGB = npt.NDArray[np.uint8]
 
 _MIN_SIDE = 64
 _MIN_EXPLAINED = 0.25
@@ -182,7 +179,7 @@ def _other_tissue() -> UserError:
 
 
 def _measured_curve(spectra: RadialSpectra) -> Curve:
-    def curve(frequency: Floats) -> Floats:
+    def curve(frequency: DoubleArray) -> DoubleArray:
         return np.stack([np.interp(frequency, spectra.frequency, row, right=0.0) for row in spectra.transfer])
 
     return curve
@@ -216,7 +213,7 @@ def _polished(
     best = begin
     start = begin[0].transfer
 
-    def error(x: Floats) -> float:
+    def error(x: DoubleArray) -> float:
         nonlocal best
         thickness = float(max(0.0, start.thickness_um + x[1] * start.z_um))
         moved = replace(start, z_um=float(start.z_um * np.exp(x[0])), thickness_um=thickness)
@@ -233,7 +230,7 @@ def _polished(
 
 
 def _best_width(
-    pairs: dict[Tone, PairImages], shape: Callable[[Floats, float], Floats]
+    pairs: dict[Tone, PairImages], shape: Callable[[DoubleArray, float], DoubleArray]
 ) -> tuple[float, tuple[Prediction, float]]:
     """Width of the best blur of a shape, and what it predicts, in the tone that suits it best."""
     from scipy.optimize import minimize_scalar

@@ -9,14 +9,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, DoubleArray, FloatArray
 from focusviewer.optics.formation import padded_shape
 from focusviewer.optics.psf import frequency_grid
 from focusviewer.simulation.fitting.align import Alignment
 from focusviewer.simulation.fitting.spectra import radial_spectra
 
-FloatArray = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
-RGB = npt.NDArray[np.uint8]
 Tone = Literal["intensity", "linear", "density"]
 
 TONES: tuple[Tone, ...] = ("intensity", "linear", "density")
@@ -26,7 +24,7 @@ _GAMMA = 2.2
 _BLACK = 6
 _TABLE = 4096
 
-Curve = Callable[[Floats], Floats]
+Curve = Callable[[DoubleArray], DoubleArray]
 """From frequencies (F,) in cycles per um to the transfer there, (C, F)."""
 
 
@@ -131,7 +129,7 @@ class PairImages:
                 spectra[one, channel] = scipy.fft.rfft2(padded) * ramp[channel]
         return spectra
 
-    def _filter(self, table: Floats) -> FloatArray:
+    def _filter(self, table: DoubleArray) -> FloatArray:
         """The sharp plane through a transfer function (C, _TABLE): float32 (N, H, W, C)."""
         import scipy.fft
 

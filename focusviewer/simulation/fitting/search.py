@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.spectra import RadialSpectra
 from focusviewer.simulation.fitting.transfer import PlaneTransfer
-
-Floats = npt.NDArray[np.float64]
 
 _LIKELIHOOD = 0.05
 """Weight of the mean squared deviation, in standard errors, against decibels lost."""
@@ -59,11 +58,11 @@ class ModelFit:
     """
 
     transfer: PlaneTransfer
-    gain: Floats
+    gain: DoubleArray
     deviation: float
     lost_db: float
 
-    def curve(self, frequency: Floats) -> Floats:
+    def curve(self, frequency: DoubleArray) -> DoubleArray:
         """Transfer relative to zero frequency: float64 (C, F)."""
         return self.transfer.at(frequency, len(self.gain))
 
@@ -78,19 +77,19 @@ class _Target:
         self.variance = spectra.error**2 + _MODEL_ERROR**2
         self.weight = self.power * (_DECIBELS / self.rest) + likelihood / (self.variance * self.variance.size)
 
-    def gain(self, curve: Floats) -> Floats:
+    def gain(self, curve: DoubleArray) -> DoubleArray:
         norm = np.maximum((self.weight * curve**2).sum(axis=1), 1e-12)
         return np.asarray(np.maximum((self.weight * curve * self.measured).sum(axis=1) / norm, 1e-3))
 
-    def residuals(self, curve: Floats) -> Floats:
+    def residuals(self, curve: DoubleArray) -> DoubleArray:
         away = self.measured - self.gain(curve)[:, None] * curve
         return np.asarray((np.sqrt(self.weight) * away).ravel())
 
-    def lost_db(self, curve: Floats) -> float:
+    def lost_db(self, curve: DoubleArray) -> float:
         away = self.measured - self.gain(curve)[:, None] * curve
         return float(_DECIBELS * np.log1p((self.power * away**2).sum() / self.rest))
 
-    def deviation(self, curve: Floats) -> float:
+    def deviation(self, curve: DoubleArray) -> float:
         away = self.measured - self.gain(curve)[:, None] * curve
         return float((away**2 / self.variance).mean())
 
@@ -208,7 +207,7 @@ def _descend(target: _Target, names: list[str], start: PlaneTransfer, usual_na: 
     if "na" in names:
         high[names.index("na")] = min(_BOUNDS["na"][1], 0.97 * start.optics.refractive_index)
 
-    def residuals(x: Floats) -> Floats:
+    def residuals(x: DoubleArray) -> DoubleArray:
         item = _unpack(dict(zip(names, x, strict=True)), start)
         return np.append(target.residuals(item.at(target.frequency, channels)), _unusual(item.optics, usual_na))
 
@@ -222,7 +221,7 @@ def _descend(target: _Target, names: list[str], start: PlaneTransfer, usual_na: 
     return _figures(target, _unpack(dict(zip(names, found.x, strict=True)), start), channels)
 
 
-def _unusual(optics: Optics, usual_na: float) -> Floats:
+def _unusual(optics: Optics, usual_na: float) -> DoubleArray:
     """How unusual a system is: small residuals, which decide only where the planes leave the choice open."""
     depth_of_field = 0.54 / usual_na**2
     parts = (
@@ -249,9 +248,9 @@ _STEPS = {
 
 
 def _differences(
-    residuals: Callable[[Floats], Floats], steps: Floats, high: Floats
-) -> Callable[[Floats], npt.NDArray[np.float64]]:
-    def jacobian(x: Floats) -> Floats:
+    residuals: Callable[[DoubleArray], DoubleArray], steps: DoubleArray, high: DoubleArray
+) -> Callable[[DoubleArray], npt.NDArray[np.float64]]:
+    def jacobian(x: DoubleArray) -> DoubleArray:
         here = residuals(x)
         columns = []
         for index, step in enumerate(steps * 0.02):
@@ -295,7 +294,7 @@ def _unpack(values: dict[str, float], start: PlaneTransfer) -> PlaneTransfer:
     return PlaneTransfer(float(np.exp(known["z"])), float(known["thickness"]), optics)
 
 
-def fit_one_width(spectra: RadialSpectra, shape: Callable[[Floats, float], Floats], mpp: float) -> float:
+def fit_one_width(spectra: RadialSpectra, shape: Callable[[DoubleArray, float], DoubleArray], mpp: float) -> float:
     """Width of a blur, by the squared error of the picture alone; the best of a fine grid, then between its points.
 
     Parameters

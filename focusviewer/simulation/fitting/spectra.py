@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
+from focusviewer.core.arrays import DoubleArray, FloatArray
 
 _BINS = 128
 _CROWDED = 1.35
@@ -36,25 +35,25 @@ class RadialSpectra:
         Sum of the squared window: white noise of variance v has the power ``v * gain``.
     """
 
-    frequency: Floats
-    count: Floats
-    sharp: Floats
-    blurred: Floats
-    cross: Floats
+    frequency: DoubleArray
+    count: DoubleArray
+    sharp: DoubleArray
+    blurred: DoubleArray
+    cross: DoubleArray
     gain: float
 
     @cached_property
-    def transfer(self) -> Floats:
+    def transfer(self) -> DoubleArray:
         """Measured transfer function ``<B S*> / <|S|^2>``: float64 (C, F)."""
         return self.cross / self.sharp
 
     @cached_property
-    def rest(self) -> Floats:
+    def rest(self) -> DoubleArray:
         """Power of the blurred plane that no filter of the sharp one explains: float64 (C, F)."""
         return np.maximum(self.blurred - self.cross**2 / self.sharp, 1e-12 * self.blurred)
 
     @cached_property
-    def error(self) -> Floats:
+    def error(self) -> DoubleArray:
         """Standard error of the measured transfer function: float64 (C, F).
 
         From the power that is not explained, or from the scatter of neighbouring rings where that is larger: a
@@ -71,7 +70,7 @@ class RadialSpectra:
         return float(1 - (self.count * self.rest).sum() / (self.count * self.blurred).sum())
 
     @cached_property
-    def noise(self) -> Floats:
+    def noise(self) -> DoubleArray:
         """Standard deviation of the blurred plane's noise per channel, from its highest frequencies: float64 (C,)."""
         top = max(1, self.frequency.size // 4)
         return np.sqrt(np.median(self.rest[:, -top:], axis=1) / self.gain)
@@ -132,12 +131,12 @@ def _tukey(length: int) -> FloatArray:
     return window
 
 
-def _radius(shape: tuple[int, int]) -> Floats:
+def _radius(shape: tuple[int, int]) -> DoubleArray:
     """Frequency of each coefficient of ``rfft2``, cycles per pixel."""
     return np.asarray(np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :]))
 
 
-def _rings(shape: tuple[int, int]) -> tuple[npt.NDArray[np.intp], Floats]:
+def _rings(shape: tuple[int, int]) -> tuple[npt.NDArray[np.intp], DoubleArray]:
     """Ring of each coefficient (0: not used), narrow ones at low frequencies, and how often it counts."""
     radius = _radius(shape)
     ring = np.ceil((2 * radius) ** (1 / _CROWDED) * _BINS).astype(np.intp)
@@ -165,7 +164,7 @@ class Reversal:
     depth: float
 
 
-def reversal(frequency: Floats, transfer: Floats, error: Floats | None = None) -> Reversal:
+def reversal(frequency: DoubleArray, transfer: DoubleArray, error: DoubleArray | None = None) -> Reversal:
     """First zero and first negative lobe of one channel's transfer function.
 
     Parameters
@@ -195,13 +194,13 @@ def reversal(frequency: Floats, transfer: Floats, error: Floats | None = None) -
     return Reversal(None, 0.0)
 
 
-def _smooth(transfer: Floats, error: Floats) -> Floats:
+def _smooth(transfer: DoubleArray, error: DoubleArray) -> DoubleArray:
     """Weighted mean over three rings."""
     weight = 1 / np.maximum(error, 1e-6) ** 2
     taps = np.ones(3)
     return np.asarray(np.convolve(transfer * weight, taps, "same") / np.convolve(weight, taps, "same"))
 
 
-def _sure(lobe: Floats, error: Floats) -> bool:
+def _sure(lobe: DoubleArray, error: DoubleArray) -> bool:
     weight = 1 / np.maximum(error, 1e-6) ** 2
     return bool((lobe * weight).sum() / np.sqrt(weight.sum()) < -_SURE)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.optics.psf import Optics
 from focusviewer.optics.pupil import Pupil
-
-Floats = npt.NDArray[np.float64]
 
 _NODES, _ACROSS, _ALONG = 64, 24, 12
 _CROWDED = 1.7
@@ -50,11 +48,11 @@ class WeakObject:
         self._range = np.ptp(np.where(weight > 0, self._turning, 0), axis=2).max(axis=1) / (2 * np.pi)
         self._symmetric = condenser >= 1
         # Derivatives of a fit ask for most tables again: those of the parameters that did not move.
-        self._tables: dict[tuple[float, float, float], Floats] = {}
+        self._tables: dict[tuple[float, float, float], DoubleArray] = {}
 
     def at(
-        self, frequency: Floats, z_um: float, wavelength_um: float, refraction: float = 0.0, spherical: float = 0.0
-    ) -> Floats:
+        self, frequency: DoubleArray, z_um: float, wavelength_um: float, refraction: float = 0.0, spherical: float = 0.0
+    ) -> DoubleArray:
         """``A - 2 refraction F`` at frequencies in cycles per um: float64, shape of ``frequency``."""
         key = (z_um / wavelength_um, refraction, spherical)
         table = self._tables.get(key)
@@ -64,7 +62,7 @@ class WeakObject:
             table = self._tables[key] = self._table(*key)
         return np.asarray(np.interp(frequency, self._nodes * (self._na / wavelength_um), table, right=0.0))
 
-    def _table(self, waves: float, refraction: float, spherical: float) -> Floats:
+    def _table(self, waves: float, refraction: float, spherical: float) -> DoubleArray:
         """The transfer at the nodes, for a defocus in wavelengths."""
         phase = self._turning * np.float32(waves)
         if spherical:
@@ -77,7 +75,7 @@ class WeakObject:
         return np.asarray(table * np.clip(2 - abs(waves) * self._range / 5, 0.0, 1.0))
 
 
-def _lens_points(shift: Floats, condenser: float) -> tuple[Floats, Floats, Floats]:
+def _lens_points(shift: DoubleArray, condenser: float) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """Points and weights over the part of the source whose diffracted light enters the pupil, upper half.
 
     Returns
@@ -99,7 +97,7 @@ def _lens_points(shift: Floats, condenser: float) -> tuple[Floats, Floats, Float
 
 
 @lru_cache(maxsize=4)
-def _gauss(count: int) -> tuple[Floats, Floats]:
+def _gauss(count: int) -> tuple[DoubleArray, DoubleArray]:
     """Nodes and weights of Gauss and Legendre on 0..1."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return (nodes + 1) / 2, weights / 2
@@ -136,11 +134,11 @@ class PlaneTransfer:
     thickness_um: float
     optics: Optics
 
-    def at(self, frequency: Floats, channels: int = 3) -> Floats:
+    def at(self, frequency: DoubleArray, channels: int = 3) -> DoubleArray:
         """Transfer from plane to plane: float64 (channels, F); a single channel is the green one."""
         return np.stack([self.colour(frequency, channel) for channel in ((0, 1, 2) if channels == 3 else (1,))])
 
-    def colour(self, frequency: Floats, channel: int) -> Floats:
+    def colour(self, frequency: DoubleArray, channel: int) -> DoubleArray:
         """Transfer from plane to plane in one colour: float64 (F,)."""
         o = self.optics
         lens = _weak_object(o.na, o.refractive_index, min(o.condenser, 1.0))
@@ -156,12 +154,12 @@ class PlaneTransfer:
         return np.asarray(seen / np.maximum(contrast * np.maximum(contrast, _SEEN), 1e-9))
 
 
-def gaussian_transfer(frequency: Floats, sigma_um: float) -> Floats:
+def gaussian_transfer(frequency: DoubleArray, sigma_um: float) -> DoubleArray:
     """Transfer function of a Gaussian blur: float64, shape of ``frequency``."""
     return np.asarray(np.exp(-2 * (np.pi * sigma_um * frequency) ** 2))
 
 
-def disk_transfer(frequency: Floats, radius_um: float) -> Floats:
+def disk_transfer(frequency: DoubleArray, radius_um: float) -> DoubleArray:
     """Transfer function of a uniform disk, the blur of geometrical optics: float64, shape of ``frequency``."""
     from scipy.special import j1
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.simulation.phantom.fat import wall_places
 from focusviewer.simulation.phantom.layout import Layout, jittered_grid
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ class Cells:
     """
 
     kind: str
-    x_um: Floats
-    y_um: Floats
-    angle: Floats
-    z_um: Floats
-    height_um: Floats
+    x_um: DoubleArray
+    y_um: DoubleArray
+    angle: DoubleArray
+    z_um: DoubleArray
+    height_um: DoubleArray
     variant: npt.NDArray[np.int64]
-    strength: Floats
+    strength: DoubleArray
 
     def within(self, x0: float, y0: float, x1: float, y1: float, margin: float) -> Cells:
         """The cells whose centres lie in a box (um) or within ``margin`` of it."""
@@ -54,7 +53,9 @@ class Cells:
         return Cells(self.kind, *(values[keep] for values in picked))  # type: ignore[arg-type]
 
 
-def _cells(kind: str, rng: np.random.Generator, x: Floats, y: Floats, angle: Floats, thickness_um: float) -> Cells:
+def _cells(
+    kind: str, rng: np.random.Generator, x: DoubleArray, y: DoubleArray, angle: DoubleArray, thickness_um: float
+) -> Cells:
     """Give cells their depth and looks."""
     n = x.size
     reach = thickness_um / 2 + 1.0
@@ -70,7 +71,7 @@ def _cells(kind: str, rng: np.random.Generator, x: Floats, y: Floats, angle: Flo
     )
 
 
-def _gradient(layout: Layout, name: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def _gradient(layout: Layout, name: str, x: DoubleArray, y: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """Direction in which a field rises at points (unit vector)."""
     step = 2 * layout.cell_um
     gx = (layout.at(name, x + step, y) - layout.at(name, x - step, y)).astype(float)
@@ -79,7 +80,7 @@ def _gradient(layout: Layout, name: str, x: Floats, y: Floats) -> tuple[Floats, 
     return gx / length, gy / length
 
 
-def _spread_out(x: Floats, y: Floats, spacing_um: float) -> npt.NDArray[np.bool_]:
+def _spread_out(x: DoubleArray, y: DoubleArray, spacing_um: float) -> npt.NDArray[np.bool_]:
     """Which points to keep so that none is nearer than ``spacing_um`` to one kept before it."""
     from scipy.spatial import cKDTree
 
@@ -93,7 +94,9 @@ def _spread_out(x: Floats, y: Floats, spacing_um: float) -> npt.NDArray[np.bool_
     return keep
 
 
-def _fat_nuclei(layout: Layout, rng: np.random.Generator, fat: tuple[Floats, Floats], thickness_um: float) -> Cells:
+def _fat_nuclei(
+    layout: Layout, rng: np.random.Generator, fat: tuple[DoubleArray, DoubleArray], thickness_um: float
+) -> Cells:
     """Flat nuclei squeezed into the walls between fat cells."""
     x, y, angle = wall_places(*fat)
     keep = (rng.random(x.size) < 0.2) & (layout.at("fat", x, y) > 3) & (layout.at("tissue", x, y) > 2)
@@ -101,7 +104,7 @@ def _fat_nuclei(layout: Layout, rng: np.random.Generator, fat: tuple[Floats, Flo
 
 
 def place_cells(
-    layout: Layout, rng: np.random.Generator, thickness_um: float, fat: tuple[Floats, Floats]
+    layout: Layout, rng: np.random.Generator, thickness_um: float, fat: tuple[DoubleArray, DoubleArray]
 ) -> list[Cells]:
     """Populate a layout.
 
@@ -160,7 +163,7 @@ def _dividing(rng: np.random.Generator, epithelium: Cells, thickness_um: float) 
     return [_cells("mitosis", rng, x, y, rng.uniform(0, np.pi, n), thickness_um * 0.5)]
 
 
-def _stromal(layout: Layout, x: Floats, y: Floats, clearance_um: float) -> npt.NDArray[np.bool_]:
+def _stromal(layout: Layout, x: DoubleArray, y: DoubleArray, clearance_um: float) -> npt.NDArray[np.bool_]:
     """Which points lie in stroma, clear of glands, vessels and fat."""
     clear = (layout.at("gland", x, y) < -clearance_um) & (layout.at("tissue", x, y) > 4)
     return np.asarray(clear & (layout.at("vessel", x, y) < -clearance_um - 1), bool)

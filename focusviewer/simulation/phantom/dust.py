@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.layout import Frame
-
-FloatArray = npt.NDArray[np.float32]
 
 REACH = 4.0
 """How far a particle's outline may lie from its centre, in radii; fibres are long."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.layout import Frame
-
-FloatArray = npt.NDArray[np.float32]
 
 SPACING_UM = 52.0
 REACH_UM = 100.0

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.texture import smooth_noise
-
-FloatArray = npt.NDArray[np.float32]
 
 MARGIN = 24
 """Nodes of the coarse grid beyond each side of the section."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.cells import Cells
 from focusviewer.simulation.phantom.fat import fat_walls
 from focusviewer.simulation.phantom.layout import MARGIN, Frame, Layout
@@ -24,8 +25,6 @@ from focusviewer.simulation.phantom.texture import (
     upsample,
     window_of,
 )
-
-FloatArray = npt.NDArray[np.float32]
 
 TEXTURES = 8
 """Different sets of textures; a phantom's seed picks one."""

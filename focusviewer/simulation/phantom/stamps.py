@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.texture import TILE, grain_tile
-
-FloatArray = npt.NDArray[np.float32]
 
 ANGLES = 16
 """Directions, over half a turn, in which every elongated cell is drawn."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.cells import Cells
 from focusviewer.simulation.phantom.layout import Frame
 from focusviewer.simulation.phantom.stamps import ANGLES, LAYERS, TYPES, library
-
-FloatArray = npt.NDArray[np.float32]
 
 FULL_UM = 3.4
 """Extent in depth at which a nucleus has the whole density of its drawing."""

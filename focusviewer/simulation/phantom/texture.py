@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from focusviewer.core.arrays import FloatArray
 
 TILE = 1024
 """Side of the periodic textures, px."""

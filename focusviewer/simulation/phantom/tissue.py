@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.formation import Section
 from focusviewer.simulation.phantom.cells import Cells, place_cells
 from focusviewer.simulation.phantom.dust import Dust, dust_density
@@ -14,8 +15,6 @@ from focusviewer.simulation.phantom.fat import SPACING_UM
 from focusviewer.simulation.phantom.layout import MARGIN, Frame, Layout, jittered_grid, make_layout
 from focusviewer.simulation.phantom.paint import Painter
 from focusviewer.simulation.phantom.stains import palette
-
-FloatArray = npt.NDArray[np.float32]
 
 FOLD_LIFT_UM = 3.0
 """Height of the middle of a fold's layers above the flat section, um on the focus axis."""

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.simulation.phantom.tissue import Bubble
 
-FloatArray = npt.NDArray[np.float32]
 Blur = Literal["none", "whole", "strip", "bubble", "mixed"]
 BLURS: tuple[str, ...] = get_args(Blur)
 

@@ -8,10 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.formation import FOCUS_FLOOR, Domain, Section, ideal_optics
 from focusviewer.optics.psf import Optics, channel_otf
-
-FloatArray = npt.NDArray[np.float32]
 
 _BINS = 1536
 """Entries of a transfer function over the frequencies of a block."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo, usable_mpp
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
 from focusviewer.slides.pixels import over_white, white
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.metadata import number

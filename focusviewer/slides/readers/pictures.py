@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo, usable_mpp
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
 from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw, value_range, white
 from focusviewer.slides.readers.rawfile import fingerprint
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB, Region, Slide
+from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.metadata import plane_positions

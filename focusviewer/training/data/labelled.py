@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import atomic_write, cache_dir
-from focusviewer.slides import RGB
 from focusviewer.training.data.sources import load_sources, sources_digest
 
 SIDE_PX = 96

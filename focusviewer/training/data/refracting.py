@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics import Camera, Optics, defocus_image
-from focusviewer.training.data.sources import RGB, Source, read_image
+from focusviewer.training.data.sources import Source, read_image
 
 HELD_OUT_EVERY = 6
 """Of the smears, each sixth picture is held out."""
@@ -24,8 +24,6 @@ CYTOLOGY = "bbbc038"
 FACTORS = (0.25, 1.1)
 MIN_CONTRAST = 4.0
 _GRAY, _BLURRED_MORE, _RIMMED, _COMPRESSED = 0.1, 0.5, 0.6, 0.5  # shares of the crops
-
-FloatImage = npt.NDArray[np.float32]
 
 
 def refracting_sources(data_dir: Path, split: str) -> list[Source]:
@@ -62,7 +60,7 @@ def refracting_crop(sources: list[Source], crop_px: int, mpp: float, rng: np.ran
     return camera.capture(np.ascontiguousarray(light), rng)
 
 
-def _square(image: RGB, crop_px: int, rng: np.random.Generator) -> FloatImage:
+def _square(image: RGB, crop_px: int, rng: np.random.Generator) -> FloatArray:
     """A part of a picture that is not empty, if that can be found: float32 (crop_px, crop_px, 3), 0..1."""
     from PIL import Image
 
@@ -78,7 +76,7 @@ def _square(image: RGB, crop_px: int, rng: np.random.Generator) -> FloatImage:
     return np.asarray(scaled, dtype=np.float32) / np.float32(255)
 
 
-def _toned(light: FloatImage, rng: np.random.Generator) -> FloatImage:
+def _toned(light: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Other contrast, saturation, colour balance and brightness of the glass, as other stains and lamps give."""
     gray = light.mean(axis=2, keepdims=True)
     light = gray + (light - gray) * np.float32(rng.uniform(0.5, 1.4))
@@ -88,7 +86,7 @@ def _toned(light: FloatImage, rng: np.random.Generator) -> FloatImage:
     return np.asarray(np.clip(light * gains.astype(np.float32), 0, 1), dtype=np.float32)
 
 
-def _rimmed(light: FloatImage, rng: np.random.Generator) -> FloatImage:
+def _rimmed(light: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Bright rims within dark ones or the other way round: intensity moves along the gradient of the path length.
 
     The transport of intensity, to first order, ``I + z div(I grad phase)``, with the density for the phase.
@@ -103,7 +101,7 @@ def _rimmed(light: FloatImage, rng: np.random.Generator) -> FloatImage:
     return np.asarray(np.clip(light * (1 + change), 0, 1), dtype=np.float32)
 
 
-def _softened(light: FloatImage, rng: np.random.Generator) -> FloatImage:
+def _softened(light: FloatArray, rng: np.random.Generator) -> FloatArray:
     from scipy.ndimage import gaussian_filter
 
     sigma = float(rng.uniform(0.0, 0.8))

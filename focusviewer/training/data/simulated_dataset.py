@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, check_output_folder, output_folder
 from focusviewer.optics.camera import Camera
@@ -24,8 +24,6 @@ from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.volumes import spread
 from focusviewer.training.datasets.decode import read_rgb
 from focusviewer.training.datasets.records import DatasetError
-
-RGB = npt.NDArray[np.uint8]
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.15

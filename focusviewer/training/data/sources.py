@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-
-RGB = npt.NDArray[np.uint8]
 
 # Whole images are held out, so that no picture is on both sides. All come from the folders marked "train".
 VALIDATION_IMAGES = frozenset(

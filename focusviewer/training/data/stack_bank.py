@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.core.files import atomic_write, cache_dir, output_folder
 from focusviewer.core.json_text import json_digest
 from focusviewer.training.data.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.data.stacks import SHARES, STEPS_PER_SLOT, PlaneConfig, PlaneGenerator, glass_light
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 VALIDATION_SHARE = 8
 """A validation bank has one field for so many of the training bank."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.simulation.phantom.tissue import TissuePhantom
 from focusviewer.training.data.systems import System, draw_system
 from focusviewer.training.data.volumes import (
@@ -26,9 +27,6 @@ from focusviewer.training.data.volumes import (
     spread,
     thin_volume,
 )
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 SHARES = {"thin": 0.45, "lifted": 0.30, "phantom": 0.25}
 PLANES = {"thin": 2, "lifted": 4, "phantom": 4}

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.optics.camera import Camera
 from focusviewer.training.data.simulator import (
     FREQUENCIES,
@@ -18,8 +19,6 @@ from focusviewer.training.data.simulator import (
     WAVES_STEP,
     transfer_bank,
 )
-
-FloatArray = npt.NDArray[np.float32]
 
 BINS = 768
 """Entries of a transfer function from zero to the corner of the spectrum."""

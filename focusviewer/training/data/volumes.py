@@ -8,11 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.simulation.sections.lift import LiftConfig, lift_density
 from focusviewer.training.data.systems import BINS, System, Transfer
-
-RGB = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
 STRUCTURE = 4.0
 """Median deviation of gray levels from their median, from which a crop counts as structured."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB
 from focusviewer.training.datasets.decode import Limits, facts, read_rgb, shared_limits
 from focusviewer.training.datasets.records import DatasetError, Finding, FocusStack, ImageRecord
 from focusviewer.training.datasets.reference import Reference, reference_plane

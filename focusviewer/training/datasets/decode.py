@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB
 from focusviewer.slides.pixels import PALETTE, PixelFormat, Raw
 from focusviewer.slides.readers.pictures import decode_picture, ranged
 from focusviewer.slides.readers.tiff.pages import page_format

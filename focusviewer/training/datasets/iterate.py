@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides.base import RGB
+from focusviewer.core.arrays import RGB
 from focusviewer.training.datasets.base import EVERYTHING, Dataset
 from focusviewer.training.datasets.readers.path_dt_msu import MaskedImages
 from focusviewer.training.datasets.records import DatasetError, FocusImage, FocusStack, ImageRecord

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.slides.base import RGB
 
 LEVEL_UM = 0.25
 """One focus level: the z step of FocusPath, in um."""

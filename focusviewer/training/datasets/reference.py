@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.registry import get_model
-from focusviewer.slides.base import RGB
 from focusviewer.training.datasets.records import DatasetError
 
 Reference = int | str

@@ -17,9 +17,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import open_slide
-from focusviewer.slides.base import RGB, Region, Slide, SlideInfo
+from focusviewer.slides.base import Region, Slide, SlideInfo
 from focusviewer.slides.readers.plane_folder import image_files, plane_files
 from focusviewer.slides.writer import truth_path
 from focusviewer.training.datasets.base import About, Dataset, Scheme, as_published, by_group

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from focusviewer.core.registry import ModelEntry
 from focusviewer.evaluation.suites.focus import simulated as focus_module
 from focusviewer.evaluation.test_sets import fields as fields_module
 from focusviewer.evaluation.test_sets.fields import FieldSet
-from focusviewer.focus.base import ModelEntry
 from focusviewer.focus.registry import models
 from focusviewer.refocus.base import Refocuser
 from focusviewer.training.datasets import Dataset

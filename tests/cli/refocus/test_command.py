@@ -10,9 +10,10 @@ import tifffile
 from PIL import Image
 
 from focusviewer.cli.refocus.options import read_map, stretched
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout, planning, tiling
-from focusviewer.slides import RGB, open_slide
+from focusviewer.slides import open_slide
 from tests.cli.tools import AddingEngine, Outcome, tissue_like
 
 Command = Callable[..., Outcome]
@@ -242,8 +243,8 @@ def test_a_small_map_is_stretched_over_the_region(tmp_path: Path, shape: tuple[i
 
 def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Disagreeing(AddingEngine):
-        def render(self, encoded, target_um):  # type: ignore[no-untyped-def]
-            return super().render(encoded, float(len(self.encoded) % 2) * 4)
+        def _render(self, encoded, target_um):  # type: ignore[no-untyped-def]
+            return super()._render(encoded, float(len(self.encoded) % 2) * 4)
 
     path = tmp_path / "flat.png"
     Image.fromarray(np.full((300, 900, 3), 100, np.uint8)).save(path)

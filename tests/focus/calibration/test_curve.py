@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus import get_model, map_slide, models
 from focusviewer.focus.calibrating import Mark, calibrate_marks, calibrate_stack
@@ -19,7 +20,7 @@ from focusviewer.focus.calibration.store import (
     scanner_key,
     shipped_calibrations,
 )
-from focusviewer.slides import RGB, Region
+from focusviewer.slides import Region
 from tests.focus.doubles import MemorySlide, blur, tissue_picture
 from tests.focus.maps import make_map
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus.knowledge import detector, hifst
 from focusviewer.focus.knowledge.detector import BACKGROUND, BLURRED, SHARP, DetectorCurve, Evidence, HiFST, classify
 from focusviewer.focus.knowledge.edge_sharpness import box_sums, sharpness
-from focusviewer.slides import RGB
 from tests.focus.doubles import blur, tissue_picture
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusModel
 from focusviewer.focus.knowledge.gpc import GlobalPhaseCoherence, sharpness_index
@@ -21,7 +22,6 @@ from focusviewer.focus.knowledge.maxpol_models import (
 )
 from focusviewer.focus.knowledge.sparish import Sparish
 from focusviewer.focus.knowledge.sparse import decode, omp
-from focusviewer.slides import RGB
 from tests.focus.doubles import blur, tissue_picture
 
 _MAKERS = {

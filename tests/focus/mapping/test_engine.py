@@ -6,10 +6,11 @@ import time
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError, ScaleUnknownError, SlideError
 from focusviewer.focus import FocusMap, FocusModel, ScoreGrid, get_model, map_slide, tissue_mask
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN
-from focusviewer.slides import RGB, Region
+from focusviewer.slides import Region
 from tests.focus.doubles import MemorySlide, blur, tissue_picture
 
 

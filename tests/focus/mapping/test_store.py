@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus import FocusMap, MapCache, get_model, load_map, map_slide, save_map
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN
-from focusviewer.slides import RGB
 from tests.focus.doubles import MemorySlide
 from tests.focus.maps import make_map
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.measures import HALO, MEASURES, STRIDE, WINDOW, MeasureModel, to_gray
 from focusviewer.focus.measures.edges import edge_widths
 from focusviewer.focus.measures.spectral import analysis, dct_matrix
-from focusviewer.slides import RGB
 from tests.focus.doubles import blur
 
 _IDS = [measure.name for measure in MEASURES]

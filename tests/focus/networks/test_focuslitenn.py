@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus import map_slide
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights, scale_prefix
-from focusviewer.slides import RGB
 from tests.focus.doubles import MemorySlide, blur
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.focus.base import FloatMap
 from focusviewer.focus.networks import NETWORKS, NetworkSpec, entries, network_spec
 from focusviewer.focus.networks.eonss import DivisiveNormalisation, HalvingPool
 from focusviewer.focus.networks.eonss_strips import EonssModel
@@ -15,7 +15,6 @@ from focusviewer.focus.networks.fno import MODES, WINDOW, FourierLayer, Transfor
 from focusviewer.focus.networks.mobile import CLASSES, LEVELS_PER_CLASS, MobileClassifier
 from focusviewer.focus.networks.model import NetworkModel, for_inference, score_pixels
 from focusviewer.focus.networks.weights import load_networks, parameter_count, save_networks
-from focusviewer.slides import RGB
 from tests.focus.doubles import tissue_picture
 
 _SIZES = {

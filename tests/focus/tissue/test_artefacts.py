@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus import map_slide
 from focusviewer.focus.mapping.engine import windows_that_cannot_tell
 from focusviewer.focus.mapping.grid import WindowGrid
 from focusviewer.focus.networks.focuslitenn import FocusLiteNN
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
-from focusviewer.slides import RGB
 from tests.focus.doubles import MemorySlide, blur, tissue_picture
 
 GLASS = np.array((243, 242, 244), np.float32)

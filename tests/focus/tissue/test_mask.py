@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.focus.tissue.mask import TissueMask, find_tissue, tissue_mask
-from focusviewer.slides import RGB
 from tests.focus.doubles import MemorySlide, blur, tissue_picture
 
 

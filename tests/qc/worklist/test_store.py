@@ -213,3 +213,18 @@ def test_slides_come_by_verdict_and_then_by_score(tmp_path: Path) -> None:
         assert [row.facts.path.stem for row in worklist.slides()] == ["4", "2", "3", "1", "5", "a"]
         worklist.give_verdict(results[4].facts.fingerprint, Verdict.RESCAN, "Eve")  # a person's counts
         assert [row.facts.path.stem for row in worklist.slides()] == ["4", "2", "5", "3", "1", "a"]
+
+
+def test_a_certain_verdict_can_be_taken_back_once_and_only_by_who_gave_it(tmp_path: Path) -> None:
+    with Worklist(tmp_path / "worklist.sqlite") as worklist:
+        worklist.add_slide(FACTS)
+        first = worklist.give_verdict(FACTS.fingerprint, Verdict.PASS, "Ann")
+        second = worklist.give_verdict(FACTS.fingerprint, Verdict.RESCAN, "Ann")
+        other = worklist.give_verdict(FACTS.fingerprint, Verdict.REVIEW, "Ben")
+        slide = FACTS.fingerprint
+        assert worklist.standing() == {("Ann", slide): (first, second), ("Ben", slide): (other,)}
+        assert worklist.undo("Ben", first) is None
+        taken = worklist.undo("Ann", first)
+        assert taken is not None and taken.number == first
+        assert worklist.undo("Ann", first) is None
+        assert worklist.standing() == {("Ann", slide): (second,), ("Ben", slide): (other,)}

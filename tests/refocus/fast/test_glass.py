@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.refocus.fast.glass import clearance, left_alone
 from focusviewer.refocus.registry import get_engine
-from focusviewer.slides.base import RGB
 
 SPECK = (60, 68)  # rows and columns
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.optics.camera import Camera
 from focusviewer.refocus import registry
@@ -20,7 +21,6 @@ from focusviewer.refocus.radiance.glass import tissue_gate
 from focusviewer.refocus.radiance.grain import draws_out, grain_gate
 from focusviewer.refocus.radiance.network import RadianceConfig, RadianceNet, save_radiance
 from focusviewer.refocus.radiance.tiles import tiles
-from focusviewer.slides.base import RGB
 
 FloatMap = np.ndarray
 TILE = 192
@@ -311,7 +311,7 @@ def test_unreadable_weights_are_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_registry_lists_it_and_says_when_weights_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_weights", lambda name: None)
+    monkeypatch.setattr("focusviewer.core.registry.find_weights", lambda file: None)
     entry = next(entry for entry in registry.engines() if entry.name == "radiance")
     assert entry.trained
     assert not entry.available

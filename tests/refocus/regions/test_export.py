@@ -10,13 +10,14 @@ import pytest
 import tifffile
 from PIL import Image
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.refocus import get_engine
 from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout
 from focusviewer.refocus.regions.export import export_region, level_sizes, write_pyramid
 from focusviewer.refocus.regions.tiling import refocus_view
-from focusviewer.slides import RGB, Region, Slide, open_slide
+from focusviewer.slides import Region, Slide, open_slide
 
 
 def picture(height: int, width: int) -> RGB:

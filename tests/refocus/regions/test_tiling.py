@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import CancelledError
 from focusviewer.optics import defocus_image
 from focusviewer.refocus import get_engine
 from focusviewer.refocus.modes import RefocusRequest
 from focusviewer.refocus.regions import layout, planning, tiling
-from focusviewer.slides import RGB, Slide, open_slide
+from focusviewer.slides import Slide, open_slide
 
 SIZE = (250, 380)
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.optics.psf import channel_otf
@@ -16,7 +16,6 @@ from focusviewer.simulation.fitting.search import fit_plane_transfer
 from focusviewer.simulation.fitting.spectra import RadialSpectra, reversal
 from focusviewer.simulation.fitting.transfer import PlaneTransfer, WeakObject, disk_transfer, gaussian_transfer
 
-RGB = npt.NDArray[np.uint8]
 MPP = 0.25
 
 

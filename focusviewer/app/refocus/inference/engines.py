@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
 
 from PySide6.QtGui import QImage
 
-from focusviewer.app.refocus.area import Order, RefocusArea
+from focusviewer.app.refocus.area import RefocusArea, RefocusRequest
 from focusviewer.app.services.jobs import Job
 from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
-from focusviewer.refocus.base import Encoded, FloatMap, Refocuser
-from focusviewer.slides import RGB, TileKey
+from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.refocus import ENGINES
+from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.slides import TileKey
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
 
-SLOW = frozenset({"radiance"})
-"""Engines that take seconds for a view: they are worked piece by piece, and stopped when something else is wanted."""
-
-
 TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
 """What files say of a target that followed from the pixels."""
+
+
+@lru_cache
+def is_slow(name: str) -> bool:
+    """Whether an engine takes seconds for a view.
+
+    Such an engine is worked piece by piece, and stopped when something else is wanted.
+    """
+    return ENGINES.is_slow(name)
 
 
 def make_engine(name: str) -> Refocuser:
@@ -72,10 +80,10 @@ class Rendered:
     milliseconds: float
 
 
-class EngineRoom:
+class EngineHost:
     """Keeps the engines that were built.
 
-    One that is SLOW is worked by one thread at a time: who watches it is told to the engine itself.
+    One that is slow is worked by one thread at a time: who watches it is told to the engine itself.
     """
 
     def __init__(self, maker: EngineMaker = make_engine) -> None:
@@ -94,7 +102,7 @@ class EngineRoom:
         with self._building:
             if name not in self._engines:
                 made = self.maker(name)
-                if name in SLOW:
+                if is_slow(name):
                     from focusviewer.refocus.piecewise import Patchwork
 
                     made = Patchwork(made)
@@ -105,7 +113,7 @@ class EngineRoom:
     def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
         """Use an engine for a job, which can then stop it, and tells how far it is (engines that are slow)."""
         engine = self.engine(name)
-        if name in SLOW:
+        if is_slow(name):
             with engine.watched(job.cancel, job.report if report else _silent):  # type: ignore[attr-defined]
                 yield engine
         else:
@@ -129,7 +137,7 @@ class EngineRoom:
             encoded = engine.encode(images, area.mpp, area.planes_um)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
-    def render(self, study: Study, order: Order, job: Job) -> Rendered:
+    def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
         """Give a view in the focus that is wanted.
 
         Raises
@@ -142,11 +150,11 @@ class EngineRoom:
         area = study.area
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            target = target_of(engine, study.encoded, order.wish(area.box, study.encoded.shape))
+            target = target_of(engine, study.encoded, request.for_region(area.box, study.encoded.shape))
             pixels = engine.render(study.encoded, target)
             spent = 1000 * (perf_counter() - started)
             image = to_qimage(pixels)
-            return Rendered(area, order.mode, order.z_um, target, pixels, image, engine.version, spent)
+            return Rendered(area, request.mode, request.z_um, target, pixels, image, engine.version, spent)
 
     def best_z(self, study: Study, low_um: float, high_um: float, job: Job) -> float:
         """Sharpest focus of a view, judged by its blur score."""
@@ -173,12 +181,12 @@ def _silent(fraction: float) -> None:
     """Tell nobody."""
 
 
-def glows(document: Document) -> bool:
+def is_fluorescence(document: Document) -> bool:
     """Whether a slide is fluorescence; what cannot be read is not."""
     from focusviewer.core.errors import SlideError
-    from focusviewer.refocus.support import is_fluorescence
+    from focusviewer.refocus import support
 
     try:
-        return is_fluorescence(document.slide)
+        return support.is_fluorescence(document.slide)
     except SlideError:
         return False

@@ -1,11 +1,11 @@
-"""Rendering one picture at a time, the one that was wished for last."""
+"""Rendering one picture at a time, the one that was asked for last."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from focusviewer.app.refocus.area import Order
-from focusviewer.app.refocus.inference.engines import SLOW, EngineRoom, Rendered, Study
+from focusviewer.app.refocus.area import RefocusRequest
+from focusviewer.app.refocus.inference.engines import EngineHost, Rendered, Study, is_slow
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 
 LIVE_MS = 150.0
@@ -13,9 +13,9 @@ LIVE_MS = 150.0
 
 
 class Renders(QObject):
-    """Runs orders in the inference lane.
+    """Renders what is asked for in the inference lane.
 
-    While an engine that is live renders, the newest order waits: dragging shows every picture that is ready. One that
+    While an engine that is live renders, the newest request waits: dragging shows every picture that is ready. One that
     is slow is stopped for it.
 
     Signals
@@ -28,10 +28,10 @@ class Renders(QObject):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, room: EngineRoom) -> None:
+    def __init__(self, jobs: Jobs, host: EngineHost) -> None:
         super().__init__()
-        self._jobs, self._room = jobs, room
-        self._next: tuple[Study, Order] | None = None
+        self._jobs, self._host = jobs, host
+        self._next: tuple[Study, RefocusRequest] | None = None
         self._job: Job | None = None
         self._is_slow = False
         self._took: dict[str, float] = {}  # ms of the last picture, by engine
@@ -42,9 +42,9 @@ class Renders(QObject):
         """Whether a picture is being made that takes its time."""
         return self._job is not None and self._is_slow
 
-    def ask(self, study: Study, order: Order) -> None:
-        """Wish for a picture; an older wish that waits is forgotten."""
-        self._next = study, order
+    def ask(self, study: Study, request: RefocusRequest) -> None:
+        """Ask for a picture; an older request that waits is forgotten."""
+        self._next = study, request
         self._go_on()
 
     def stop(self) -> None:
@@ -61,12 +61,12 @@ class Renders(QObject):
                 return  # it will be over in a moment, and then this is called again
             self._job = None
             self._jobs.cancel("render")
-        (study, order), self._next = self._next, None
+        (study, request), self._next = self._next, None
         name = study.area.engine
-        self._is_slow = name in SLOW and self._took.get(name, LIVE_MS + 1) > LIVE_MS
+        self._is_slow = is_slow(name) and self._took.get(name, LIVE_MS + 1) > LIVE_MS
         self._job = self._jobs.start(
             "render",
-            lambda job: self._room.render(study, order, job),
+            lambda job: self._host.render(study, request, job),
             lane=Lane.INFERENCE,
             title=f"Computing the focus ({name})" if self._is_slow else "",
             done=self._done,
@@ -83,7 +83,7 @@ class Renders(QObject):
     def _failed(self, text: str) -> None:
         self._job = None
         self.failed.emit(text)
-        self._go_on()  # with what was wished for meanwhile
+        self._go_on()  # with what was asked for meanwhile
 
     @Slot(object)
     def _ended(self, job: Job) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import RefocusArea, z_range
-from focusviewer.app.refocus.inference.engines import EngineRoom, Study
+from focusviewer.app.refocus.inference.engines import EngineHost, Study
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.refocus.base import MAX_Z_UM
 
@@ -23,9 +23,9 @@ class Searches(QObject):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, room: EngineRoom) -> None:
+    def __init__(self, jobs: Jobs, host: EngineHost) -> None:
         super().__init__()
-        self._jobs, self._room = jobs, room
+        self._jobs, self._host = jobs, host
         self._best: dict[RefocusArea, float] = {}
         jobs.ended.connect(self._ended)
 
@@ -51,7 +51,7 @@ class Searches(QObject):
 
         self._jobs.start(
             "auto",
-            lambda job: self._room.best_z(study, low, high, job),
+            lambda job: self._host.best_z(study, low, high, job),
             lane=Lane.INFERENCE,
             title="Finding the best focus",
             done=done,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.inference.engines import SLOW, EngineRoom, Study, glows
-from focusviewer.app.refocus.inference.study_cache import Shelf
+from focusviewer.app.refocus.inference.engines import EngineHost, Study, is_fluorescence, is_slow
+from focusviewer.app.refocus.inference.study_cache import StudyCache
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.document import Document
@@ -17,8 +17,8 @@ from focusviewer.app.viewer.document import Document
 class Studies(QObject):
     """Studies one area at a time, the one that was asked for last.
 
-    While a view is studied from some of its planes, a wish for it from others waits: what is nearly known is not thrown
-    away, and the focus may be turned back to it. Another view takes its place.
+    While a view is studied from some of its planes, a request for it from others waits: what is nearly known is not
+    thrown away, and the focus may be turned back to it. Another view takes its place.
 
     Signals
     -------
@@ -32,10 +32,10 @@ class Studies(QObject):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, jobs: Jobs, tiles: TileSource, room: EngineRoom) -> None:
+    def __init__(self, jobs: Jobs, tiles: TileSource, host: EngineHost) -> None:
         super().__init__()
-        self._jobs, self._tiles, self.room = jobs, tiles, room
-        self._shelf = Shelf()
+        self._jobs, self._tiles, self._host = jobs, tiles, host
+        self._cache = StudyCache()
         self._job: Job | None = None
         self._studied: RefocusArea | None = None  # by the job
         self._next: tuple[Document, RefocusArea] | None = None
@@ -46,7 +46,7 @@ class Studies(QObject):
     @property
     def current(self) -> Study | None:
         """What is known of the area that was asked for."""
-        return self._shelf.get(self.area) if self.area is not None else None
+        return self._cache.get(self.area) if self.area is not None else None
 
     @property
     def is_busy(self) -> bool:
@@ -56,7 +56,7 @@ class Studies(QObject):
     def areas(self) -> list[RefocusArea]:
         """Areas that are known or soon will be, the one that was asked for first."""
         asked = [area for area in (self.area, self._studied) if area is not None]
-        return list(dict.fromkeys([*asked, *self._shelf.areas()]))
+        return list(dict.fromkeys([*asked, *self._cache.areas()]))
 
     def ask(self, document: Document, area: RefocusArea) -> None:
         """Study an area, unless that has been done or is being done."""
@@ -69,7 +69,7 @@ class Studies(QObject):
             self._stop()
         study = self.current
         if study is not None:
-            self._shelf.use(study)
+            self._cache.use(study)
             self.ready.emit()
         elif not goes_on:
             self._study(document, area)
@@ -85,7 +85,7 @@ class Studies(QObject):
     def clear(self) -> None:
         """Forget everything: it has come to be wrong."""
         self.forget()
-        self._shelf.clear()
+        self._cache.clear()
 
     def _stop(self) -> None:
         self._job = self._studied = self._next = None  # before: it is not stopped by the user
@@ -94,10 +94,10 @@ class Studies(QObject):
     def _study(self, document: Document, area: RefocusArea) -> None:
         def work(job: Job) -> Study | None:
             if document.fluorescence is None:
-                document.fluorescence = glows(document)
+                document.fluorescence = is_fluorescence(document)
             if document.fluorescence:
                 return None
-            return self.room.study(document, area, self._tiles.cached_pixels, job)
+            return self._host.study(document, area, self._tiles.cached_pixels, job)
 
         def done(study: Study | None) -> None:
             self._job = self._studied = None
@@ -107,9 +107,9 @@ class Studies(QObject):
                 return
             self.milliseconds = study.milliseconds
             current = self.current
-            self._shelf.use(study)
+            self._cache.use(study)
             if current is not None:
-                self._shelf.use(current)  # the focus was turned back meanwhile
+                self._cache.use(current)  # the focus was turned back meanwhile
             if area == self.area:
                 self.ready.emit()
             self._go_on()
@@ -123,7 +123,7 @@ class Studies(QObject):
             self._go_on()
 
         self._studied = area
-        slow = area.engine in SLOW
+        slow = is_slow(area.engine)
         title = f"Studying the view ({area.engine})" if slow else "Studying the view"
         lane = Lane.INFERENCE if slow else Lane.STUDY
         self._job = self._jobs.start("encode", work, lane=lane, title=title, done=done, failed=failed)
@@ -131,8 +131,8 @@ class Studies(QObject):
 
     def _go_on(self) -> None:
         if self._next is not None:
-            wish, self._next = self._next, None
-            self._study(*wish)
+            request, self._next = self._next, None
+            self._study(*request)
 
     @Slot(object)
     def _job_ended(self, job: Job) -> None:
@@ -146,6 +146,6 @@ class Studies(QObject):
 
 def _of_one_view(first: RefocusArea, second: RefocusArea) -> bool:
     """Whether two areas differ in nothing but their planes, and are studied by an engine that cannot be stopped."""
-    if first.engine in SLOW:
+    if is_slow(first.engine):
         return False
     return replace(first, planes=second.planes, planes_um=second.planes_um) == second

@@ -17,7 +17,7 @@ Enough for three places of the focus in a stack, each from five planes, in a win
 """
 
 
-class Shelf:
+class StudyCache:
     """Keeps studies; the one that was used last whatever its size."""
 
     def __init__(self) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM, FocusModel
 from focusviewer.focus.calibration.curve import Curve
 from focusviewer.focus.calibration.store import shipped_calibrations
-
-RGB = npt.NDArray[np.uint8]
 
 RANGES_UM = ((0.0, 0.6), (0.6, 1.1), (1.1, 2.1), (2.1, 4.1))
 EVERY_PLANE = 2  # neighbouring planes say the same

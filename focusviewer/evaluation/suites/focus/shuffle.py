@@ -12,9 +12,10 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import weights_from
+from focusviewer.core.registry import AnyEntry
 from focusviewer.evaluation.suites.focus.simulated import field_scores
 from focusviewer.evaluation.test_sets.fields import BLURRY_LEVEL, FieldSet
-from focusviewer.focus.base import FocusModel, ModelEntry
+from focusviewer.focus.base import FocusModel
 from focusviewer.metrics import bootstrap_interval, roc_auc, srcc
 
 
@@ -37,7 +38,7 @@ def shuffled_weights(weights: Path, seed: int) -> Iterator[None]:
 
 
 def evaluate_shuffled(
-    name: str, entries: Callable[[], list[ModelEntry]], fields: FieldSet, shuffles: int = 10
+    name: str, entries: Callable[[], list[AnyEntry]], fields: FieldSet, shuffles: int = 10
 ) -> dict[str, Any]:
     """Evaluate a model and shuffles of its weights on the simulated test stacks.
 

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import DoubleArray
 from focusviewer.evaluation.test_sets.fields import BLURRY_LEVEL, FieldSet
 from focusviewer.focus.base import LEVEL_UM, FocusMap, FocusModel
 from focusviewer.metrics import bootstrap_interval, krcc, mae, plcc, plcc_logistic, pr_auc, roc_auc, srcc
-
-Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 500
 TIMED_PX = 1024
@@ -41,7 +40,7 @@ def evaluate_focus_fields(model: FocusModel, fields: FieldSet) -> dict[str, Any]
     return row
 
 
-def field_scores(model: FocusModel, fields: FieldSet) -> Floats:
+def field_scores(model: FocusModel, fields: FieldSet) -> DoubleArray:
     """Scores of every plane of every field: float64 (F, P).
 
     Raises
@@ -94,7 +93,7 @@ def intervals(
     return figures
 
 
-def mean(values: Floats) -> float:
+def mean(values: DoubleArray) -> float:
     """The statistic of most intervals."""
     return float(values.mean())
 

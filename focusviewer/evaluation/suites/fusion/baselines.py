@@ -9,13 +9,15 @@ from scipy.optimize import minimize
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-Floats = npt.NDArray[np.float64]
+from focusviewer.core.arrays import DoubleArray
 
 RRF_K = 60.0
 """Cormack et al. 2009; the constant that keeps the first ranks from deciding alone."""
 
 
-def reciprocal_rank_fusion(scores: npt.ArrayLike, weights: npt.ArrayLike | None = None, k: float = RRF_K) -> Floats:
+def reciprocal_rank_fusion(
+    scores: npt.ArrayLike, weights: npt.ArrayLike | None = None, k: float = RRF_K
+) -> DoubleArray:
     """Reciprocal rank fusion (eq 2.27) of scores (N, M): blur (N,), the negated sum of ``1 / (k + rank)``.
 
     The sharpest window has rank 1.
@@ -25,7 +27,9 @@ def reciprocal_rank_fusion(scores: npt.ArrayLike, weights: npt.ArrayLike | None 
     return np.asarray(-(share / (k + ranks)).sum(axis=1))
 
 
-def weighted_rank_fusion(scores: npt.ArrayLike, k: float = RRF_K, tolerance: float = 1e-4) -> tuple[Floats, Floats]:
+def weighted_rank_fusion(
+    scores: npt.ArrayLike, k: float = RRF_K, tolerance: float = 1e-4
+) -> tuple[DoubleArray, DoubleArray]:
     """Weighted reciprocal rank fusion (Akritidis et al. 2019): members near the consensus count more.
 
     Weights and consensus are found in turns; a member's weight grows by ``exp(-t d)``, d being its mean footrule
@@ -70,7 +74,7 @@ class SupportVectorFusion:
         target = (y[pick] - self._offset) / self._unit
         kernel = self._kernel(self._support)
 
-        def objective(parameters: Floats) -> tuple[float, Floats]:
+        def objective(parameters: DoubleArray) -> tuple[float, DoubleArray]:
             beta, bias = parameters[:-1], parameters[-1]
             through = kernel @ beta
             error = through + bias - target
@@ -83,12 +87,12 @@ class SupportVectorFusion:
         self._beta, self._bias = found.x[:-1], found.x[-1]
         return self
 
-    def predict(self, scores: npt.ArrayLike) -> Floats:
+    def predict(self, scores: npt.ArrayLike) -> DoubleArray:
         """Levels (N,)."""
         x = (np.asarray(scores, float) - self._mean) / self._spread
         return np.asarray((self._kernel(x) @ self._beta + self._bias) * self._unit + self._offset)
 
-    def _kernel(self, x: Floats) -> Floats:
+    def _kernel(self, x: DoubleArray) -> DoubleArray:
         squared = (x**2).sum(1)[:, None] + (self._support**2).sum(1)[None] - 2 * x @ self._support.T
         return np.asarray(np.exp(-np.maximum(squared, 0) / x.shape[1]))
 
@@ -135,7 +139,7 @@ class CascadeFusion:
         return self
 
     @torch.no_grad()
-    def predict(self, scores: npt.ArrayLike) -> Floats:
+    def predict(self, scores: npt.ArrayLike) -> DoubleArray:
         """Levels (N,)."""
         x = (torch.as_tensor(np.asarray(scores, np.float32)) - self._mean) / self._spread
         return np.asarray((self._network(x) * self._unit + self._offset).numpy(), float)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.study import Part
 from focusviewer.evaluation.suites.refocus.competitors import Competitors, competitors_key
@@ -40,8 +40,6 @@ from focusviewer.evaluation.test_sets.ground_truth_stacks import (
     ground_truth_stacks,
 )
 from focusviewer.evaluation.test_sets.real_stacks import RealStack
-
-RGB = npt.NDArray[np.uint8]
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)

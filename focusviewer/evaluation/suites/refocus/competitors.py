@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.metrics import psnr, ssim
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from focusviewer.optics import Optics
     from focusviewer.refocus.base import Refocuser
 
-RGB = npt.NDArray[np.uint8]
 Oracle = Callable[[RGB, "Optics", float, float, float], RGB]
 Builder = Callable[[str], "Refocuser"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap, Mask
 from focusviewer.optics import Camera, Optics, defocus_image
-from focusviewer.refocus.base import FloatMap, Refocuser
-from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.refocus.base import Refocuser
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo
 
 if TYPE_CHECKING:
     from focusviewer.refocus.regions.layout import View
 
-Mask = npt.NDArray[np.bool_]
 
 MPP = 0.25
 REBLUR_UM = (1.0, 2.0, 3.0)

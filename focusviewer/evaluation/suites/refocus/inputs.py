@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.competitors import INTERPOLATORS, Competitors
@@ -19,7 +18,6 @@ from focusviewer.evaluation.suites.refocus.planes import APART, Planes, refocuse
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 
-RGB = npt.NDArray[np.uint8]
 Figures = dict[str, float]
 
 COUNTS = (1, 2, 3, 5)

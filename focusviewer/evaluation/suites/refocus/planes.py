@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
@@ -21,8 +21,6 @@ from focusviewer.evaluation.suites.refocus.simulated import SIMILARITY, similari
 from focusviewer.evaluation.test_sets.fields import FieldSet
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.refocus.base import Refocuser
-
-RGB = npt.NDArray[np.uint8]
 
 TASKS = (("refocus", 1), ("refocus", 2), ("refocus", 3), ("interpolate", 2), ("deblur", 1), ("deblur", 3))
 APART = 2

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
@@ -23,8 +24,6 @@ from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.fast.operators import SCANNER
-
-RGB = npt.NDArray[np.uint8]
 
 STEPS = (1, 2, 3)
 PAIRS_A_SIDE = 2

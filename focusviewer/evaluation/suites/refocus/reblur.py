@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.metrics.similarity import psnr
 from focusviewer.optics import Optics, defocus_image
 from focusviewer.refocus.fast.operators import SCANNER
-
-RGB = npt.NDArray[np.uint8]
 
 
 def reblur_consistency(

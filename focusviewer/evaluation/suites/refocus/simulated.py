@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.evaluation.suites.refocus.reblur import reblur_consistency
 from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from focusviewer.evaluation.suites.refocus.competitors import Competitors
     from focusviewer.optics import Optics
 
-RGB = npt.NDArray[np.uint8]
 
 DEPTHS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 NOISES = (0.002, 0.006)

@@ -12,15 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from focusviewer.core.errors import UserError
 from focusviewer.evaluation.study import reason
 from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
 from focusviewer.metrics import psnr, ssim
 from focusviewer.refocus.base import Refocuser
-
-RGB = npt.NDArray[np.uint8]
 
 STEP = 0.2
 """Levels between two targets: 0.05 um."""

@@ -12,16 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.evaluation.suites.focus.simulated import intervals, mean
 from focusviewer.metrics import psnr, ssim
 from focusviewer.optics import Camera, Optics
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.simulation.sections.slab_imager import SlabImager, blend_depths
-
-RGB = npt.NDArray[np.uint8]
-FloatMap = npt.NDArray[np.float32]
 
 NOISE = 0.004
 MPP = 0.25

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import CMYK, MIN_IS_WHITE, PALETTE, PHOTO_RGB, YCBCR, PixelFormat, Raw, value_range
 from focusviewer.slides.readers.rawfile import RawFile

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import RGB, Level, Region, Slide, SlideInfo
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.rawfile import RawFile, fingerprint

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
-from focusviewer.slides.base import RGB
 from focusviewer.training.datasets.base import About, Dataset, by_group
 from focusviewer.training.datasets.records import DatasetError, Finding, ImageRecord
 from focusviewer.training.datasets.walk import IMAGES, files_below, unknown_files

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.slides.base import RGB, Region
+from focusviewer.core.arrays import RGB
+from focusviewer.slides.base import Region
 from focusviewer.training.datasets.base import About, Dataset, as_published, by_group
 from focusviewer.training.datasets.decode import decode
 from focusviewer.training.datasets.records import DatasetError, Finding, ImageRecord

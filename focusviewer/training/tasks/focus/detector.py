@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.knowledge import hifst
@@ -37,8 +38,6 @@ from focusviewer.simulation.sections.blur_pattern import make_pattern
 from focusviewer.simulation.slides import SlideSimulator
 from focusviewer.training.common import data_folder, file_digest, write_card
 from focusviewer.training.data.sources import load_sources, sharp_crops
-
-RGB = npt.NDArray[np.uint8]
 
 FIELD_PX = 1024
 """Side of a field; the authors' images have about 1500."""

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.focus.knowledge.sparish import ATOMS, BLOCK, Sparish, cut_blocks
-from focusviewer.focus.knowledge.sparse import Floats, omp
+from focusviewer.focus.knowledge.sparse import omp
 from focusviewer.focus.measures.base import to_gray
 from focusviewer.metrics import srcc
 from focusviewer.training.common import data_folder, save_weights, write_card
@@ -51,7 +52,7 @@ class DictionarySettings:
 class DictionaryModule(nn.Module):
     """Atoms as rows, float32 (K, 64), of any length; :meth:`matrix` gives them length one."""
 
-    def __init__(self, atoms: Floats) -> None:
+    def __init__(self, atoms: FloatArray) -> None:
         super().__init__()
         self.atoms = nn.Parameter(torch.from_numpy(atoms.copy()))
 
@@ -59,7 +60,7 @@ class DictionaryModule(nn.Module):
         """The dictionary: float32 (64, K), columns of length one."""
         return nn.functional.normalize(self.atoms, dim=1).T
 
-    def forward(self, blocks: Floats) -> Tensor:
+    def forward(self, blocks: FloatArray) -> Tensor:
         """Share of each block's energy that its best atoms leave unexplained: float32 (n,).
 
         The codes are found by orthogonal matching pursuit and taken as they are; the gradient moves the atoms only.
@@ -151,7 +152,7 @@ class DictionaryTask(Task):
         return srcc(np.array([model.score(image) for image in images]), z_um)
 
 
-def sharp_blocks(data: Path, split: str, count: int, generator: np.random.Generator) -> Floats:
+def sharp_blocks(data: Path, split: str, count: int, generator: np.random.Generator) -> FloatArray:
     """Blocks of sharp tissue, less their mean and of length one: float32 (at most count, 64)."""
     crops = sharp_crops(load_sources(data, split), _CROP_PX)
     each = -(-count // len(crops))
@@ -160,7 +161,7 @@ def sharp_blocks(data: Path, split: str, count: int, generator: np.random.Genera
     return np.asarray(blocks / np.linalg.norm(blocks, axis=1, keepdims=True), np.float32)
 
 
-def _some_blocks(crops: npt.NDArray[np.uint8], each: int, generator: np.random.Generator) -> Iterator[Floats]:
+def _some_blocks(crops: npt.NDArray[np.uint8], each: int, generator: np.random.Generator) -> Iterator[FloatArray]:
     for crop in crops:
         blocks = cut_blocks(to_gray(crop) * np.float32(255))
         blocks = blocks[blocks.std(axis=1) > _LEAST_CONTRAST]

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.core.files import write_safetensors
 from focusviewer.focus.fusion import FUSED, VARIANTS, fusion_variant
-from focusviewer.focus.fusion.fuser import Floats, Fuser, normalised, reference_quantiles
+from focusviewer.focus.fusion.fuser import Fuser, normalised, reference_quantiles
 from focusviewer.metrics import srcc
 from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.data.bank import banks_for
@@ -74,7 +75,7 @@ class FusionTask(Task):
         self.best = {f"{mpp:g}": f"objective_{mpp:g}" for mpp in settings.scales}
         self._data, self._batch = data, 0
         self.networks: dict[float, FusionNetwork] = {}
-        self.references: dict[float, Floats] = {}
+        self.references: dict[float, FloatArray] = {}
         self._known: dict[float, Tensor] = {}
         self._held_out: dict[float, ScoreTable] = {}
 
@@ -87,7 +88,7 @@ class FusionTask(Task):
             known = score_table(banks[mpp], mpp, own.members, own.windows)
             self.learn_from(mpp, known.scores, score_table(unseen[mpp], mpp, own.members, own.held_out), config)
 
-    def learn_from(self, mpp: float, scores: Floats, held_out: ScoreTable, config: LabConfig) -> None:
+    def learn_from(self, mpp: float, scores: FloatArray, held_out: ScoreTable, config: LabConfig) -> None:
         """Take the scores (N, M) of one scale."""
         self._batch = config.batch
         self.references[mpp] = reference_quantiles(scores)

@@ -17,10 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from focusviewer.core.arrays import FloatArray
 from focusviewer.training.common import augment
 from focusviewer.training.data.stack_bank import StackBank, draw_case, signed_planes
-
-FloatArray = npt.NDArray[np.float32]
 
 INPUTS = {1: 0.5, 2: 0.2, 3: 0.24, 4: 0.03, 5: 0.03}
 """How often so many planes are given. Wang 2024 gives three; most scans have one."""

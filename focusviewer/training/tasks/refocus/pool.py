@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import atomic_write, cache_dir, output_folder
 from focusviewer.optics import Camera, Optics, defocus_image
 from focusviewer.refocus.fast.filtering import filter_image
@@ -25,7 +26,7 @@ from focusviewer.refocus.fast.selector import CELL, FEATURES, SPECTRUM, STRIDE, 
 from focusviewer.training.data.refracting import refracting_crop
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import Source
-from focusviewer.training.data.stacks import RGB, PlaneConfig, PlaneGenerator, glass_light
+from focusviewer.training.data.stacks import PlaneConfig, PlaneGenerator, glass_light
 
 CROP_PX = 224
 PAD_PX = 48

@@ -92,11 +92,6 @@ class WsiDists(nn.Module):
         """Distances, float32 (B,): 0 for equal pictures."""
         return self.between(self.maps(images), self.maps(reference))
 
-    def per_layer(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Alpha and beta of each layer, as :func:`focusviewer.metrics.dists.dists_form` takes them."""
-        parts = [part.cpu().double().numpy() for part in torch.split(self.weights, list(CHANNELS), dim=1)]
-        return [(alpha, beta) for alpha, beta in parts]
-
 
 def load_wsi_dists(path: Path | None = None, features: Path | None = None) -> WsiDists:
     """The shipped distance, or that of files; on the CPU."""

@@ -9,20 +9,19 @@ convolutions), narrow; what is asked for is the last layer of each, conv1_2 to c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from focusviewer.core.arrays import RGB
 from focusviewer.core.files import resource_path
 from focusviewer.training.common import augment, data_folder, save_weights, write_card
-from focusviewer.training.data.sources import RGB, Source, load_sources
+from focusviewer.training.data.sources import Source, load_sources
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
 from focusviewer.training.lab.task import RunFacts, Task
@@ -104,18 +103,6 @@ def load_features(path: Path | None = None) -> WsiFeatures:
     network.load_state_dict(load_file(str(path or resource_path(*WEIGHTS))))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
-
-
-def feature_extractor(network: WsiFeatures) -> Callable[[npt.NDArray[np.float64]], list[npt.NDArray[np.float64]]]:
-    """The network as the metrics want it: from an image float64 (H, W, 3) in 0..1 to maps float64 (h, w, C)."""
-
-    def extract(image: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-        pixels = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
-        batch = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32))[None]
-        with torch.no_grad():
-            return [layer[0].permute(1, 2, 0).double().numpy() for layer in network(batch)]
-
-    return extract
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from focusviewer.core.registry import ModelEntry
 from focusviewer.evaluation.suites.refocus.competitors import Competitors, competitors_key
 from focusviewer.evaluation.suites.refocus.simulated import evaluate_refocus_simulated
-from focusviewer.focus.base import ModelEntry
 from focusviewer.optics import Optics
 from focusviewer.refocus.base import Refocuser
 from focusviewer.slides.base import RGB

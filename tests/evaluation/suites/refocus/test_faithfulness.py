@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from focusviewer.evaluation.suites.refocus import faithfulness
-from tests.evaluation.suites.refocus.toys import nothing, picture, shifted
+from tests.evaluation.suites.refocus.toys import Touching, nothing, picture, shifted
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -22,7 +22,8 @@ def test_a_shade_on_glass_and_a_touched_plane_are_found() -> None:
     specimens = faithfulness.FaithfulnessImages(
         [picture(0)], [("glass", np.full((64, 64, 3), 240, np.uint8), np.ones((64, 64), bool))]
     )
-    rows = {row["check"]: row for row in faithfulness.evaluate_faithfulness(shifted(3), specimens)}
+    engine = Touching(shifted(3).paint)
+    rows = {row["check"]: row for row in faithfulness.evaluate_faithfulness(engine, specimens)}
     assert rows["glass, mean change"]["worst"] == pytest.approx(3)
     assert rows["changed pixels"]["worst"] == 96 * 96
     assert not any(rows[check]["held"] for check in ("glass, mean change", "changed pixels"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -30,19 +30,22 @@ class Toy(Refocuser):
     def __init__(self, paint: Paint) -> None:
         self.paint, self.seen = paint, list[tuple[float, ...]]()
 
-    def encode(
-        self,
-        images: Sequence[RGB],
-        mpp: float,
-        planes_um: Sequence[float] = (0.0,),
-        focus_maps: Sequence[FloatMap] | None = None,
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         shape = images[0].shape[:2]
         self.seen.append(tuple(planes_um))
         return Encoded((shape[0], shape[1]), mpp, tuple(planes_um), np.zeros(shape, np.float32), list(images))
 
-    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         return self.paint(encoded.state, encoded.planes_um, target_um)
+
+
+class Touching(Toy):
+    """Goes around the interface: it draws even where a plane was acquired."""
+
+    def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:  # type: ignore[misc]
+        return self._render(encoded, target_um)
 
 
 def nothing() -> Toy:

@@ -19,6 +19,7 @@ from focusviewer.evaluation.suites.fusion.baselines import (
 from focusviewer.evaluation.suites.fusion.comparison import ScoreSplits, evaluate_fusion
 from focusviewer.focus.fusion import fusion_variant
 from focusviewer.focus.fusion.model import FusionModel
+from focusviewer.focus.registry import get_model
 from focusviewer.metrics import srcc
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.trainer import train
@@ -177,7 +178,7 @@ def test_a_run_writes_a_model_that_scores_slides(tables, tmp_path: Path, monkeyp
     monkeypatch.setattr(task, "prepare", lambda config: task.learn_from(0.25, known.scores, unseen, config))
     paths = train(task, replace(_CONFIG, steps=3), tmp_path / "out")
     assert "| 0.25 um/px |" in paths[1].read_text()
-    model = FusionModel("fusion-rf-ms", paths[0])
+    model = FusionModel("fusion-rf-ms", paths[0], get_model)
     assert [member.name for member in model.members] == list(_MEMBERS) and model.mpps == (0.25,)
     picture = np.random.default_rng(1).integers(0, 255, (365, 500, 3), np.uint8)
     grid = model.score_windows(picture, 0.25)

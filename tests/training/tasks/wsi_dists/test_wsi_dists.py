@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,7 @@ from focusviewer.training.tasks.wsi_dists.distance import (
     WsiDistsTask,
     equal_weights,
 )
-from focusviewer.training.tasks.wsi_dists.features import (
-    FeatureSettings,
-    FeatureTask,
-    WsiFeatures,
-    feature_extractor,
-    folded,
-)
+from focusviewer.training.tasks.wsi_dists.features import FeatureSettings, FeatureTask, WsiFeatures, folded
 
 
 @pytest.fixture
@@ -44,6 +39,24 @@ def _pictures(seed: int, count: int = 2) -> torch.Tensor:
     return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
 
 
+def extractor(network: WsiFeatures) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """The network as the metric takes it: from an image float64 (H, W, 3) in 0..1 to maps float64 (h, w, C)."""
+
+    def extract(image: np.ndarray) -> list[np.ndarray]:
+        pixels = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+        batch = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32))[None]
+        with torch.no_grad():
+            return [layer[0].permute(1, 2, 0).double().numpy() for layer in network(batch)]
+
+    return extract
+
+
+def by_layer(weights: torch.Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Alpha and beta of each layer, as the metric takes them."""
+    parts = [part.double().numpy() for part in torch.split(weights, list(CHANNELS), dim=1)]
+    return [(alpha, beta) for alpha, beta in parts]
+
+
 def test_equal_pictures_are_at_distance_zero_and_others_further(network: WsiFeatures, weights: torch.Tensor) -> None:
     distance = WsiDists(network, weights)
     first, second = _pictures(1), _pictures(2)
@@ -59,7 +72,7 @@ def test_the_loss_is_the_metric(network: WsiFeatures, weights: torch.Tensor) -> 
     first, second = _pictures(5), _pictures(6)
     for row, value in enumerate(distance(first, second).tolist()):
         images = [batch[row].permute(1, 2, 0).double().numpy() for batch in (first, second)]
-        expected = dists_form(*images, feature_extractor(network), distance.per_layer())
+        expected = dists_form(*images, extractor(network), by_layer(weights))
         assert value == pytest.approx(expected, abs=2e-4)
 
 
@@ -68,7 +81,7 @@ def test_the_plain_form_is_the_metric_without_weights(network: WsiFeatures) -> N
     images = [batch[0].permute(1, 2, 0).double().numpy() for batch in (first, second)]
     value = float(WsiDists(network, equal_weights())(first, second))
     # Without weights the metric counts layers alike, and so do equal weights.
-    assert value == pytest.approx(dists_form(*images, feature_extractor(network)), abs=2e-4)
+    assert value == pytest.approx(dists_form(*images, extractor(network)), abs=2e-4)
     assert float(equal_weights().sum()) == pytest.approx(1)
 
 

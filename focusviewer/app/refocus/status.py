@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from focusviewer.app.refocus.area import RefocusArea, acquired_plane
-from focusviewer.refocus.base import MAX_Z_UM, Encoded
+from focusviewer.app.refocus.area import RefocusArea
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, acquired_plane
 
 IN_FOCUS_UM = 0.25
 """Distance of most of a view from its only plane below which it is in focus: one level, which nobody can see."""
@@ -57,3 +58,48 @@ def made_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: fl
     if mode == "refocus" and encoded is not None and is_in_focus(encoded):
         text += " The scan is in focus already: turning away from it blurs."
     return text
+
+
+def work_text(*, studying: bool, searching: bool, rendering: bool) -> str:
+    """What is said of the work that is waited for; empty when there is none."""
+    if studying:
+        return "Studying the view…"
+    if searching:
+        return "Looking for the best focus…"
+    return "Computing… The picture is the last one until then." if rendering else ""
+
+
+def status_text(
+    state: RefocusState,
+    *,
+    work: str,
+    limit: str,
+    shown: RefocusArea | None,
+    known: tuple[RefocusArea, Encoded] | None,
+    auto_um: float | None,
+) -> str:
+    """What the panel says.
+
+    Parameters
+    ----------
+    work : str
+        See :func:`work_text`; goes before everything else.
+    limit : str
+        Why the focus that is asked for is not shown; empty if it is.
+    shown : RefocusArea or None
+        What the synthesised picture on screen was made from.
+    known : (RefocusArea, Encoded) or None
+        The view as an engine has studied it.
+    auto_um : float or None
+        The best focus of the view, where Auto has found it.
+    """
+    notes = known[1].notes if known is not None and state.is_on else ()
+    if work or limit:
+        text = work or limit
+    elif shown is not None:
+        text = made_text(shown, known[1] if known is not None else None, state.mode, auto_um)
+    elif known is not None and state.is_on:
+        text = scan_text(*known, auto_um)
+    else:
+        text = ""
+    return " ".join([text, *notes]).strip()

@@ -1,9 +1,9 @@
-"""What other thresholds would do to a worklist, without writing anything; no Qt here."""
+"""What other thresholds would change in a worklist, without writing anything; no Qt here."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ MAPS_KEPT = 2000
 
 
 @dataclass(frozen=True)
-class Preview:
-    """The worklist under other thresholds.
+class ThresholdEffect:
+    """What other thresholds would change.
 
     Attributes
     ----------
@@ -43,17 +43,17 @@ class Preview:
     other_rules: str = ""
 
 
-def moved_rules(rules: Rules, changes: dict[str, float]) -> Rules:
+def moved_rules(rules: Rules, changes: Mapping[str, float]) -> Rules:
     """Rules with other default thresholds; overrides for a scanner or stain still win."""
     return replace(rules, version=f"{rules.version} changed", thresholds=replace(rules.thresholds, **changes))
 
 
-def as_toml(changes: dict[str, float]) -> str:
+def as_toml(changes: Mapping[str, float]) -> str:
     """The changed thresholds as a part of a rules file."""
     return "[defaults]\n" + "".join(f"{name} = {value:g}\n" for name, value in changes.items())
 
 
-class Previewer:
+class ThresholdTrial:
     """Judges worklists anew from stored maps and features (any thread)."""
 
     def __init__(self) -> None:
@@ -64,9 +64,9 @@ class Previewer:
         rows: Iterable[SlideRow],
         folder: Path,
         rules: Rules,
-        changes: dict[str, float],
+        changes: Mapping[str, float],
         is_cancelled: Callable[[], bool],
-    ) -> Preview:
+    ) -> ThresholdEffect:
         """Judge every row with changed thresholds.
 
         Raises
@@ -84,7 +84,7 @@ class Previewer:
                 raise CancelledError
             if row.result is None:
                 continue
-            found = self.judge(row.result, folder, rules, tried)
+            found = self.judgement_of(row.result, folder, rules, tried)
             if found is None:
                 missing += 1
                 continue
@@ -95,10 +95,10 @@ class Previewer:
             if found.verdict is not old.verdict:
                 moved[row.facts.fingerprint] = found.verdict
                 steps[old.verdict, found.verdict] += 1
-        return Preview(judged, missing, moved, steps, ", ".join(sorted(others)))
+        return ThresholdEffect(judged, missing, moved, steps, ", ".join(sorted(others)))
 
-    def judge(self, result: Result, folder: Path, rules: Rules, tried: Rules) -> Judgement | None:
-        """One slide under other rules; None if its map is needed and cannot be read."""
+    def judgement_of(self, result: Result, folder: Path, rules: Rules, tried: Rules) -> Judgement | None:
+        """The judgement of a slide by other rules; None if its map is needed and cannot be read."""
         facts, features = result.facts, result.features
         limits = tried.for_slide(facts.scanner, facts.stain)
         counted_with = rules.for_slide(facts.scanner, facts.stain).blurred_um

@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.services.binding import bind_check, bind_text, follow
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
-from focusviewer.app.worklist.badge import COLOURS, VerdictBadge
-from focusviewer.app.worklist.lines import Line, breakable, history_text, plain, region_text
+from focusviewer.app.worklist.lines import Line
+from focusviewer.app.worklist.state import WorklistState
+from focusviewer.app.worklist.texts import breakable, history_text, plain, region_text
+from focusviewer.app.worklist.verdicts.badge import COLOURS, VerdictBadge
 from focusviewer.qc.verdicts.judgement import Verdict
-from focusviewer.qc.worklist.records import VerdictRow
 
 PICTURE = QSize(300, 170)
 MOST_HISTORY = 12
@@ -28,18 +30,17 @@ KEYS = {Verdict.PASS: "P", Verdict.REVIEW: "V", Verdict.RESCAN: "X"}
 
 
 class VerdictPanel(QWidget):
-    """Shows one line of the worklist and takes the verdict on it."""
+    """Shows the selected slide of the worklist and takes the verdict on it."""
 
     verdict_given = Signal(object)
     note_entered = Signal()
     undo_requested = Signal()
     region_chosen = Signal(int)
     reader_requested = Signal()
-    blinded_changed = Signal(bool)
-    advance_changed = Signal(bool)
 
-    def __init__(self) -> None:
+    def __init__(self, state: WorklistState) -> None:
         super().__init__()
+        self._state = state
         self.name = _plain_label(bold=True)
         self.about = hint()
         self.about.setTextFormat(Qt.TextFormat.PlainText)
@@ -71,14 +72,24 @@ class VerdictPanel(QWidget):
         self.history_title = hint("History")
         self.history = _plain_label()
         self._lay_out()
+        self._connect()
+
+    def _connect(self) -> None:
+        state = self._state
         self.note.returnPressed.connect(self.note_entered)
         self.undo.clicked.connect(self.undo_requested)
         self.change_reader.clicked.connect(self.reader_requested)
-        self.blinded.toggled.connect(self.blinded_changed)
-        self.advance.toggled.connect(self.advance_changed)
         self.regions.itemClicked.connect(self._region_clicked)
         self.regions.itemActivated.connect(self._region_clicked)
-        self.show_line(None)
+        bind_text(state, "note", self.note)
+        bind_check(state, "blinded", self.blinded)
+        bind_check(state, "advance", self.advance)
+        follow(state, "reader", self._show_reader)
+        follow(state, "region", self.regions.setCurrentRow)
+        for event in (state.events.listing, state.events.selected, state.events.on_screen):
+            event.connect(self._show_line)
+        state.events.history.connect(self._show_history)
+        self._show_line()
 
     def _button(self, verdict: Verdict) -> QPushButton:
         made = button(
@@ -113,32 +124,42 @@ class VerdictPanel(QWidget):
 
     # --- what is shown -------------------------------------------------------------------------------------
 
-    def show_line(self, line: Line | None, *, on_screen: bool = False) -> None:
-        """Show a slide of the worklist, or that none is selected."""
+    def _show_line(self) -> None:
+        """Show the selected slide, or that none is selected."""
+        line = self._state.line
         there = line is not None
+        self._show_name(line)
+        self._show_findings(line)
+        for verdict, made in self.buttons.items():
+            made.setEnabled(there)
+            made.setChecked(self._is_mine(verdict))
+        self.note.setEnabled(there)
+        self._show_regions(line)
+        self._show_history()
+
+    def _is_mine(self, verdict: Verdict) -> bool:
+        line = self._state.line
+        return line is not None and line.mine is verdict
+
+    def _show_name(self, line: Line | None) -> None:
         self.name.setText(breakable(line.name) if line else "No slide of the worklist is selected.")
         self.name.setToolTip(f"<p>{escape(str(line.row.facts.path))}</p>" if line else "")
         facts = line.row.facts if line else None
         about = [facts.slide_id, facts.stain, facts.scanner] if facts else []
         self.about.setText(breakable(plain("   ·   ".join(part for part in about if part))))
         self.about.setVisible(bool(self.about.text()))
-        self.elsewhere.setVisible(there and not on_screen)
+        self.elsewhere.setVisible(line is not None and line.fingerprint != self._state.on_screen)
+
+    def _show_findings(self, line: Line | None) -> None:
         self.program.show_verdict(line.program if line else None)
         result = line.result if line else None
         self.score.setText(f"score {result.judgement.score:.1f}" if result else "")
         self.score.setToolTip(f"<p>{escape(result.judgement.rules)}, {escape(result.model)}</p>" if result else "")
         self.score.setVisible(result is not None)
-        self.reasons.setText(self._findings(line))
-        self.reasons.setVisible(there)
-        for verdict, made in self.buttons.items():
-            made.setEnabled(there)
-            made.setChecked(line is not None and line.mine is verdict)
-        self.note.setEnabled(there)
-        self._show_regions(line)
+        self.reasons.setText("" if line is None else self._reasons(line))
+        self.reasons.setVisible(line is not None)
 
-    def _findings(self, line: Line | None) -> str:
-        if line is None:
-            return ""
+    def _reasons(self, line: Line) -> str:
         if line.hidden:
             return "What was found is hidden until you have given your verdict."
         if line.result is None:
@@ -154,14 +175,11 @@ class VerdictPanel(QWidget):
                 item = QListWidgetItem(text)
                 item.setData(Qt.ItemDataRole.UserRole, number)
                 self.regions.addItem(item)
+            self.regions.setCurrentRow(self._state.region)
         count = "1 blurred region" if len(texts) == 1 else f"{len(texts)} blurred regions, the worst first"
         self.regions_title.setText(f"{count} (W, Shift+W)")
         for widget in (self.regions, self.regions_title):
             widget.setVisible(bool(texts))
-
-    def show_region(self, number: int) -> None:
-        """Mark the region that is looked at."""
-        self.regions.setCurrentRow(number)
 
     def show_picture(self, picture: QPixmap | None) -> None:
         """Show the slide's thumbnail."""
@@ -173,8 +191,10 @@ class VerdictPanel(QWidget):
             fitted.setDevicePixelRatio(ratio)
             self.picture.setPixmap(fitted)
 
-    def show_history(self, history: list[VerdictRow]) -> None:
-        """Show every verdict ever given, the latest first."""
+    def _show_history(self) -> None:
+        """Show every verdict ever given, the latest first, if it may be told."""
+        line = self._state.line
+        history = () if line is None or line.hidden else self._state.history
         lines = [history_text(entry) for entry in reversed(history)]
         if len(lines) > MOST_HISTORY:
             lines = [*lines[:MOST_HISTORY], f"… and {len(lines) - MOST_HISTORY} earlier ones"]
@@ -182,15 +202,19 @@ class VerdictPanel(QWidget):
         for widget in (self.history, self.history_title):
             widget.setVisible(bool(lines))
 
-    def show_reader(self, name: str) -> None:
-        """Say who gives the verdicts."""
+    def _show_reader(self, name: str) -> None:
         self.reader.setText(f"Reader: {breakable(plain(name))}")
+
+    def edit_note(self) -> None:
+        """Put the cursor into the note."""
+        self.note.setFocus()
+        self.note.selectAll()
 
     # --- slots ---------------------------------------------------------------------------------------------
 
     def _clicked(self, verdict: Verdict) -> None:
-        made = self.buttons[verdict]
-        made.setChecked(not made.isChecked())  # the click has turned it; it shows what is stored, not what is asked
+        # The click has turned it; it shows what is stored, not what is asked.
+        self.buttons[verdict].setChecked(self._is_mine(verdict))
         self.verdict_given.emit(verdict)
 
     @Slot(QListWidgetItem)

@@ -1,0 +1,1 @@
+"""The table of the worklist: its model, how its cells are painted, and the view."""

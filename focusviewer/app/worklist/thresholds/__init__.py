@@ -1,0 +1,1 @@
+"""Other thresholds tried on the worklist, and what they would change."""

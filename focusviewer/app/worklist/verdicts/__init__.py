@@ -1,0 +1,1 @@
+"""Verdicts of persons: given, noted, taken back and shown."""
