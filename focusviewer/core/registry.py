@@ -84,7 +84,7 @@ class ModelEntry(Generic[T]):
 
 
 AnyEntry: TypeAlias = ModelEntry[Any]
-"""An entry of whatever kind, for those who list and judge models without knowing what they are."""
+"""An entry of any kind, for code that lists or evaluates models of all kinds."""
 
 
 def trained_entry(
@@ -110,7 +110,7 @@ def trained_entry(
     weights = find_weights(file)
 
     def build() -> T:
-        assert weights is not None  # ModelEntry.build has looked
+        assert weights is not None  # ModelEntry.build has checked that they are there
         return factory(weights)
 
     return ModelEntry(name, kind, build, summary, weights, True, is_slow, file, advice)
@@ -125,7 +125,7 @@ class Registry(Generic[T]):
     kind : str
         The word in ``focusviewer models``.
     unknown : str
-        What is said of a name that is not there; ``{name}`` stands for it in quotes.
+        The message for a name that is not there; ``{name}`` stands for it in quotes.
     offered : callable
         Lists the entries that people choose from, those to prefer first. Called every time, because weights may be
         taken from another folder for a while.
@@ -152,7 +152,7 @@ class Registry(Generic[T]):
         Raises
         ------
         UserError
-            If there is none; it lists the names and guesses the one that was meant.
+            If there is none; it lists the names and suggests the nearest one.
         """
         for found in self.every_entry():
             if found.name == name:

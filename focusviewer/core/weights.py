@@ -40,7 +40,7 @@ def need_weights(name: str) -> Path:
 
 
 def missing_weights(name: str, file: str, advice: str = REINSTALL) -> UserError:
-    """What is said of a model whose weights file is not there."""
+    """The error for a model whose weights file is not there."""
     return UserError(f"The weights of {name} are missing", f"this installation has no {file}", advice)
 
 

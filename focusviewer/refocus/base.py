@@ -118,7 +118,7 @@ class Refocuser(ABC):
         planes_um: Sequence[float] = (0.0,),
         focus_maps: Sequence[FloatMap] | None = None,
     ) -> Encoded:
-        """Study a view once.
+        """Encode a view, once for all targets.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class Refocuser(ABC):
     def _encode(
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        """Study planes that were checked and sorted, lowest first; see :meth:`encode`."""
+        """Encode planes that were checked and sorted, lowest first; see :meth:`encode`."""
 
     @abstractmethod
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:

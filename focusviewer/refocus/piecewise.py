@@ -1,4 +1,4 @@
-"""A slow engine worked piece by piece, so that what takes seconds can be followed and stopped."""
+"""A slow engine run piece by piece, so that it can report progress and be stopped."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class _Piece:
         return values[top : top + self.y[1] - self.y[0], left : left + self.x[1] - self.x[0]]
 
 
-class Patchwork(Refocuser):
-    """Gives any engine progress and an end at any time: its view is cut into pieces that overlap and are blended.
+class PiecewiseEngine(Refocuser):
+    """Any engine with progress and cancellation: its view is cut into overlapping pieces, which are blended.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.registry import ModelEntry
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.baselines.learned import INTERPOLATORS
-from focusviewer.refocus.piecewise import Patchwork
+from focusviewer.refocus.piecewise import PiecewiseEngine
 from focusviewer.refocus.registry import ENGINES
 
 SHAPE = (70, 93)
@@ -41,7 +41,7 @@ MAPS = [np.full(SHAPE, abs(z - TISSUE_UM), np.float32) for z in ZS]
 @pytest.fixture(scope="module", params=[*(entry.name for entry in ENGINES.every_entry()), "patchwork"])
 def engine(request: pytest.FixtureRequest) -> Refocuser:
     if request.param == "patchwork":
-        return Patchwork(ENGINES.get("fast"), 48)
+        return PiecewiseEngine(ENGINES.get("fast"), 48)
     return _entry(request.param).build()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from focusviewer.core.errors import CancelledError
 from focusviewer.refocus.base import Encoded, Refocuser
-from focusviewer.refocus.piecewise import Patchwork
+from focusviewer.refocus.piecewise import PiecewiseEngine
 
 
 class Shifting(Refocuser):
@@ -35,7 +35,7 @@ def picture() -> np.ndarray:
 
 def test_pieces_make_the_same_picture_as_the_whole(picture) -> None:
     inner = Shifting()
-    pieces, whole = Patchwork(inner, 128), Shifting()
+    pieces, whole = PiecewiseEngine(inner, 128), Shifting()
     encoded, reference = pieces.encode([picture], 0.25), whole.encode([picture], 0.25)
     assert len(inner.sizes) > 4
     assert max(max(size) for size in inner.sizes) <= 128 + 2 * inner.halo_px
@@ -50,7 +50,7 @@ def test_pieces_make_the_same_picture_as_the_whole(picture) -> None:
 
 def test_progress_is_told_and_work_stops_at_the_next_piece(picture) -> None:
     inner = Shifting()
-    pieces, stop, told = Patchwork(inner, 128), threading.Event(), []
+    pieces, stop, told = PiecewiseEngine(inner, 128), threading.Event(), []
 
     def report(fraction: float) -> None:
         told.append(fraction)

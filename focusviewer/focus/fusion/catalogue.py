@@ -13,7 +13,7 @@ from focusviewer.focus.base import FocusModel
 GetModel = Callable[[str], FocusModel]
 
 FUSED = ("fqpath", "hvs-maxpol-1", "hvs-maxpol-2", "synthetic-maxpol", "lpc", "gpc", "sparish")
-"""The knowledge-based models whose scores are fused: those of the thesis (table 4.7)."""
+"""The knowledge-based models whose scores are fused: those of Wang 2024, table 4.7."""
 
 
 @dataclass(frozen=True)

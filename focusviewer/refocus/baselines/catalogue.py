@@ -15,9 +15,11 @@ KIND = "refocus-baseline"
 def baselines() -> list[ModelEntry[Refocuser]]:
     """Every method that engines are compared with in the tables of ``evaluate``; the window does not offer them."""
     return [
-        ModelEntry("wiener-blind", KIND, _wiener, "Wiener filter in optical density at a distance guessed by a model"),
-        ModelEntry("richardson-lucy", KIND, _richardson_lucy, "Richardson-Lucy deconvolution at a guessed distance"),
-        ModelEntry("unsharp", KIND, _unsharp, "unsharp masking, as wide as the guessed blur"),
+        ModelEntry(
+            "wiener-blind", KIND, _wiener, "Wiener filter in optical density at a distance estimated by a model"
+        ),
+        ModelEntry("richardson-lucy", KIND, _richardson_lucy, "Richardson-Lucy deconvolution at an estimated distance"),
+        ModelEntry("unsharp", KIND, _unsharp, "unsharp masking, as wide as the estimated blur"),
         _learned("dfi", "U-net between two planes (DFI)"),
         _learned("linear-latent", "autoencoder, interpolated in its latent space (LinearLatent)"),
         _learned("restormer-small", "deblurring by attention between channels (Restormer)"),

@@ -1,4 +1,4 @@
-"""A small MPRNet (Zamir et al., CVPR 2021): stages that each draw a picture, and teach the next where to look."""
+"""A small MPRNet (Zamir et al., CVPR 2021): stages that each draw a picture, joined by supervised attention."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CoarseToFine(nn.Module):
 
 
 class SupervisedAttention(nn.Module):
-    """Draws the stage's picture, and passes on the features that this picture says matter."""
+    """Draws the stage's picture, and passes on features weighed by it (supervised attention)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class SupervisedAttention(nn.Module):
 
 
 class MprNet(nn.Module):
-    """Two encoder-decoder stages, then one at full resolution; every stage is judged against the truth.
+    """Two encoder-decoder stages, then one at full resolution; every stage is compared with the truth.
 
     The published net shows its stages four, two and one part of the picture. All of ours see the whole of it: what a
     place looks like must not depend on where a view was cut.

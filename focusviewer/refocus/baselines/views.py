@@ -1,4 +1,4 @@
-"""What all baselines share: they take in a view, guess where the tissue lies, and hand back acquired planes."""
+"""What all baselines share: they take in a view, estimate where the tissue lies, and hand back acquired planes."""
 
 from __future__ import annotations
 

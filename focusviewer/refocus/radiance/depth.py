@@ -1,9 +1,9 @@
 """Where the tissue lies on the focus axis, for views that come without focus maps.
 
 The network wants the signed distance of every plane from the tissue. Two sources are at hand: the windows of a focus
-model (as the thesis does, with FocusLiteNN), and what the fast engine's selector believes, which looks much closer.
-Either way one map of depth per view follows, smooth and of low resolution; one plane cannot tell its side of focus,
-and the tissue is taken to lie on the positive side.
+model (as Wang 2024 does, with FocusLiteNN), and the estimate of the fast engine's selector, whose windows are much
+smaller. Either way one map of depth per view follows, smooth and of low resolution; one plane cannot tell its side of
+focus, and the tissue is taken to lie on the positive side.
 
 Held-out pictures, blurred by 0 to 3 um, chose the default: the selector was wrong by 0.3 um on average with one plane
 and left what is in focus at 0, where FocusLiteNN's windows said 0.3 (up to 1.3); with three planes by 0.14 against
@@ -69,8 +69,8 @@ def from_maps(maps: Sequence[FloatMap], planes_um: Sequence[float]) -> FloatMap:
     return _stretched(cells, known[0].shape, _MAP_CELL_PX, known[0].shape)
 
 
-def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
-    """Depth as the fast engine believes: float32 (H, W), smoothed.
+def selector_depth(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
+    """Depth by the fast engine's selector: float32 (H, W), smoothed.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def believed(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> F
 def _fast() -> Refocuser:
     from focusviewer.core.weights import need_weights
     from focusviewer.refocus.fast.engine import FastRefocuser
-    from focusviewer.refocus.piecewise import Patchwork
+    from focusviewer.refocus.piecewise import PiecewiseEngine
 
-    return Patchwork(FastRefocuser(need_weights("fast")), _BLOCK_PX)
+    return PiecewiseEngine(FastRefocuser(need_weights("fast")), _BLOCK_PX)
 
 
-def judged(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
+def model_depth(images: Sequence[RGB], mpp: float, planes_um: Sequence[float]) -> FloatMap:
     """Depth from the windows of a focus model with a calibration: float32 (H, W), smoothed."""
     from focusviewer.refocus.blur_map import blur_map
 

@@ -1,4 +1,4 @@
-"""The radiance engine: the seed's network behind the Refocuser interface, for views of any size and any scale.
+"""The radiance engine: the virtual refocusing network behind the Refocuser interface, for views of any size and scale.
 
 The network gives a bounded residual; anchor, fading at acquired planes and the gate over empty glass are computed here
 for each pixel of the view, so they know no tiles. Residuals of neighbouring tiles are cross-faded. A view at another
@@ -82,7 +82,7 @@ class View:
 
 
 class RadianceRefocuser(Refocuser):
-    """Refocuses with the network of the thesis (chapter 5); on a graphics card where there is one.
+    """Refocuses with the virtual refocusing network (Wang 2024, chapter 5); on a graphics card where there is one.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class RadianceRefocuser(Refocuser):
     def __init__(
         self,
         weights: Path,
-        find_depth: FindDepth = depths.believed,
+        find_depth: FindDepth = depths.selector_depth,
         device: str | None = None,
         tile_px: int | None = None,
     ) -> None:

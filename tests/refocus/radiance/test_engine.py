@@ -172,7 +172,7 @@ def test_grain_is_told_from_blurred_tissue() -> None:
 def test_grain_is_not_drawn_out_but_may_be_smoothed(engine: RadianceRefocuser) -> None:
     plane = grainy(0.5)
     plane[:, :48] = tissue((96, 48))
-    encoded = engine.encode([plane], 0.25)  # the tissue is believed at 1 um
+    encoded = engine.encode([plane], 0.25)  # the tissue is selector_depth at 1 um
     nearer, farther = engine.render(encoded, 1.0), engine.render(encoded, -3.0)
     assert difference(nearer, plane)[:, 72:].mean() < 0.1
     assert difference(nearer, plane)[:, :30].mean() > 1
@@ -253,7 +253,7 @@ def test_depth_is_believed_from_a_few_of_many_planes(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(depths, "_fast", Fast)
     zs = [0.5 * index - 3 for index in range(16)]
-    assert depths.believed([tissue((40, 50))] * 16, 0.25, zs) == pytest.approx(np.full((40, 50), -1.0))
+    assert depths.selector_depth([tissue((40, 50))] * 16, 0.25, zs) == pytest.approx(np.full((40, 50), -1.0))
     assert len(asked[0]) == 5
     assert {zs[0], zs[-1]} < set(asked[0])
 
@@ -272,7 +272,7 @@ def test_one_plane_has_its_tissue_on_the_positive_side() -> None:
 
 def test_a_focus_model_tells_depth_too() -> None:
     sharp = tissue((256, 300))
-    depth = depths.judged([sharp], 0.25, (0.5,))
+    depth = depths.model_depth([sharp], 0.25, (0.5,))
     assert depth.shape == (256, 300)
     assert depth.min() >= 0.5
 

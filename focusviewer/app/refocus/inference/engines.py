@@ -103,9 +103,9 @@ class EngineHost:
             if name not in self._engines:
                 made = self.maker(name)
                 if is_slow(name):
-                    from focusviewer.refocus.piecewise import Patchwork
+                    from focusviewer.refocus.piecewise import PiecewiseEngine
 
-                    made = Patchwork(made)
+                    made = PiecewiseEngine(made)
                 self._engines[name] = made
             return self._engines[name]
 
