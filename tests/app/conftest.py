@@ -22,8 +22,8 @@ from focusviewer.app.window import MainWindow
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.store import FILE_NAME
 from focusviewer.slides import Slide
-from tests.app.app_fakes import FakeEngine, FakeSlide, fake_map
-from tests.app.worklist_fakes import make_worklist, quiet
+from tests.app.fakes import FakeEngine, FakeSlide, fake_map
+from tests.app.worklist.fakes import make_worklist, quiet
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from PySide6.QtCore import QTimer
 from focusviewer.app.heatmap.controller import make_map
 from focusviewer.core.arrays import RGB
 from focusviewer.slides import Region
-from tests.app.app_fakes import FakeSlide
+from tests.app.fakes import FakeSlide
 
 LONGEST_GAP_MS = 50
 ROUNDS = 6

@@ -14,7 +14,7 @@ from focusviewer.app.program import run_view
 from focusviewer.app.waiting import wait_until
 from focusviewer.core.errors import UserError
 from focusviewer.focus.mapping.truth import correlation_with_truth
-from tests.app.app_fakes import FakeSlide, fake_map
+from tests.app.fakes import FakeSlide, fake_map
 
 FRAME_MS = 16
 

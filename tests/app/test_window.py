@@ -16,7 +16,7 @@ from focusviewer.app.viewer.view import View
 from focusviewer.app.widgets.dialogs import shortcut_sheet
 from focusviewer.app.window import MainWindow
 from focusviewer.slides import Region
-from tests.app.app_fakes import picture
+from tests.app.fakes import picture
 
 
 def wheel(window: MainWindow, at: QPoint, notches: float, modifiers=Qt.KeyboardModifier.NoModifier) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,3 +112,9 @@ def picture(window: MainWindow) -> npt.NDArray[np.uint8]:
     port = window.viewport
     port.minimap.visible = port.scale_bar.visible = False
     return from_qimage(port.grab().toImage())
+
+
+def run_heatmap(window: MainWindow, qtbot: Any) -> None:
+    """Map the slide of a window and wait until the map is shown."""
+    window.mapping.run()
+    qtbot.waitUntil(lambda: window.heatmap.shown is not None and not window.jobs.running(), timeout=5000)

@@ -13,7 +13,7 @@ from focusviewer.focus.base import LEVEL_UM
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Thresholds
 from focusviewer.qc.worklist.store import FILE_NAME, Worklist
-from tests.app.worklist_fakes import enter, listed_names, press, quiet
+from tests.app.worklist.fakes import enter, listed_names, press, quiet
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 P, V, X = Qt.Key.Key_P, Qt.Key.Key_V, Qt.Key.Key_X

@@ -13,7 +13,7 @@ from focusviewer.app.services.jobs import Jobs, Lane
 from focusviewer.app.widgets.bars import JobList
 from focusviewer.core.errors import CancelledError
 from focusviewer.slides import Region
-from tests.app.app_fakes import FakeEngine
+from tests.app.fakes import FakeEngine
 
 
 class Gate:

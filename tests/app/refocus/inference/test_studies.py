@@ -12,7 +12,7 @@ from focusviewer.app.refocus.inference import study_cache as shelf
 from focusviewer.app.refocus.inference.engines import Study
 from focusviewer.app.refocus.inference.study_cache import StudyCache
 from focusviewer.refocus.base import Encoded
-from tests.app.app_fakes import FakeEngine, FakeSlide
+from tests.app.fakes import FakeEngine, FakeSlide
 
 
 class GatedEngine(FakeEngine):

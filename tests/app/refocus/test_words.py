@@ -8,7 +8,7 @@ import pytest
 from focusviewer.app.refocus.area import RefocusArea
 from focusviewer.app.refocus.status import made_text, scan_text
 from focusviewer.refocus.base import Encoded
-from tests.app.app_fakes import FakeEngine
+from tests.app.fakes import FakeEngine
 
 
 def known(blur_um: float, planes_um: tuple[float, ...] = (0.0,), notes: tuple[str, ...] = ()) -> Encoded:

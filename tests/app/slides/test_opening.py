@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from focusviewer.app.slides.controller import MAX_FROM_FOLDER
 from focusviewer.app.slides.scale_dialog import ScaleAnswer, ScaleDialog
 from focusviewer.slides import TileKey
-from tests.app.app_fakes import FakeSlide
+from tests.app.fakes import FakeSlide
 
 
 def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:

@@ -9,19 +9,14 @@ from PySide6.QtCore import Qt
 
 from focusviewer.app.heatmap.reading import emphasise, extent, read_map
 from focusviewer.focus import colorize, lut_colours
-from tests.app.app_fakes import FakeSlide, fake_map, picture
-
-
-def run(window, qtbot) -> None:
-    window.mapping.run()
-    qtbot.waitUntil(lambda: window.heatmap.shown is not None and not window.jobs.running(), timeout=5000)
+from tests.app.fakes import FakeSlide, fake_map, picture, run_heatmap
 
 
 def test_the_overlay_lies_on_its_windows(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     window.mapping.panel.opacity.setValue(100)
     window.mapping.panel.emphasise.setChecked(False)
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     focus_map = window.heatmap.shown
     window.viewport.go_to(1500, 1000, 0.5)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
@@ -43,7 +38,7 @@ def test_background_stays_as_it_is_under_the_map(window, open_in, slides, qtbot)
     window.viewport.go_to(1500, 60, 1.0)
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
     before = picture(window)
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     after = picture(window)
     row = round(window.viewport.view.to_screen(0, 118)[1])  # the map's top row holds no tissue
     assert np.array_equal(before[row], after[row])
@@ -52,7 +47,7 @@ def test_background_stays_as_it_is_under_the_map(window, open_in, slides, qtbot)
 
 def test_figures_follow_the_threshold(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     assert "levels" in window.mapping.panel.figures.text()
     fraction = read_map(window.heatmap.shown, 3.0).blurred_fraction
     assert f"{100 * fraction:.1f} %" in window.mapping.panel.figures.text()
@@ -63,7 +58,7 @@ def test_figures_follow_the_threshold(window, open_in, qtbot) -> None:
 
 def test_the_worst_region_is_listed_and_a_click_goes_there(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     qtbot.waitUntil(lambda: window.mapping.panel.worst.count() == 1, timeout=3000)
     window.mapping.panel.worst.itemClicked.emit(window.mapping.panel.worst.item(0))
     assert window.viewport.view.cx == pytest.approx(2250, abs=150)
@@ -72,7 +67,7 @@ def test_the_worst_region_is_listed_and_a_click_goes_there(window, open_in, qtbo
 
 def test_blur_under_the_cursor_is_told(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     window.viewport.pointed.emit(2800.0, 1000.0)
     assert window.status.blur.text() == "blur 8.0 levels ≈ 2.00 µm"
     window.viewport.pointed.emit(2800.0, 10.0)
@@ -146,7 +141,7 @@ def test_a_map_is_not_shown_over_a_plane_it_is_not_of(window, open_in, qtbot) ->
 def test_a_map_comes_back_with_its_slide(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     document = window.document
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     open_in(window, "other.svs")
     assert window.viewport.heatmap.image is None
     window.slides.show(document)
@@ -171,7 +166,7 @@ def test_an_error_while_mapping_is_told_in_the_window(window, open_in, qtbot) ->
 def test_hiding_the_map_shows_the_slide_again(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     before = picture(window)
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     assert not np.array_equal(before, picture(window))
     window.mapping.toggle_overlay()
     assert np.array_equal(before, picture(window))
@@ -215,7 +210,7 @@ def test_windows_that_cannot_be_judged_are_gray_hatched_and_named(window, open_i
     open_in(window, "fake.svs")
     window.mapping.panel.opacity.setValue(100)
     window.viewport.go_to(2250, 500, 0.5)
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     focus_map = window.heatmap.shown
     qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
     shown = picture(window).astype(int)
@@ -236,7 +231,7 @@ def test_doubt_fades_windows_on_request_and_is_told(window, open_in, qtbot) -> N
     window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), uncertainty=doubt)
     open_in(window, "fake.svs")
     assert window.mapping.panel.certainty.isHidden()
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     assert not window.mapping.panel.certainty.isHidden()
     before = window.viewport.heatmap.image.copy()
     window.mapping.panel.certainty.setChecked(True)
@@ -253,7 +248,7 @@ def test_members_of_a_fused_model_are_told_with_their_weights(window, open_in, q
     layers = {"members": {"mlv": np.full(shape, 4.25)}, "weights": {"mlv": np.full(shape, 0.31)}}
     window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), **layers)
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     window.viewport.pointed.emit(2800.0, 1000.0)
     assert all(part in window.viewport.toolTip() for part in ("mlv", "4.25", "31 %"))
     window.viewport.pointed.emit(2800.0, 10.0)  # no tissue
@@ -263,7 +258,7 @@ def test_members_of_a_fused_model_are_told_with_their_weights(window, open_in, q
 def test_the_panel_tells_the_calibration_and_what_regions_look_like(window, open_in, qtbot) -> None:
     window.heatmap.maker = lambda document, *rest: replace(fake_map(document.slide), calibration="stack of today")
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     assert window.mapping.panel.calibration.text() == "Calibrated: stack of today"
     qtbot.waitUntil(lambda: window.mapping.panel.worst.count() == 1, timeout=3000)
     text = window.mapping.panel.worst.item(0).text()
@@ -290,7 +285,7 @@ def test_the_next_worst_region_follows_the_row_of_the_list(window, open_in, qtbo
 
     window.heatmap.maker = maker
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     worst = window.mapping.panel.worst
     qtbot.waitUntil(lambda: worst.count() > 2, timeout=3000)
     worst.setCurrentRow(1)  # as the arrow keys do

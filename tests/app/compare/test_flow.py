@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from focusviewer.app.services.pixels import from_qimage
-from tests.app.app_fakes import FakeEngine, picture
+from tests.app.fakes import FakeEngine, picture
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from focusviewer.qc.verdicts.rules import Rules
 from focusviewer.qc.worklist.records import Result, SlideFacts
 from focusviewer.qc.worklist.regions import blurred_regions
 from focusviewer.qc.worklist.store import FILE_NAME, Worklist
-from tests.app.app_fakes import FakeSlide, fake_map
+from tests.app.fakes import FakeSlide, fake_map
 
 RULES = Rules()
 

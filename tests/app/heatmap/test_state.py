@@ -14,7 +14,7 @@ from focusviewer.app.services.settings import Settings
 from focusviewer.core.registry import ModelEntry
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.regions import find_regions
-from tests.app.app_fakes import FakeSlide, fake_map
+from tests.app.fakes import FakeSlide, fake_map
 
 
 def entry(name: str, *, available: bool = True) -> ModelEntry:

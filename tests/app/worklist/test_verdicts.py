@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from focusviewer.app.worklist.lines import Column
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.store import Worklist
-from tests.app.worklist_fakes import listed_names, press, quiet, verdicts_in
+from tests.app.worklist.fakes import listed_names, press, quiet, verdicts_in
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 P, V, X = Qt.Key.Key_P, Qt.Key.Key_V, Qt.Key.Key_X

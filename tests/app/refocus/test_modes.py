@@ -12,7 +12,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
 from focusviewer.slides import Region
-from tests.app.app_fakes import FakeEngine, FakeSlide, picture
+from tests.app.fakes import FakeEngine, FakeSlide, picture
 
 
 @pytest.fixture

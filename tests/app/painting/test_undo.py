@@ -8,7 +8,7 @@ from PySide6.QtGui import QUndoStack
 
 from focusviewer.app.painting.strokes import save_painting
 from focusviewer.app.services.undo import Edit
-from tests.app.app_fakes import FakeEngine
+from tests.app.fakes import FakeEngine
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -16,8 +16,7 @@ from focusviewer.app.heatmap.curve import CurveView
 from focusviewer.app.heatmap.histogram import HEIGHT, HistogramView
 from focusviewer.app.heatmap.reading import FocusCurve, Histogram
 from focusviewer.app.widgets import theme
-from tests.app.app_fakes import fake_map
-from tests.app.test_heatmap_flow import run
+from tests.app.fakes import fake_map, run_heatmap
 
 
 @pytest.fixture
@@ -168,7 +167,7 @@ def test_the_curve_is_seen_only_where_there_is_one(qtbot) -> None:
 
 def test_dragging_the_line_moves_the_threshold_of_the_panel(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     view = window.mapping.panel.histogram
     view.threshold_moved.emit(5.4321)
     assert window.mapping.state.threshold == 5.43
@@ -178,14 +177,14 @@ def test_dragging_the_line_moves_the_threshold_of_the_panel(window, open_in, qtb
 
 def test_planes_that_were_mapped_are_compared(window, open_in, slides, qtbot) -> None:
     open_in(window, "stack.tif")
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     panel, state = window.mapping.panel, window.mapping.state
     assert panel.curve.isHidden()
     window.viewer.turn_plane(1)
     window.heatmap.maker = lambda document, name, plane, *rest: replace(
         fake_map(document.slide, plane=plane), blur=np.full_like(fake_map(document.slide).blur, 2.5)
     )
-    run(window, qtbot)
+    run_heatmap(window, qtbot)
     assert state.curve is not None
     assert (state.curve.z, state.curve.median[1], state.curve.shown) == ((0.0, 1.0), 2.5, 1.0)
     assert panel.curve.isVisible()

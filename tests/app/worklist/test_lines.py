@@ -17,8 +17,8 @@ from focusviewer.qc.verdicts.rules import rules_from
 from focusviewer.qc.worklist.files import check_worklist
 from focusviewer.qc.worklist.records import SlideFacts, SlideRow
 from focusviewer.qc.worklist.store import Worklist
-from tests.app.app_fakes import FakeSlide
-from tests.app.worklist_fakes import RULES, enter, make_worklist
+from tests.app.fakes import FakeSlide
+from tests.app.worklist.fakes import RULES, enter, make_worklist
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 

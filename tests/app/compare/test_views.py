@@ -5,7 +5,7 @@ import pytest
 from focusviewer.app.compare.views import Link, beside, contents, unit_of
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.view import View
-from tests.app.app_fakes import FakeSlide
+from tests.app.fakes import FakeSlide
 
 
 def document(name: str, size=(3000, 2000), **options) -> Document:

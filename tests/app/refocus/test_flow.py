@@ -12,7 +12,7 @@ from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.registry import ModelEntry
 from focusviewer.refocus.base import acquired_plane
-from tests.app.app_fakes import FakeEngine, FakeSlide, picture
+from tests.app.fakes import FakeEngine, FakeSlide, picture
 
 
 @pytest.fixture

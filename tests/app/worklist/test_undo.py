@@ -9,7 +9,7 @@ from focusviewer.app.services.undo import Edit
 from focusviewer.core.errors import UserError
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.store import Worklist
-from tests.app.worklist_fakes import press, quiet, verdicts_in
+from tests.app.worklist.fakes import press, quiet, verdicts_in
 
 FAKE, OTHER, STACK = (f"fingerprint of {name}" for name in ("fake.svs", "other.svs", "stack.tif"))
 P, V, X, Z = Qt.Key.Key_P, Qt.Key.Key_V, Qt.Key.Key_X, Qt.Key.Key_Z

@@ -14,7 +14,7 @@ from focusviewer.app.services.pixels import from_qimage
 from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, broken, paint_badges
 from focusviewer.app.viewer.view import View
 from focusviewer.core.errors import UserError
-from tests.app.app_fakes import FakeEngine, FakeSlide, picture
+from tests.app.fakes import FakeEngine, FakeSlide, picture
 
 LEFT = Qt.MouseButton.LeftButton
 
