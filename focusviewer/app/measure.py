@@ -15,31 +15,31 @@ def measure_pan(path: Path, frames: int = 400, size: tuple[int, int] = (1920, 10
     """See :func:`focusviewer.app.measure_pan`."""
     app = make_application(offscreen=True)
     window = make_window(app, remember=False)
-    port = window.viewport
+    viewport = window.viewport
     try:
         window.docks.slides.hide()
         window.docks.tools.hide()
         window.resize(size[0], size[1])
         window.show()
-        window.resize(2 * size[0] - port.width(), 2 * size[1] - port.height())
+        window.resize(2 * size[0] - viewport.width(), 2 * size[1] - viewport.height())
         started = perf_counter()
         window.open_paths([path])
-        wait_until(lambda: port.is_complete or bool(window.messages.messages()), f"the picture of {path.name}")
+        wait_until(lambda: viewport.is_complete or bool(window.messages.messages()), f"the picture of {path.name}")
         if window.document is None:
             raise UserError(f"Cannot measure with {path.name}", window.messages.messages()[0].text)
         first_paint_ms = 1000 * (perf_counter() - started)
         view = window.document.view
-        port.go_to(view.slide_width / 2, view.slide_height / 2, 1.0)
+        viewport.go_to(view.slide_width / 2, view.slide_height / 2, 1.0)
         steps = [(14 * math.cos(i / 15), 14 * math.sin(i / 15)) for i in range(frames)]
         times = []
         for warming in (True, False):
             for dx, dy in steps:
                 began = perf_counter()
-                port.pan_pixels(round(dx), round(dy))
-                port.repaint()
+                viewport.pan_pixels(round(dx), round(dy))
+                viewport.repaint()
                 times.append(1000 * (perf_counter() - began))
                 if warming:
-                    wait_until(lambda: port.is_complete, "tiles", 30)
+                    wait_until(lambda: viewport.is_complete, "tiles", 30)
                     times.clear()
         times.sort()
         return {

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0002
 """How long a worker may hold the interpreter before the Qt thread gets its turn.
 
-Every call into Qt lets go of the interpreter and takes it back, so a paint of a hundred calls waits this long a
-hundred times while a worker runs Python code. Python's default of 5 ms stops the window for 150 ms at a time.
+Every call into Qt lets go of the interpreter and takes it back, so a paint of a hundred calls may wait this
+long a hundred times while a worker runs Python code. Python's default of 5 ms stops the window for 150 ms at a time.
 """
 
 

@@ -1,4 +1,4 @@
-"""Waiting for the window to get somewhere, with the event loop running (for the demo and the measurements)."""
+"""Waiting until a condition holds, with the event loop running (for the demo and the measurements)."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class MainWindow(QMainWindow):
             *self.opening.actions(),
             *self.worklist.actions(),
             *self.saving.actions(),
-            *viewer_actions(self.viewer, self.compare.acting),
+            *viewer_actions(self.viewer, self.compare.active_viewport),
             *self.docks.actions(),
             *self.mapping.actions(),
             *refocus_actions(self.refocusing),
@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _show_document(self, document: Document | None) -> None:
-        self.undo.turn_to(None if document is None else document.slide.fingerprint)
+        self.undo.activate(None if document is None else document.slide.fingerprint)
         self.viewer.show_document(document)
         self.opening.show_document(document)
         self.heatmap.show_document(document)
@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
     def _map_failed(self, text: str) -> None:
         document = self.document
         if document is not None and document.mpp is None:
-            self.opening.scale.tell(text, document, "error")
+            self.opening.scale.offer(text, document, "error")
         else:
             self.show_error(text)
 

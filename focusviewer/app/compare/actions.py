@@ -11,8 +11,8 @@ from focusviewer.app.services.actions import ActionRecord, Switch
 def compare_actions(compare: CompareController) -> list[ActionRecord]:
     """All of them, in the order of the Compare menu."""
 
-    def way(name: str) -> Switch:
-        return Switch(compare.state, "way", name, "off")
+    def mode(name: str) -> Switch:
+        return Switch(compare.state, "mode", name, "off")
 
     return [
         ActionRecord(
@@ -23,7 +23,7 @@ def compare_actions(compare: CompareController) -> list[ActionRecord]:
             ("C",),
             "Scan and refocused picture, with a line to drag between them",
             needs="slide",
-            switch=way("wipe"),
+            switch=mode("wipe"),
         ),
         ActionRecord(
             "compare.split",
@@ -33,7 +33,7 @@ def compare_actions(compare: CompareController) -> list[ActionRecord]:
             ("S",),
             "A second picture: refocused, another plane or another slide",
             needs="slide",
-            switch=way("split"),
+            switch=mode("split"),
         ),
         ActionRecord(
             "compare.flicker",
@@ -43,7 +43,7 @@ def compare_actions(compare: CompareController) -> list[ActionRecord]:
             ("F",),
             "Scan and refocused picture in turn",
             needs="slide",
-            switch=way("flicker"),
+            switch=mode("flicker"),
         ),
         ActionRecord("compare.off", "Compare no more", compare.stop, "", ("Shift+C",), needs="slide"),
         ActionRecord(

@@ -14,12 +14,12 @@ from PySide6.QtWidgets import (
 )
 
 from focusviewer.app.compare.state import CompareState
-from focusviewer.app.compare.views import FLICKER_HZ, Content, Way
-from focusviewer.app.services.binding import bind_check, bind_value, follow, quietly, show_choice
+from focusviewer.app.compare.views import FLICKER_HZ, CompareMode, Content
+from focusviewer.app.services.binding import bind_check, bind_value, follow, show_choice, signals_blocked
 from focusviewer.app.widgets.common import ElidedLabel
 from focusviewer.app.widgets.theme import bind_icon
 
-TEXTS: dict[Way, tuple[str, str]] = {
+TEXTS: dict[CompareMode, tuple[str, str]] = {
     "off": ("", ""),
     "wipe": ("Wipe", "Left of the line the scan, right of it the refocused picture. Drag the line, or Shift + ← →."),
     "split": ("Split", ""),
@@ -29,7 +29,7 @@ NOTHING = "Nothing to compare yet: switch Refocus on (R), zoom in and turn the k
 
 
 class CompareBar(QWidget):
-    """Says how pictures are compared, and holds what can be set about it."""
+    """Says how pictures are compared, and holds the settings of the comparison."""
 
     def __init__(self, state: CompareState) -> None:
         super().__init__()
@@ -38,12 +38,12 @@ class CompareBar(QWidget):
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
-        self.beside = QLabel("On the right:")
+        self.content_label = QLabel("On the right:")
         self.content = QComboBox()
         self.content.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.content.setMaximumWidth(320)
         self.content.setAccessibleName("What the right picture shows")
-        self.beside.setBuddy(self.content)
+        self.content_label.setBuddy(self.content)
         self.link = QCheckBox("Move together")
         self.link.setToolTip("Pan and zoom both pictures as one (L)")
         self.rate = QDoubleSpinBox()
@@ -61,7 +61,7 @@ class CompareBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 4, 6, 4)
         layout.setSpacing(10)
-        for widget in (self.title, self.beside, self.content, self.link, self.rate):
+        for widget in (self.title, self.content_label, self.content, self.link, self.rate):
             layout.addWidget(widget)
         layout.addWidget(self.text, 1)
         layout.addWidget(close, alignment=Qt.AlignmentFlag.AlignRight)
@@ -69,32 +69,32 @@ class CompareBar(QWidget):
         bind_check(state, "linked", self.link)
         bind_value(state, "rate_hz", self.rate)
         close.clicked.connect(self._close)
-        follow(state, "way", self._show_way)
+        follow(state, "mode", self._show_mode)
         state.events.content.connect(self.show_content)
 
-    def _show_way(self, way: Way) -> None:
-        """Show the controls of a way to compare; of ``off`` nothing at all."""
-        self.title.setText(TEXTS[way][0])
-        for widget in (self.beside, self.content, self.link):
-            widget.setVisible(way == "split")
-        self.rate.setVisible(way == "flicker")
-        self.setVisible(way != "off")
+    def _show_mode(self, mode: CompareMode) -> None:
+        """Show the controls of a mode; of ``off`` nothing at all."""
+        self.title.setText(TEXTS[mode][0])
+        for widget in (self.content_label, self.content, self.link):
+            widget.setVisible(mode == "split")
+        self.rate.setVisible(mode == "flicker")
+        self.setVisible(mode != "off")
 
     def show_contents(self, found: list[Content], key: str) -> None:
         """List what the second picture can show."""
-        with quietly(self.content):
+        with signals_blocked(self.content):
             self.content.clear()
             for item in found:
                 self.content.addItem(item.text, item.key)
         self.show_content(key)
 
     def show_content(self, key: str) -> None:
-        """Turn to what the second picture shows."""
+        """Select what the second picture shows."""
         show_choice(self.content, key)
 
     def show_hint(self, anything: bool) -> None:
         """Say whether there is anything to compare."""
-        text = TEXTS[self._state.way][1] if anything else NOTHING
+        text = TEXTS[self._state.mode][1] if anything else NOTHING
         self.text.setText(text)
         self.text.setToolTip(text)
 
@@ -104,4 +104,4 @@ class CompareBar(QWidget):
 
     @Slot()
     def _close(self) -> None:
-        self._state.way = "off"
+        self._state.mode = "off"

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSplitter
 
 from focusviewer.app.compare.bar import CompareBar
 from focusviewer.app.compare.state import CompareState
-from focusviewer.app.compare.views import REFOCUSED, WIPE_STEP, Link, beside, contents, unit_of
+from focusviewer.app.compare.views import REFOCUSED, WIPE_STEP, Link, contents, pixel_sizes, second_document
 from focusviewer.app.compare.wipe import WipeHandle
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.services.binding import follow
@@ -22,7 +22,7 @@ PEEK_KEY = Qt.Key.Key_Space
 
 
 class CompareController(QObject):
-    """Shows two pictures at one place, in the way that its state says."""
+    """Shows two pictures at one place, in the mode of its state."""
 
     def __init__(
         self,
@@ -45,50 +45,50 @@ class CompareController(QObject):
         splitter.addWidget(self.second)
         self._document: Document | None = None
         self._link: Link | None = None
-        self._leading = False
+        self._is_syncing = False
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._flick)
+        self._timer.timeout.connect(self._flicker)
         events = self.state.events
-        events.way.connect(self._way_changed)
+        events.mode.connect(self._mode_changed)
         events.content.connect(self._content_changed)
         events.linked.connect(self._link_pictures)
-        events.wipe.connect(self._lay_over)
-        events.peeking.connect(self._lay_over)
+        events.wipe.connect(self._update_overlay)
+        events.peeking.connect(self._update_overlay)
         follow(self.state, "rate_hz", self._set_rate)
         viewport.view_changed.connect(self._first_moved)
         self.second.view_changed.connect(self._second_moved)
         self.second.plane_turned.connect(self._turn_second)
         slides.documents_changed.connect(self._documents_changed)
         refocus.patch_changed.connect(self.refresh)
-        for port in (viewport, self.second):
-            port.installEventFilter(self)
+        for picture in (viewport, self.second):
+            picture.installEventFilter(self)
 
-    # --- ways ----------------------------------------------------------------------------------------------
+    # --- modes ---------------------------------------------------------------------------------------------
 
     @Slot()
     def stop(self) -> None:
         """Compare no more."""
-        self.state.way = "off"
+        self.state.mode = "off"
 
-    def _way_changed(self) -> None:
+    def _mode_changed(self) -> None:
         self.state.peeking = False
-        if self.state.way == "flicker":
+        if self.state.mode == "flicker":
             self._timer.start()
         else:
             self._timer.stop()
         self._show_second()
         self.refresh()
-        self._lay_over()
+        self._update_overlay()
 
     def move_wipe(self, steps: int) -> None:
         """Move the line of the wipe by small steps."""
-        if self.state.way == "wipe":
+        if self.state.mode == "wipe":
             self.state.move_wipe(steps * WIPE_STEP)
 
     def next_content(self) -> None:
         """Let the second picture show the next of what it can."""
         document = self._slides.current
-        if self.state.way == "split" and document is not None:
+        if self.state.mode == "split" and document is not None:
             keys = [item.key for item in contents(document, self._slides.documents)]
             at = keys.index(self.state.content) if self.state.content in keys else -1
             self.state.content = keys[(at + 1) % len(keys)]
@@ -97,31 +97,31 @@ class CompareController(QObject):
         """Move the pictures together, or each by itself."""
         self.state.linked = not self.state.linked
 
-    def acting(self) -> Viewport:
-        """The picture that keys work on: the second one when it has the focus."""
-        return self.second if self.second.isVisible() and self.second.hasFocus() else self._viewport
+    def active_viewport(self) -> Viewport:
+        """The picture that the keys work on: the second one when it has the keyboard focus."""
+        return self.second if self.state.mode == "split" and self.second.hasFocus() else self._viewport
 
     # --- which picture is seen where -----------------------------------------------------------------------
 
     @property
     def _shows_refocused(self) -> bool:
         """Whether the refocused view is the second picture."""
-        return self.state.way == "split" and self.state.content == REFOCUSED
+        return self.state.mode == "split" and self.state.content == REFOCUSED
 
-    def _lay_over(self) -> None:
-        """Show the refocused pixels over the scan, or let the scan through, where the comparison wants it."""
+    def _update_overlay(self) -> None:
+        """Show the refocused pixels over the scan, or hide them, as the comparison asks."""
         state, patch = self.state, self._viewport.patch
-        patch.wipe = state.wipe if state.way == "wipe" and not state.peeking else None
-        patch.veiled = state.peeking or self._shows_refocused
-        self.second.patch.veiled = state.peeking
+        patch.wipe = state.wipe if state.mode == "wipe" and not state.peeking else None
+        patch.hidden = state.peeking or self._shows_refocused
+        self.second.patch.hidden = state.peeking
         self._viewport.update()
         self.second.update()
 
     @Slot()
-    def _flick(self) -> None:
+    def _flicker(self) -> None:
         if self.state.peeking:
             return
-        self._viewport.patch.veiled = not self._viewport.patch.veiled
+        self._viewport.patch.hidden = not self._viewport.patch.hidden
         self._viewport.update()
 
     def _set_rate(self, hertz: float) -> None:
@@ -132,13 +132,13 @@ class CompareController(QObject):
         """Another refocused picture, or none, is on screen."""
         shown = self._shows_refocused
         if shown:
-            self.second.patch.take(self._viewport.patch)
+            self.second.patch.copy_from(self._viewport.patch)
             self._follow_plane()
         else:
             self.second.patch.clear()
         self.second.update()
-        beside = self.state.way == "split" and not shown
-        self.bar.show_hint(self._viewport.patch.image is not None or beside)
+        is_other = self.state.mode == "split" and not shown
+        self.bar.show_hint(self._viewport.patch.image is not None or is_other)
 
     def _follow_plane(self) -> None:
         first, second = self._viewport.document, self.second.document
@@ -161,11 +161,11 @@ class CompareController(QObject):
     def _content_changed(self) -> None:
         self._show_second()
         self.refresh()
-        self._lay_over()
+        self._update_overlay()
 
     def _show_second(self) -> None:
         document = self._slides.current
-        split = self.state.way == "split" and document is not None
+        split = self.state.mode == "split" and document is not None
         self.second.setVisible(split)
         if not split or document is None:
             self._link = None
@@ -176,10 +176,10 @@ class CompareController(QObject):
             self.state.content = REFOCUSED  # which shows it
             return
         self.bar.show_contents(found, self.state.content)
-        shown = beside(document, self.state.content, self._slides.documents)
-        self._leading = True  # the new picture takes its place; it does not move the first
+        shown = second_document(document, self.state.content, self._slides.documents)
+        self._is_syncing = True  # the new picture takes its place; it does not move the first
         self.second.show_document(shown)
-        self._leading = False
+        self._is_syncing = False
         self._link_pictures()
 
     def _link_pictures(self) -> None:
@@ -187,19 +187,19 @@ class CompareController(QObject):
         if not self.state.linked or first is None or second is None:
             self._link = None
             return
-        self._link = Link.between(first.view, second.view, unit_of(first, second))
+        self._link = Link.between(first.view, second.view, pixel_sizes(first, second))
 
     def _move(self, leader: Viewport, follower: Viewport) -> None:
         link, a, b = self._link, leader.view, follower.view
-        if self._leading or link is None or a is None or b is None:
+        if self._is_syncing or link is None or a is None or b is None:
             return
         if leader is self._viewport:
-            link.lead(a, b)
+            link.move_second(a, b)
         else:
-            link.follow(b, a)
-        self._leading = True
+            link.move_first(b, a)
+        self._is_syncing = True
         follower.changed()
-        self._leading = False
+        self._is_syncing = False
 
     @Slot()
     def _first_moved(self) -> None:
@@ -237,7 +237,7 @@ class CompareController(QObject):
     def _documents_changed(self) -> None:
         """A slide was opened or closed: the choice is another, and a closed one is shown no longer."""
         document = self._slides.current
-        if self.state.way != "split" or document is None:
+        if self.state.mode != "split" or document is None:
             return
         known = {other.pyramid.fingerprint for other in self._slides.documents}
         shown = self.second.document

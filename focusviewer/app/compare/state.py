@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from focusviewer.app.compare.views import REFOCUSED, Way
+from focusviewer.app.compare.views import REFOCUSED, CompareMode
 
 
 @dataclass
@@ -16,7 +16,7 @@ class CompareState:
 
     Attributes
     ----------
-    way : {"off", "wipe", "split", "flicker"}
+    mode : {"off", "wipe", "split", "flicker"}
     content : str
         What the second picture of a split shows: see :func:`focusviewer.app.compare.views.contents`.
     linked : bool
@@ -31,7 +31,7 @@ class CompareState:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    way: Way = "off"
+    mode: CompareMode = "off"
     content: str = REFOCUSED
     linked: bool = True
     rate_hz: float = 1.5

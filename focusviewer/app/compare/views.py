@@ -1,4 +1,4 @@
-"""Comparing two pictures: the ways to do it, and two views that move as one; no Qt here."""
+"""Comparing two pictures: the modes, what the second picture can show, and two linked views; no Qt here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.view import View
 from focusviewer.refocus.provenance import z_text
 
-Way = Literal["off", "wipe", "split", "flicker"]
-WAYS: tuple[Way, ...] = ("off", "wipe", "split", "flicker")
+CompareMode = Literal["off", "wipe", "split", "flicker"]
 
 REFOCUSED = "refocused"
 """What the second picture of a split shows when it is neither another plane nor another slide."""
@@ -49,8 +48,8 @@ def contents(document: Document, others: list[Document]) -> list[Content]:
     return found
 
 
-def beside(document: Document, key: str, others: list[Document]) -> Document:
-    """A document for the second picture, with a view of its own: the same place, on another slide its like."""
+def second_document(document: Document, key: str, others: list[Document]) -> Document:
+    """A document for the second picture, with a view of its own at the same place (on another slide the like one)."""
     shown, plane = document, document.view.plane
     kind, _, value = key.partition(" ")
     if kind == "plane":
@@ -62,12 +61,12 @@ def beside(document: Document, key: str, others: list[Document]) -> Document:
     view.resize(document.view.width, document.view.height)
     across = view.slide_width / document.view.slide_width
     down = view.slide_height / document.view.slide_height
-    units = unit_of(document, shown)
+    units = pixel_sizes(document, shown)
     view.go_to(document.view.cx * across, document.view.cy * down, document.view.scale * units[1] / units[0])
     return Document(shown.slide, shown.pyramid, view, shown.maps, fresh=False)
 
 
-def unit_of(a: Document, b: Document) -> tuple[float, float]:
+def pixel_sizes(a: Document, b: Document) -> tuple[float, float]:
     """Sizes of the two documents' pixels in one unit: um where both are known."""
     if a.mpp is None or b.mpp is None:
         return 1.0, 1.0
@@ -76,12 +75,12 @@ def unit_of(a: Document, b: Document) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Link:
-    """Two views that keep their distance and their ratio of magnifications.
+    """Two views that keep their offset and their ratio of magnifications.
 
     Attributes
     ----------
     dx, dy : float
-        From the middle of the first to the middle of the second, in the unit of ``unit_of``.
+        From the middle of the first to the middle of the second, in the unit of :func:`pixel_sizes`.
     ratio : float
         Magnification of the second over that of the first.
     units : (first, second)
@@ -95,7 +94,7 @@ class Link:
 
     @classmethod
     def between(cls, first: View, second: View, units: tuple[float, float]) -> Link:
-        """Keep two views as they stand to each other now."""
+        """Link two views with their present offset and ratio."""
         a, b = units
         return cls(
             second.cx * b - first.cx * a,
@@ -104,13 +103,13 @@ class Link:
             units,
         )
 
-    def lead(self, first: View, second: View) -> None:
+    def move_second(self, first: View, second: View) -> None:
         """Move the second view to where the first one asks."""
         a, b = self.units
         x, y = (first.cx * a + self.dx) / b, (first.cy * a + self.dy) / b
         second.go_to(x, y, first.scale / a * self.ratio * b)
 
-    def follow(self, first: View, second: View) -> None:
+    def move_first(self, first: View, second: View) -> None:
         """Move the first view to where the second one asks."""
         a, b = self.units
         x, y = (second.cx * b - self.dx) / a, (second.cy * b - self.dy) / a

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter,
 from PySide6.QtWidgets import QWidget
 
 from focusviewer.app.compare.state import CompareState
-from focusviewer.app.compare.views import WIPE_STEP, Way
+from focusviewer.app.compare.views import WIPE_STEP, CompareMode
 from focusviewer.app.services.binding import follow
 from focusviewer.app.viewer.layers.hud import ACCENT
 
@@ -21,17 +21,17 @@ class WipeHandle(QWidget):
     def __init__(self, picture: QWidget, state: CompareState) -> None:
         super().__init__(picture)
         self._picture, self._state = picture, state
-        self._grip = 0.0
+        self._drag_offset = 0.0
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Line between scan and refocused picture")
         self.setToolTip("Drag, or Shift + ← →. Double click: back to the middle.")
         picture.installEventFilter(self)
-        follow(state, "way", self._show_way)
+        follow(state, "mode", self._show_mode)
         state.events.wipe.connect(self.place)
 
-    def _show_way(self, way: Way) -> None:
-        self.setVisible(way == "wipe")
+    def _show_mode(self, mode: CompareMode) -> None:
+        self.setVisible(mode == "wipe")
         self.place()
 
     def place(self) -> None:
@@ -46,13 +46,13 @@ class WipeHandle(QWidget):
         return super().eventFilter(watched, event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take the line where it is held."""
-        self._grip = event.position().x() - WIDTH / 2
+        """Note where on the handle the drag begins, so that the line does not jump."""
+        self._drag_offset = event.position().x() - WIDTH / 2
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the line."""
         if event.buttons() & Qt.MouseButton.LeftButton:
-            at = self.mapToParent(event.position()).x() - self._grip
+            at = self.mapToParent(event.position()).x() - self._drag_offset
             self._state.move_wipe(at / max(self._picture.width(), 1) - self._state.wipe)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

@@ -23,7 +23,7 @@ from focusviewer.app.heatmap.curve import CurveView
 from focusviewer.app.heatmap.histogram import HistogramView
 from focusviewer.app.heatmap.reading import MapFigures, blur_text, region_text
 from focusviewer.app.heatmap.state import HeatmapState
-from focusviewer.app.services.binding import bind_check, bind_choice, bind_value, follow, quietly, show_choice
+from focusviewer.app.services.binding import bind_check, bind_choice, bind_value, follow, show_choice, signals_blocked
 from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.core.registry import AnyEntry
@@ -148,19 +148,19 @@ class HeatmapPanel(QWidget):
 
     def _show_models(self, entries: tuple[AnyEntry, ...]) -> None:
         """Fill the list; models whose weights are missing cannot be chosen."""
-        with quietly(self.model):
+        with signals_blocked(self.model):
             fill_choices(self.model, entries, self._state.model, self._state.model)
 
     def _show_model(self, name: str) -> None:
         """Turn to a model; one that is not listed (yet) is named, but cannot be chosen by hand."""
         if name and self.model.findData(name) < 0:
-            with quietly(self.model):
+            with signals_blocked(self.model):
                 self.model.addItem(name, name)
                 disable_choice(self.model, self.model.count() - 1)
         show_choice(self.model, name)
 
     def _show_luts(self, names: tuple[str, ...]) -> None:
-        with quietly(self.lut):
+        with signals_blocked(self.lut):
             self.lut.clear()
             for name in names:
                 self.lut.addItem(name, name)
@@ -169,7 +169,7 @@ class HeatmapPanel(QWidget):
     def _show_unit(self, threshold_of: str) -> None:
         """Give the threshold as many decimals as its unit needs."""
         decimals = self._state.decimals
-        with quietly(self.threshold):
+        with signals_blocked(self.threshold):
             self.threshold.setDecimals(decimals)
             self.threshold.setSingleStep(10.0 ** (1 - decimals))
 
@@ -207,14 +207,14 @@ class HeatmapPanel(QWidget):
         """List the worst regions."""
         shown, mpp = self._state.shown, self._state.mpp
         absolute = shown is None or shown.absolute
-        with quietly(self.worst):
+        with signals_blocked(self.worst):
             self.worst.clear()
             self.worst.addItems([region_text(region, absolute, mpp) for region in regions])
         self.worst.setVisible(bool(regions))
         self.worst_title.setVisible(bool(regions))
 
     def _show_selected(self, index: int) -> None:
-        with quietly(self.worst):
+        with signals_blocked(self.worst):
             self.worst.setCurrentRow(index)
 
     # --- wishes --------------------------------------------------------------------------------------------

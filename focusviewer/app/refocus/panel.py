@@ -14,7 +14,7 @@ from focusviewer.app.refocus.slider import FocusSlider
 from focusviewer.app.refocus.sources_box import SourcesBox
 from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.sweep_box import SweepBox
-from focusviewer.app.services.binding import bind_check, bind_choice, follow, quietly, show_choice
+from focusviewer.app.services.binding import bind_check, bind_choice, follow, show_choice, signals_blocked
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
 from focusviewer.core.registry import AnyEntry
 
@@ -140,14 +140,14 @@ class RefocusPanel(QWidget):
     # --- what is shown -------------------------------------------------------------------------------------
 
     def _list_engines(self, engines: Sequence[AnyEntry]) -> None:
-        with quietly(self.engine):
+        with signals_blocked(self.engine):
             fill_choices(self.engine, engines, self._state.engine, self._state.engine)
 
     def _show_planes(self, planes_um: tuple[float, ...]) -> None:
         low, high = self._state.range_um
         self.slider.set_range_um(low, high)
         self.slider.set_marks(planes_um)
-        with quietly(self.spin):
+        with signals_blocked(self.spin):
             self.spin.setRange(low, high)
         self._show_target(self._state.target_um)
         self.low.setText(f"{low:+g}".replace("-", "−"))
@@ -157,7 +157,7 @@ class RefocusPanel(QWidget):
 
     def _show_target(self, z_um: float) -> None:
         self.slider.set_value_um(z_um)
-        with quietly(self.spin):
+        with signals_blocked(self.spin):
             self.spin.setValue(z_um)
 
     def _show_mode(self, mode: str) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPolygon
 from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
 
 from focusviewer.app.refocus.area import KNOB_STEP_UM, grid_steps, grid_um
-from focusviewer.app.services.binding import quietly
+from focusviewer.app.services.binding import signals_blocked
 
 
 class FocusSlider(QSlider):
@@ -26,7 +26,7 @@ class FocusSlider(QSlider):
 
     def set_range_um(self, low: float, high: float) -> None:
         """Set the ends, in um, without telling."""
-        with quietly(self):
+        with signals_blocked(self):
             self.setRange(grid_steps(low), grid_steps(high))
 
     def set_marks(self, planes_um: tuple[float, ...]) -> None:
@@ -36,7 +36,7 @@ class FocusSlider(QSlider):
 
     def set_value_um(self, value: float) -> None:
         """Move without telling."""
-        with quietly(self):
+        with signals_blocked(self):
             self.setValue(grid_steps(value))
         self.update()
 

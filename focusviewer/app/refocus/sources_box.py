@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QSizePolicy, QVBoxLayout, QWidget
 
 from focusviewer.app.refocus.state import RefocusState
-from focusviewer.app.services.binding import bind_choice, follow, quietly
+from focusviewer.app.services.binding import bind_choice, follow, signals_blocked
 from focusviewer.app.widgets.common import hint
 from focusviewer.refocus.base import MAX_PLANES
 from focusviewer.refocus.provenance import z_text
@@ -40,7 +40,7 @@ class SourcesBox(QWidget):
         self.planes.itemChanged.connect(self._item_changed)
 
     def _list_planes(self, planes_um: tuple[float, ...]) -> None:
-        with quietly(self.planes):
+        with signals_blocked(self.planes):
             self.planes.clear()
             for index, z_um in enumerate(planes_um):
                 item = QListWidgetItem(f"Plane {index + 1}   {z_text(z_um)}")
@@ -54,7 +54,7 @@ class SourcesBox(QWidget):
 
     def _show_checked(self) -> None:
         checked = set(self._state.checked)
-        with quietly(self.planes):
+        with signals_blocked(self.planes):
             for index in range(self.planes.count()):
                 on = Qt.CheckState.Checked if index in checked else Qt.CheckState.Unchecked
                 self.planes.item(index).setCheckState(on)

@@ -20,7 +20,7 @@ SOFTWARE = f"FocusViewer {__version__}"
 
 def why_not(path: Path, slides: SlideController, jobs: Jobs) -> str:
     """Why a file must not be written, as a sentence; empty when it may."""
-    name = slides.state.replaced_by(path)
+    name = slides.state.overwritten_by(path)
     if name:
         return f"{name} is open, and saving would replace it. Choose another file."
     if jobs.running(f"save {path}"):  # what is begun would be stopped unasked

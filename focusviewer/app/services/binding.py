@@ -1,7 +1,7 @@
-"""Ties a widget to a field of a state: the state is the truth, the widget shows it and sends wishes.
+"""Ties a widget to a field of a state: the state is the truth, the widget shows it and changes it.
 
 States are plain data classes with psygnal events (``state.events.NAME``) that never see Qt. The helpers here keep one
-of their fields and one widget alike in both directions; nothing else in the window needs to block signals.
+of their fields and one widget equal in both directions; nothing else in the window needs to block signals.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class State(Protocol):
 
     @property
     def events(self) -> Any:
-        """One signal for every field, emitted when it has become another."""
+        """One signal for every field, emitted when its value has changed."""
         ...
 
 
 @contextmanager
-def quietly(*objects: QObject) -> Iterator[None]:
-    """Change widgets without their telling of it."""
+def signals_blocked(*objects: QObject) -> Iterator[None]:
+    """Change widgets without any signal from them."""
     before = [(thing, thing.blockSignals(True)) for thing in objects]
     try:
         yield
@@ -36,16 +36,16 @@ def quietly(*objects: QObject) -> Iterator[None]:
 
 
 def follow(state: State, name: str, show: Callable[[Any], object]) -> None:
-    """Show a field now, and whenever it has become another."""
+    """Show a field now, and whenever it has changed."""
     getattr(state.events, name).connect(lambda value: show(value))
     show(getattr(state, name))
 
 
 def bind_check(state: State, name: str, widget: QAbstractButton | QAction) -> None:
-    """Keep a box that can be checked and a field that is true or false alike."""
+    """Keep a checkable widget and a field that is true or false equal."""
 
     def show(on: bool) -> None:
-        with quietly(widget):
+        with signals_blocked(widget):
             widget.setChecked(on)
 
     follow(state, name, show)
@@ -55,7 +55,7 @@ def bind_check(state: State, name: str, widget: QAbstractButton | QAction) -> No
 def bind_value(
     state: State, name: str, widget: QAbstractSlider | QSpinBox | QDoubleSpinBox, per_unit: float | None = None
 ) -> None:
-    """Keep a slider or a spin box and a number alike.
+    """Keep a slider or a spin box and a number equal.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def bind_value(
     """
 
     def show(value: float) -> None:
-        with quietly(widget):
+        with signals_blocked(widget):
             widget.setValue(value if per_unit is None else round(value * per_unit))  # type: ignore[arg-type]
         if isinstance(widget, QAbstractSlider):
             widget.update()
@@ -74,7 +74,7 @@ def bind_value(
 
 
 def bind_choice(state: State, name: str, widget: QComboBox) -> None:
-    """Keep a list to choose from and a field alike; the field holds the data of the item.
+    """Keep a list to choose from and a field equal; the field holds the data of the item.
 
     A value that is not listed (yet) stays in the field. Call :func:`show_choice` after the list was filled.
     """
@@ -88,19 +88,19 @@ def bind_choice(state: State, name: str, widget: QComboBox) -> None:
 
 
 def show_choice(widget: QComboBox, value: Any) -> None:
-    """Turn a list to an item by its data, without its telling; to nothing else when it has none such."""
+    """Select an item of a list by its data, without a signal; where there is none, the selection stays."""
     index = widget.findData(value)
     if index >= 0:
-        with quietly(widget):
+        with signals_blocked(widget):
             widget.setCurrentIndex(index)
 
 
 def bind_text(state: State, name: str, widget: QLineEdit) -> None:
-    """Keep a line of text and a field alike."""
+    """Keep a line of text and a field equal."""
 
     def show(text: str) -> None:
         if widget.text() != text:
-            with quietly(widget):
+            with signals_blocked(widget):
                 widget.setText(text)
 
     follow(state, name, show)

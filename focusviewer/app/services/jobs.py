@@ -1,6 +1,6 @@
-"""Work away from the Qt thread: executors, cancel tokens, generations, and the one way back.
+"""Work outside the Qt thread: executors, cancel tokens, generations, and how results come back.
 
-A job runs a function in one of the lanes. Whatever comes of it - progress, partial results, the result, an
+A job runs a function in one of the lanes. What it gives - progress, partial results, the result, an
 error - travels through one queued signal to the Qt thread, where it is dropped if the job was cancelled or a
 newer job of the same kind has taken its place.
 """
@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 class Lane(Enum):
     """An executor, with its number of threads (tiles have their own, in the loader)."""
 
-    FILES = ("files", 2)  # opening, labels, saving: short, never waits behind analysis
+    FILES = ("files", 2)  # opening, labels, saving: short work that never waits for analysis
     ANALYSIS = ("analysis", 2)
-    STUDY = ("study", 1)  # engines that are live study a view here: the knob does not wait for it
+    STUDY = ("study", 1)  # fast engines study a view here, so that the knob need not wait for it
     INFERENCE = ("inference", 1)
-    EXPORT = ("export", 1)  # files of whole regions: minutes, which the knob must not wait for
-    SWEEP = ("sweep", 1)  # moving pictures: they do not wait for a region
+    EXPORT = ("export", 1)  # files of whole regions take minutes, which the knob must not wait for
+    SWEEP = ("sweep", 1)  # animations do not wait for a region
     WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given
 
 
@@ -47,15 +47,15 @@ class Job:
     cancel : threading.Event
         Set to ask the work to stop.
     title : str
-        Shown in the status bar; empty for work that is over before one could read it.
+        Shown in the status bar; empty for work that is too short to be shown.
     fraction : float
         Progress, 0 to 1; negative when it is not known.
     essential : bool
-        Done even when the window closes meanwhile.
+        Finished even when the window closes meanwhile.
     needs : object
         What must stay open until the work has ended: a slide that is being exported.
     waiting : bool
-        Whether other work of the lane goes before.
+        Whether it waits for other work of the lane.
     """
 
     kind: str
@@ -100,7 +100,7 @@ class Jobs(QObject):
             lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}") for lane in Lane
         }
         self._busy = dict.fromkeys(Lane, 0)  # jobs of a lane that have not left it, cancelled ones included
-        self._counting = threading.Lock()
+        self._busy_lock = threading.Lock()
         self._generations: dict[str, int] = {}
         self._running: dict[Job, None] = {}  # in the order they were started
         self._closed = False
@@ -129,7 +129,7 @@ class Jobs(QObject):
         done, failed, partial : callable, optional
             Called on the Qt thread with the result, the error text, or a fraction and a partial result.
         essential : bool
-            For what the user wants kept: :meth:`close` waits for it.
+            For what the user must not lose: :meth:`close` waits for it.
         needs : object, optional
             See :attr:`Job.needs`.
         """
@@ -142,12 +142,12 @@ class Jobs(QObject):
         if self._closed:
             job.cancel.set()
             return job
-        with self._counting:
+        with self._busy_lock:
             job.waiting = self._busy[lane] >= lane.value[1]
             self._busy[lane] += 1
         self._running[job] = None
         self.started.emit(job)
-        self._pools[lane].submit(self._take, lane, job, work)
+        self._pools[lane].submit(self._run_in_lane, lane, job, work)
         return job
 
     def cancel(self, kind: str) -> None:
@@ -174,14 +174,14 @@ class Jobs(QObject):
             pool.shutdown(wait=True)  # cancelled jobs that wait in the queue end at once
         self._running.clear()
 
-    def _take(self, lane: Lane, job: Job, work: Callable[[Job], Any]) -> None:
+    def _run_in_lane(self, lane: Lane, job: Job, work: Callable[[Job], Any]) -> None:
         try:
             if not job.cancel.is_set():
                 if job.waiting:
                     self._send(_Message(job, "begun"))
                 self._run(job, work)
         finally:
-            with self._counting:
+            with self._busy_lock:
                 self._busy[lane] -= 1
 
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:

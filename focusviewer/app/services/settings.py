@@ -1,4 +1,4 @@
-"""What the program remembers between runs: one versioned JSON file, never a reason not to start."""
+"""What the program remembers between runs, in one versioned JSON file; a damaged file never stops the start."""
 
 from __future__ import annotations
 

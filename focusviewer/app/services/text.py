@@ -17,7 +17,7 @@ CONTEXT = "FocusViewer"
 
 
 def tr(text: str) -> str:
-    """A text in the language of the window; as it stands where there is no translation."""
+    """A text in the language of the window; unchanged where there is no translation."""
     return QCoreApplication.translate(CONTEXT, text) if text else text
 
 
@@ -56,12 +56,12 @@ class Language(QTranslator):
 def install_language(
     app: QCoreApplication, wanted: Sequence[str] | None = None, folder: Path | None = None
 ) -> Language | None:
-    """Let an application speak the first wanted language that there is a file for; English needs none.
+    """Use the first of the wanted languages that there is a file for; English needs none.
 
     Parameters
     ----------
     wanted : sequence of str, optional
-        Names such as ``de-CH`` or ``de``, the dearest first; by default the system's.
+        Names such as ``de-CH`` or ``de``, the most wanted first; by default the system's.
     folder : Path, optional
         Where the files are; by default resources/languages.
     """

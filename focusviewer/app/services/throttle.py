@@ -1,4 +1,4 @@
-"""Calls that come too often, thinned out: the first at once, the last for sure."""
+"""Limits how often a function is called: the first call runs at once, the last one always runs."""
 
 from __future__ import annotations
 

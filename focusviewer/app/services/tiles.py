@@ -1,4 +1,4 @@
-"""The way of a tile from the loader's threads to the screen."""
+"""Tiles from the loader's threads as images for the screen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOADER_CACHE_BYTES = 64 << 20
 
 
 class TileSource(QObject):
-    """Images of tiles: those in memory at once, the others by signal when they come.
+    """Images of tiles: those in memory at once, the others by signal when they are loaded.
 
     Conversion to images happens in the loader's threads; :attr:`arrived` and :attr:`failed` fire on the Qt thread.
     """
@@ -33,9 +33,9 @@ class TileSource(QObject):
         super().__init__(parent)
         self.images = ImageCache(cache_bytes)
         self._pinned: dict[TileKey, QImage] = {}
-        self._tops: dict[str, int] = {}  # coarsest zoom of every open slide
+        self._coarsest_zooms: dict[str, int] = {}  # by slide
         self._bad: set[TileKey] = set()
-        self._wanted: dict[str, dict[int, tuple[TileKey, ...]]] = {}  # by slide and by who asks
+        self._requests: dict[str, dict[int, tuple[TileKey, ...]]] = {}  # by slide and requester
         self._closed = False
         self._delivered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self.loader = TileLoader(self._on_tile, threads=threads, cache_bytes=min(LOADER_CACHE_BYTES, cache_bytes // 4))
@@ -52,48 +52,48 @@ class TileSource(QObject):
         """Whether the tile could not be decoded."""
         return key in self._bad
 
-    def top_key(self, pyramid: DisplayPyramid, plane: int) -> TileKey:
+    def coarsest_key(self, pyramid: DisplayPyramid, plane: int) -> TileKey:
         """Key of the coarsest tile, which stays in memory for as long as the slide is open."""
         return TileKey(pyramid.fingerprint, pyramid.n_zooms - 1, 0, 0, plane)
 
     def add(self, pyramid: DisplayPyramid) -> None:
         """Make a slide known, so that its coarsest tile is kept."""
-        self._tops[pyramid.fingerprint] = pyramid.n_zooms - 1
+        self._coarsest_zooms[pyramid.fingerprint] = pyramid.n_zooms - 1
         self.loader.forget_bad(pyramid)
 
-    def request(self, pyramid: DisplayPyramid, keys: Sequence[TileKey], asker: int = 0) -> None:
-        """Ask for tiles, most urgent first; replaces what the same asker wanted of this slide before."""
+    def request(self, pyramid: DisplayPyramid, keys: Sequence[TileKey], requester: int = 0) -> None:
+        """Ask for tiles, most urgent first; replaces what the same requester wanted of this slide before."""
         missing = tuple(key for key in keys if not self.has(key) and key not in self._bad)
-        wishes = self._wanted.setdefault(pyramid.fingerprint, {})
-        if self._closed or missing == wishes.get(asker):
+        requests = self._requests.setdefault(pyramid.fingerprint, {})
+        if self._closed or missing == requests.get(requester):
             return
-        wishes[asker] = missing
-        self.loader.want(pyramid, self._in_turn(wishes))
+        requests[requester] = missing
+        self.loader.want(pyramid, self._interleaved(requests))
         for key in missing:
-            # Rare: the loader has read it, but the slide was not shown at that moment and so it was not delivered.
+            # Rare: the loader read it while the slide was not shown, and therefore did not deliver it.
             pixels = self.loader.cached(key)
             if pixels is not None:
                 self._deliver(key, to_qimage(pixels))
 
     @staticmethod
-    def _in_turn(wishes: dict[int, tuple[TileKey, ...]]) -> list[TileKey]:
-        """One tile for each asker in turn, so that two pictures of a slide fill alike."""
-        return [key for turn in zip_longest(*wishes.values()) for key in turn if key is not None]
+    def _interleaved(requests: dict[int, tuple[TileKey, ...]]) -> list[TileKey]:
+        """One tile for each requester in turn, so that two pictures of a slide fill at the same pace."""
+        return [key for turn in zip_longest(*requests.values()) for key in turn if key is not None]
 
     def cached_pixels(self, key: TileKey) -> RGB | None:
         """Pixels of a tile the loader still holds (any thread)."""
         return self.loader.cached(key)
 
-    def rest(self, pyramid: DisplayPyramid, asker: int = 0) -> None:
-        """Stop loading for an asker that does not show the slide at the moment; what is in memory stays."""
-        wishes = self._wanted.get(pyramid.fingerprint)
-        if wishes is not None and wishes.pop(asker, None) is not None:
-            self.loader.want(pyramid, self._in_turn(wishes))
+    def stop_loading(self, pyramid: DisplayPyramid, requester: int = 0) -> None:
+        """Stop loading for a requester that does not show the slide at the moment; what is in memory stays."""
+        requests = self._requests.get(pyramid.fingerprint)
+        if requests is not None and requests.pop(requester, None) is not None:
+            self.loader.want(pyramid, self._interleaved(requests))
 
     def drop(self, pyramid: DisplayPyramid) -> None:
         """Forget a slide that is being closed."""
-        self._tops.pop(pyramid.fingerprint, None)
-        self._wanted.pop(pyramid.fingerprint, None)
+        self._coarsest_zooms.pop(pyramid.fingerprint, None)
+        self._requests.pop(pyramid.fingerprint, None)
         self.loader.drop(pyramid)
         for key in [key for key in self._pinned if key.slide == pyramid.fingerprint]:
             del self._pinned[key]
@@ -121,7 +121,7 @@ class TileSource(QObject):
             self._bad.add(key)
             self.failed.emit(key, result)
             return
-        if self._tops.get(key.slide) == key.zoom:
+        if self._coarsest_zooms.get(key.slide) == key.zoom:
             self._pinned[key] = result
         else:
             self.images.put(key, result)

@@ -1,4 +1,4 @@
-"""Bringing in torch from a worker without stopping the window.
+"""Importing torch in a worker without stopping the window.
 
 An ordinary ``import torch`` holds the interpreter lock while hundreds of megabytes of libraries are linked, and
 the garbage collector then walks its half a million objects again and again. Both would stop the Qt thread for a
@@ -33,7 +33,7 @@ def import_torch() -> None:
         try:
             import torch  # noqa: F401
 
-            gc.freeze()  # what has just been made lives for ever: no later collection looks at it
+            gc.freeze()  # torch's objects are never freed: later collections need not look at them
         finally:
             if collecting:
                 gc.enable()

@@ -23,8 +23,8 @@ class UndoStacks(QUndoGroup):
             self.addStack(stack)
         return stack
 
-    def turn_to(self, fingerprint: str | None) -> None:
-        """Make the stack of the slide on screen the active one."""
+    def activate(self, fingerprint: str | None) -> None:
+        """Make the stack of a slide the active one; None for no slide."""
         self.setActiveStack(None if fingerprint is None else self.of(fingerprint))  # type: ignore[arg-type]
 
     def drop(self, fingerprint: str) -> None:
@@ -36,12 +36,12 @@ class UndoStacks(QUndoGroup):
 
 
 class Edit(QUndoCommand):
-    """Something that was done, with what does it and what takes it back."""
+    """A change, with the functions that do it and undo it."""
 
     def __init__(self, text: str, do: Callable[[], None], undo: Callable[[], None], *, done: bool = False) -> None:
         super().__init__(text)
         self._do, self._undo = do, undo
-        self._skip = done  # pushing a command does it: not again what has been done already
+        self._skip = done  # pushing a command runs it: what is done already must not be done again
 
     def redo(self) -> None:
         """Do it (again)."""

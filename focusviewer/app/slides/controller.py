@@ -35,14 +35,14 @@ class SlideController(QObject):
     records_ready = Signal(object, object)
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
-    known_already = Signal(object, object)  # path, and the open Document of the same content
+    already_open = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
 
     def __init__(self, jobs: Jobs, tiles: TileSource, opener: Opener = open_slide) -> None:
         super().__init__()
         self._jobs, self._tiles, self.opener = jobs, tiles, opener
         self.state = SlidesState()
-        self._leaving: list[Slide] = []
+        self._closing: list[Slide] = []
         self.open_ms = 0.0
         jobs.ended.connect(self._job_ended)
         self.state.events.current.connect(self._current_changed)
@@ -100,10 +100,10 @@ class SlideController(QObject):
 
     def _add(self, document: Document) -> None:
         other = self.state.same_as(document)
-        if other is not None:  # the same slide under another name
+        if other is not None:  # the same content under another name
             self._close_file(document.slide)
             self.show(other)
-            self.known_already.emit(document.path, other)
+            self.already_open.emit(document.path, other)
             return
         self.state.documents += (document,)
         self._tiles.add(document.pyramid)
@@ -124,10 +124,10 @@ class SlideController(QObject):
         """Close a slide; the one beside it is shown instead."""
         if document not in self.state.documents:
             return
-        beside = self.state.beside(document)
+        neighbour = self.state.neighbour(document)
         self.state.documents = tuple(other for other in self.state.documents if other is not document)
         if document is self.current:
-            self.show(beside)
+            self.show(neighbour)
         self._tiles.drop(document.pyramid)
         self._close_file(document.slide)
         self.documents_changed.emit()
@@ -151,23 +151,23 @@ class SlideController(QObject):
 
     def close_all(self) -> None:
         """Release every file (at the end of the program, when no worker reads any more)."""
-        for slide in [*(document.slide for document in self.documents), *self._leaving]:
+        for slide in [*(document.slide for document in self.documents), *self._closing]:
             slide.close()
-        self._leaving.clear()
+        self._closing.clear()
         self.state.documents = ()
         with self.state.events.current.blocked():  # nothing is shown any more
             self.state.current = None
 
     def _close_file(self, slide: Slide) -> None:
         if any(job.needs is slide for job in self._jobs.running()):
-            self._leaving.append(slide)  # it is out of sight, and is closed when that has ended
+            self._closing.append(slide)  # closed when the jobs that read it have ended
             return
         self._jobs.start("close", lambda job: slide.close(), lane=Lane.FILES, replace=False)
 
     @Slot(object)
     def _job_ended(self, job: Job) -> None:
-        if job.needs in self._leaving:
-            self._leaving.remove(job.needs)
+        if job.needs in self._closing:
+            self._closing.remove(job.needs)
             self._close_file(job.needs)
 
     def _read_pictures(self, document: Document) -> None:

@@ -13,10 +13,10 @@ from focusviewer.app.services.jobs import Jobs
 from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
-from focusviewer.app.slides.news import SlideNews
 from focusviewer.app.slides.scale import ScaleController
 from focusviewer.app.slides.slide_list import SlideList
 from focusviewer.app.slides.slide_panel import SlidePanel
+from focusviewer.app.slides.updates import SlideUpdates
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import choosers
 from focusviewer.app.widgets.bars import MessageBar
@@ -24,7 +24,7 @@ from focusviewer.app.widgets.common import Section
 
 
 class SlidesFeature(QObject):
-    """Opens files and keeps what is shown of them true.
+    """Opens files, and keeps their list and panel up to date.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class SlidesFeature(QObject):
 
     Signals
     -------
-    recent_changed : the list of recent files is another
+    recent_changed : the list of recent files has changed
     """
 
     recent_changed = Signal()
@@ -48,7 +48,7 @@ class SlidesFeature(QObject):
         self.section = Section("Slide", self.panel)
         self.controller = SlideController(jobs, tiles)
         self.scale = ScaleController(parent, messages, self.controller)
-        self.news = SlideNews(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
+        self.updates = SlideUpdates(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
         self.controller.opened.connect(self._opened)
         self.list.document_chosen.connect(self.controller.show)
         self.list.document_closed.connect(self.controller.close)

@@ -1,4 +1,4 @@
-"""What a path that is to be opened holds: slides, or a worklist."""
+"""The slides in a folder that is to be opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 
 def slides_in(folder: Path) -> list[Path]:
-    """Slide files of a folder, by name; none of what is no folder or may not be looked into."""
+    """Slide files of a folder, by name; empty where it is no folder or cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIEWED_SUFFIXES and path.is_file())
     except OSError:

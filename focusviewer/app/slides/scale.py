@@ -1,4 +1,4 @@
-"""Asking how large a pixel is, of the slide that lacks it, for as long as it does."""
+"""Asking for the pixel size of slides whose file does not state it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from focusviewer.app.widgets.choosers import open_dialog
 
 
 class ScaleController(QObject):
-    """Opens the scale dialog, and keeps the messages that offer it true."""
+    """Opens the scale dialog, and offers it in messages for as long as the slide has no scale."""
 
     def __init__(self, window: QWidget, messages: MessageBar, slides: SlideController) -> None:
         super().__init__()
         self._window, self._messages, self._slides = window, messages, slides
         self._asked: set[str] = set()
-        self._told: dict[str, Document] = {}
-        slides.scale_changed.connect(self._settle)
-        slides.documents_changed.connect(self._settle)
-        slides.current_changed.connect(self._settle)
+        self._offers: dict[str, Document] = {}
+        slides.scale_changed.connect(self._withdraw)
+        slides.documents_changed.connect(self._withdraw)
+        slides.current_changed.connect(self._withdraw)
 
     def ask_once(self, document: Document | None) -> None:
         """Offer the dialog when a slide without a scale is first shown."""
@@ -31,11 +31,11 @@ class ScaleController(QObject):
         self._asked.add(document.slide.fingerprint)
         stated = document.slide.info.stated_mpp
         why = "" if stated is None else f" (its file says {stated:.4g} µm, which cannot be)"
-        self.tell(f"The pixel size of {document.name} is not known{why}. Lengths and refocusing need it.", document)
+        self.offer(f"The pixel size of {document.name} is not known{why}. Lengths and refocusing need it.", document)
 
-    def tell(self, text: str, document: Document, kind: str = "warning") -> None:
-        """Show a message that offers the dialog; it goes when the slide gets a scale, is left or is closed."""
-        self._told[text] = document
+    def offer(self, text: str, document: Document, kind: str = "warning") -> None:
+        """Show a message that offers the dialog; it goes when the slide gets a scale or is not shown any more."""
+        self._offers[text] = document
         self._messages.show_message(text, kind, ("Set scale…", lambda: self.ask(document)))
 
     def ask(self, document: Document | None) -> None:
@@ -47,10 +47,11 @@ class ScaleController(QObject):
         open_dialog(dialog)
 
     @Slot()
-    def _settle(self) -> None:
-        for text, document in list(self._told.items()):
+    def _withdraw(self) -> None:
+        """Dismiss the messages of slides that have a scale by now or are not shown any more."""
+        for text, document in list(self._offers.items()):
             if document.mpp is None and document is self._slides.current:
                 continue
-            del self._told[text]
+            del self._offers[text]
             if self._messages.dismiss(text):
-                self._asked.discard(document.slide.fingerprint)  # it is offered again when one comes back
+                self._asked.discard(document.slide.fingerprint)  # offered again when the slide is shown again

@@ -94,5 +94,5 @@ class ScaleDialog(QDialog):
         mpp = self.mpp.value() if self.by_mpp.isChecked() else mpp_from_power(self.power.value())
         assert mpp is not None
         step = self.z_step.value()
-        # Positions that the file states may be uneven or around a zero of their own: they stay unless changed.
+        # Positions that the file states may be uneven or have another origin: they stay unless the step was changed.
         return ScaleAnswer(mpp, step if self._stack and step != self._known_step else None)

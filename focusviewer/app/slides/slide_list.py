@@ -1,4 +1,4 @@
-"""The left dock: open slides and the ones opened lately."""
+"""The left dock: open slides and recent ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
 
-from focusviewer.app.services.binding import quietly
+from focusviewer.app.services.binding import signals_blocked
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import hint
 
@@ -51,10 +51,10 @@ class SlideList(QWidget):
 
     def show_documents(self, documents: list[Document], current: Document | None) -> None:
         """List the open slides."""
-        with quietly(self.open_slides):
+        with signals_blocked(self.open_slides):
             if not documents or [item.data(ROLE) for item in self._items()] != documents:
                 self._fill(documents)
-            # else only another one is shown: the list may be telling of that itself, so its items must stay
+            # else only the current one has changed, perhaps by a click in this list: its items must stay
             self.open_slides.setCurrentRow(documents.index(current) if current in documents else -1)
         self.open_slides.setVisible(bool(documents))
         self.empty.setVisible(not documents)

@@ -35,7 +35,7 @@ class SlidePanel(QWidget):
         self.set_scale = button("Set scale…", "ruler", "Tell the pixel size or the magnification")
         self._pictures = QWidget()
         self._picture_column = panel_layout(self._pictures)
-        self._picture_labels: list[QLabel] = []  # not asked of the layout: see MessageBar
+        self._picture_labels: list[QLabel] = []  # kept here, not read from the layout: see MessageBar
         self._picture_column.setContentsMargins(0, 0, 0, 0)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter properties")

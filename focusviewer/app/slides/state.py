@@ -29,14 +29,14 @@ class SlidesState:
         fingerprint = document.pyramid.fingerprint
         return next((other for other in self.documents if other.pyramid.fingerprint == fingerprint), None)
 
-    def beside(self, document: Document) -> Document | None:
-        """The slide to show when this one is closed."""
+    def neighbour(self, document: Document) -> Document | None:
+        """The slide next to this one in the list, to show when it is closed; None for the only one."""
         index = self.documents.index(document)
         rest = self.documents[:index] + self.documents[index + 1 :]
         return rest[min(index, len(rest) - 1)] if rest else None
 
-    def replaced_by(self, path: Path) -> str:
-        """Name of the open slide that a file would be written over; empty for none."""
+    def overwritten_by(self, path: Path) -> str:
+        """Name of the open slide that saving to a path would overwrite; empty for none."""
         for document in self.documents:
             inside = document.path.is_dir() and path.exists() and path.resolve().parent == document.path.resolve()
             if inside or path.resolve() == document.path.resolve():

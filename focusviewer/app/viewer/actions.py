@@ -31,9 +31,9 @@ MOVES = (
 THEMES = (("system", "Colours as the system"), ("light", "Light colours"), ("dark", "Dark colours"))
 
 
-def viewer_actions(viewer: ViewerFeature, acting: Callable[[], Viewport]) -> list[ActionRecord]:
-    """All of them; ``acting`` tells on which of two pictures the keys work."""
-    return [*_zoom(viewer, acting), *_planes(viewer), *_around(viewer.state), *_moves(acting)]
+def viewer_actions(viewer: ViewerFeature, active: Callable[[], Viewport]) -> list[ActionRecord]:
+    """All of them; ``active`` gives the picture that the keys work on."""
+    return [*_zoom(viewer, active), *_planes(viewer), *_around(viewer.state), *_moves(active)]
 
 
 def _zoom(viewer: ViewerFeature, on: Callable[[], Viewport]) -> list[ActionRecord]:

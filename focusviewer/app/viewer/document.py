@@ -22,9 +22,9 @@ class Document:
     pyramid: DisplayPyramid
     view: View
     maps: dict[tuple[str, int], FocusMap] = field(default_factory=dict)
-    fresh: bool = True  # not shown yet: the first time it fits the window
+    fresh: bool = True  # not shown yet: the first time the whole slide is shown
     bad_tiles: int = 0
-    fluorescence: bool | None = None  # nobody has looked yet
+    fluorescence: bool | None = None  # None: not known yet
 
     @classmethod
     def of(cls, slide: Slide) -> Document:

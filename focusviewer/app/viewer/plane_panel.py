@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
 
-from focusviewer.app.services.binding import quietly
+from focusviewer.app.services.binding import signals_blocked
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.refocus.provenance import z_text
@@ -47,7 +47,7 @@ class PlanePanel(QWidget):
 
     def show_planes(self, planes_um: tuple[float, ...], plane: int, z_known: bool) -> None:
         """Show the planes of a slide and which one is on screen."""
-        with quietly(self.slider):
+        with signals_blocked(self.slider):
             self.slider.setRange(0, len(planes_um) - 1)
             self.slider.setValue(plane)
         z = f", z = {z_text(planes_um[plane])}" if z_known else ""

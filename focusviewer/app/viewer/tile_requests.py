@@ -1,4 +1,4 @@
-"""Which tiles a view wants, and in which order; no Qt here."""
+"""Which tiles a view needs, and in which order; no Qt here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFETCH_MARGIN = 1
 
 @dataclass(frozen=True)
 class TileRange:
-    """The rectangle of tiles a view touches: as long as it is the same, so are the wishes."""
+    """The rectangle of tiles a view touches: while it stays the same, no new tiles are needed."""
 
     zoom: int
     plane: int
@@ -30,27 +30,27 @@ class TileRange:
         return cls(zoom, view.plane, cells)
 
 
-def seen_tiles(document: Document, zoom: int) -> list[TileKey]:
+def tiles_on_screen(document: Document, zoom: int) -> list[TileKey]:
     """Tiles on screen, the middle ones first."""
     return visible_tiles(document.pyramid, *document.view.rect(), zoom, document.view.plane)
 
 
-def wish_list(document: Document, zoom: int, top: TileKey, seen: list[TileKey]) -> list[TileKey]:
-    """Most urgent first: the coarsest tile, what is visible, the planes beside it, the ring around it.
+def tiles_to_load(document: Document, zoom: int, top: TileKey, seen: list[TileKey]) -> list[TileKey]:
+    """Most urgent first: the coarsest tile, the visible ones, the planes above and below, the ring around.
 
     Parameters
     ----------
     top : TileKey
         The coarsest tile, which stands in for all others.
     seen : list of TileKey
-        See :func:`seen_tiles`.
+        See :func:`tiles_on_screen`.
     """
     pyramid, plane, rect = document.pyramid, document.view.plane, document.view.rect()
-    wishes = [top, *seen]
-    for beside in (plane - 1, plane + 1):
-        if 0 <= beside < len(document.planes_um):
-            wishes += visible_tiles(pyramid, *rect, zoom, beside)
-    wishes += visible_tiles(pyramid, *rect, zoom, plane, margin=PREFETCH_MARGIN)
+    keys = [top, *seen]
+    for neighbour in (plane - 1, plane + 1):
+        if 0 <= neighbour < len(document.planes_um):
+            keys += visible_tiles(pyramid, *rect, zoom, neighbour)
+    keys += visible_tiles(pyramid, *rect, zoom, plane, margin=PREFETCH_MARGIN)
     if zoom + 1 < pyramid.n_zooms:
-        wishes += visible_tiles(pyramid, *rect, zoom + 1, plane, margin=PREFETCH_MARGIN)
-    return list(dict.fromkeys(wishes))
+        keys += visible_tiles(pyramid, *rect, zoom + 1, plane, margin=PREFETCH_MARGIN)
+    return list(dict.fromkeys(keys))

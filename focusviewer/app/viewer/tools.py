@@ -1,7 +1,7 @@
 """What the mouse does on a picture: one tool at a time, the same on every picture.
 
-A tool takes the events it has a use for; what it leaves (the middle button, the minimap, everything while no tool is in
-use) moves the picture.
+A tool takes the events it needs; all others (the middle button, the minimap, everything while no tool is in use) move
+the picture.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Tool:
     cursor = Qt.CursorShape.CrossCursor
 
     def handle(self, event: PointerEvent) -> bool:
-        """Take an event, or leave it (False) to what moves the picture."""
+        """Take an event (True), or leave it to the picture, which is moved by it (False)."""
         return False
 
     def paint(self, painter: QPainter, document: Document, ratio: float) -> None:
-        """Paint what belongs to the tool above all layers of a picture, in screen pixels.
+        """Paint the tool's own marks above all layers of a picture, in screen pixels.
 
         Parameters
         ----------

@@ -21,14 +21,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.viewer.hand import Hand
 from focusviewer.app.viewer.layers.heatmap import HeatmapLayer, MarkLayer
 from focusviewer.app.viewer.layers.minimap import Minimap
 from focusviewer.app.viewer.layers.paint_stats import PaintStats
 from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, paint_badges
 from focusviewer.app.viewer.layers.scale_bar import ScaleBar
 from focusviewer.app.viewer.layers.tiles import TileLayer
-from focusviewer.app.viewer.tile_requests import TileRange, seen_tiles, wish_list
+from focusviewer.app.viewer.panning import PanGesture
+from focusviewer.app.viewer.tile_requests import TileRange, tiles_on_screen, tiles_to_load
 from focusviewer.app.viewer.tools import Kind, PointerEvent, ToolBox
 from focusviewer.app.viewer.view import View, snap_scale, step_scale
 from focusviewer.slides import TileKey
@@ -43,7 +43,7 @@ class Viewport(QWidget):
 
     Signals
     -------
-    view_changed : the visible part, scale or plane is another
+    view_changed : the visible part, scale or plane has changed
     rested : the view has not changed for 150 ms
     completed : every visible tile is on screen at its proper zoom
     pointed : (x, y) level-0 pixel under the cursor; NaN when it left
@@ -76,7 +76,7 @@ class Viewport(QWidget):
         self._keys: list[TileKey] = []
         self._range: TileRange | None = None
         self._moving = False
-        self._hand = Hand(self, self)
+        self._panning = PanGesture(self, self)
         self._turned = 0.0
         self._rest_timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest_timer.timeout.connect(self._rest)
@@ -110,13 +110,13 @@ class Viewport(QWidget):
     def show_document(self, document: Document | None) -> None:
         """Show another slide, where it was left (or wholly, the first time)."""
         if self.document is not None and self.document is not document:
-            self.tiles.rest(self.document.pyramid, id(self))
+            self.tiles.stop_loading(self.document.pyramid, id(self))
         self.document = document
         self.heatmap.image = None
         self.mark.rect = None
         self.patch.clear()
         self.tile_layer.previous_plane = None
-        self._hand.stop()
+        self._panning.stop()
         self._range = None
         if document is not None:
             document.view.resize(*self._screen_size())
@@ -126,7 +126,7 @@ class Viewport(QWidget):
         self.changed()
 
     def changed(self) -> None:
-        """Tell the world and the loader that the view is another one."""
+        """Request the tiles of the new view, and say that it has changed."""
         self._moving = self.document is not None
         self.is_complete = False
         if self._moving:
@@ -209,9 +209,9 @@ class Viewport(QWidget):
         if wanted == self._range:
             return
         self._range = wanted
-        self._keys = seen_tiles(document, wanted.zoom)
-        top = self.tiles.top_key(document.pyramid, wanted.plane)
-        self.tiles.request(document.pyramid, wish_list(document, wanted.zoom, top, self._keys), id(self))
+        self._keys = tiles_on_screen(document, wanted.zoom)
+        top = self.tiles.coarsest_key(document.pyramid, wanted.plane)
+        self.tiles.request(document.pyramid, tiles_to_load(document, wanted.zoom, top, self._keys), id(self))
 
     @Slot(object)
     def _tile_arrived(self, key: TileKey) -> None:
@@ -273,7 +273,7 @@ class Viewport(QWidget):
         if self.heatmap.visible:  # the regions are the map's
             self.mark.paint(painter, view)
         if self.minimap.visible:
-            thumb = self.tiles.get(self.tiles.top_key(self.document.pyramid, view.plane))
+            thumb = self.tiles.get(self.tiles.coarsest_key(self.document.pyramid, view.plane))
             self.minimap.paint(painter, view, thumb, self.heatmap, ratio)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.scale_bar.visible:
@@ -353,9 +353,9 @@ class Viewport(QWidget):
         """Begin to drag, or go where the minimap was clicked."""
         if self._is_taken(Kind.PRESS, event):
             return
-        self._hand.stop()
+        self._panning.stop()
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) and self.view is not None:
-            self._hand.take(self._screen(event.position()))
+            self._panning.press(self._screen(event.position()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture; tell what is under the cursor."""
@@ -363,14 +363,14 @@ class Viewport(QWidget):
             return
         if self.view is not None:
             at = self._screen(event.position())
-            self._hand.move(at)
+            self._panning.move(at)
             self.pointed.emit(*self.view.to_slide(at.x(), at.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the drag, gliding on if the user has chosen so."""
         if self._is_taken(Kind.RELEASE, event):
             return
-        self._hand.let_go()
+        self._panning.release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Zoom in one octave at the cursor (with Shift: out)."""

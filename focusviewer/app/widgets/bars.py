@@ -81,7 +81,7 @@ class Message(QFrame):
 
     @Slot()
     def dismiss(self) -> None:
-        """Go away."""
+        """Remove the line."""
         self.hide()
         self.dismissed.emit(self)
         self.deleteLater()
@@ -122,7 +122,7 @@ class MessageBar(QWidget):
         return message
 
     def messages(self) -> list[Message]:
-        """The lines on show."""
+        """The lines that are shown."""
         return list(self._shown)
 
     @Slot(object)
@@ -131,7 +131,7 @@ class MessageBar(QWidget):
             self._shown.remove(message)
 
     def dismiss(self, text: str) -> bool:
-        """Dismiss the line with this text; whether it was on show."""
+        """Dismiss the line with this text; whether there was one."""
         found = [message for message in self.messages() if message.text == text]
         for message in found:
             message.dismiss()
@@ -164,7 +164,7 @@ class _JobRow(QWidget):
             layout.addWidget(widget)
 
     def show_state(self, job: Job) -> None:
-        """Show how far it is, that nobody knows, or that it waits for its turn."""
+        """Show the progress, that it is not known, or that the job waits."""
         title = self.fontMetrics().elidedText(job.title, Qt.TextElideMode.ElideMiddle, MAX_TITLE_PX)
         self.title.setText(f"{title} (waiting)" if job.waiting else title)
         if job.waiting:
@@ -177,7 +177,7 @@ class _JobRow(QWidget):
 
 
 class JobList(QWidget):
-    """Jobs that have a title, with progress and a cancel button each; of many the first, and how many more.
+    """Jobs that have a title, with progress and a cancel button each; the first ones, and how many more there are.
 
     However many there are, the window keeps its width.
     """

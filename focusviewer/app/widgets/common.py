@@ -65,11 +65,11 @@ class ElidedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint as much as fits."""
-        room = self.contentsRect()
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        rect = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class Section(QWidget):
@@ -117,9 +117,10 @@ def panel_layout(widget: QWidget) -> QVBoxLayout:
 
 
 def disable_choice(box: QComboBox, index: int) -> None:
-    """Let a choice be seen but not taken.
+    """Show an item of a list that cannot be chosen.
 
-    By its data, not by its item: Qt deletes the item with the list, and the wrapper that Python got would live on.
+    It is disabled by its data, not by its item object: Qt deletes the item with the list, and Python's wrapper would
+    outlive it.
     """
     box.setItemData(index, 0, _FLAGS_ROLE)
 

@@ -1,4 +1,4 @@
-"""Dialogs: the scale of a slide, the shortcut sheet, help, and what this program is."""
+"""Dialogs: the shortcut sheet, help, and about this program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RESEARCH_USE = (
 
 
 def button_row(which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
-    """Dialog buttons without the desktop's pictures, which do not follow the colours."""
+    """Dialog buttons without the desktop's icons, which do not follow the theme."""
     box = QDialogButtonBox(which)
     for made in box.buttons():
         made.setIcon(QIcon())

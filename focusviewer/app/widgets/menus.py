@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 
 from focusviewer.app.services.actions import ActionRecord, ActionRegistry, Needs, Switch
-from focusviewer.app.services.binding import follow, quietly
+from focusviewer.app.services.binding import follow, signals_blocked
 from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.dialogs import native_keys
 from focusviewer.app.widgets.theme import bind_icon
@@ -34,7 +34,7 @@ class Menus:
         self._window, self._picture, self._registry = window, picture, registry
         self.actions = {record.key: self._make(record) for record in registry}
         self.recent = QMenu(tr("Open &recent"), window)
-        self.recent.setToolTipsVisible(True)  # the folder tells files of one name apart
+        self.recent.setToolTipsVisible(True)  # the folder distinguishes files of the same name
 
     def _make(self, record: ActionRecord) -> QAction:
         action = QAction(tr(record.text), self._window)
@@ -95,11 +95,11 @@ class Menus:
 
 
 def _bind_switch(action: QAction, switch: Switch) -> None:
-    """Keep a command that can be checked and what it switches alike."""
+    """Keep a checkable command and the field that it switches equal."""
     action.setCheckable(True)
 
     def show(value: object) -> None:
-        with quietly(action):
+        with signals_blocked(action):
             action.setChecked(value == switch.on)
         action.changed.emit()  # menus and buttons paint it anew
 

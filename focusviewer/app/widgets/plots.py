@@ -34,7 +34,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph has no types
         item.setMenuEnabled(False, None)
         item.setMouseEnabled(False, False)
         item.hideButtons()
-        item.layout.setContentsMargins(0, 4 if axes else 0, 0, 0)  # half a number of the axis stands out at its end
+        item.layout.setContentsMargins(0, 4 if axes else 0, 0, 0)  # the last tick label reaches beyond the axis
         font = QFont(self.font())
         font.setPointSizeF(TICK_PT)
         for side in ("left", "bottom"):

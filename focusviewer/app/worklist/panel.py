@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from focusviewer.app.services.binding import follow, quietly, show_choice
+from focusviewer.app.services.binding import follow, show_choice, signals_blocked
 from focusviewer.app.widgets.common import Section, button, hint, row
 from focusviewer.app.worklist.lines import Choice, Column, Filter
 from focusviewer.app.worklist.snapshot import Snapshot
@@ -157,7 +157,7 @@ class WorklistPanel(QWidget):
 
     def _show_choice(self, choice: Choice) -> None:
         if self.search.text() != choice.text:
-            with quietly(self.search):
+            with signals_blocked(self.search):
                 self.search.setText(choice.text)
         show_choice(self.filter, choice.filter)
         self._show_order()

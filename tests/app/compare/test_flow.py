@@ -69,7 +69,7 @@ def test_split_shows_scan_and_refocused_picture_that_move_together(window, compa
     window.menus.actions["compare.split"].trigger()
     first, second = window.viewport, compare.second
     qtbot.waitUntil(lambda: second.isVisible() and second.is_complete and first.is_complete, timeout=5000)
-    assert first.patch.veiled
+    assert first.patch.hidden
     assert second.patch.is_shown
     assert second.patch.image is first.patch.image
     first.pan_pixels(-60, 30)
@@ -86,17 +86,17 @@ def test_split_shows_scan_and_refocused_picture_that_move_together(window, compa
     assert second.view.cx - first.view.cx == pytest.approx(apart)
     window.menus.actions["compare.split"].trigger()
     assert not second.isVisible()
-    assert not first.patch.veiled
+    assert not first.patch.hidden
 
 
 def test_split_shows_another_plane_and_another_slide(window, open_in, compare, slides, qtbot) -> None:
     open_in(window, "other.svs", "stack.tif")
-    compare.state.way = "split"
+    compare.state.mode = "split"
     window.menus.actions["compare.next"].trigger()
     assert compare.state.content == "plane 0"
     second = compare.second
     qtbot.waitUntil(lambda: second.is_complete and window.viewport.is_complete, timeout=5000)
-    planes = [int(from_qimage(port.grab().toImage())[300, 200, 2]) for port in (window.viewport, second)]
+    planes = [int(from_qimage(viewport.grab().toImage())[300, 200, 2]) for viewport in (window.viewport, second)]
     assert planes == [pytest.approx(100, abs=1), pytest.approx(60, abs=1)]
     assert window.document.view.plane == 2
     second.plane_turned.emit(1)
@@ -138,7 +138,7 @@ def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare,
     window.viewport.setFocus()
     qtbot.keyClick(window.viewport, Qt.Key.Key_C)
     qtbot.keyClick(window.viewport, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    assert (compare.state.way, compare.state.wipe) == ("wipe", pytest.approx(0.52))
+    assert (compare.state.mode, compare.state.wipe) == ("wipe", pytest.approx(0.52))
     assert "Nothing to compare" in compare.bar.text.text()
     assert compare.bar.isVisible()
     assert window.menus.actions["compare.wipe"].isChecked()
@@ -147,10 +147,10 @@ def test_the_bar_says_when_there_is_nothing_to_compare(window, open_in, compare,
     assert not window.menus.actions["compare.wipe"].isChecked()
 
 
-@pytest.mark.parametrize("way", ["split", "flicker"])
-def test_the_window_can_be_closed_while_comparing(window, open_in, compare, way: str) -> None:
+@pytest.mark.parametrize("mode", ["split", "flicker"])
+def test_the_window_can_be_closed_while_comparing(window, open_in, compare, mode: str) -> None:
     open_in(window, "stack.tif")
-    compare.state.way = way
+    compare.state.mode = mode
     window.close()
-    assert compare.state.way == "off"
+    assert compare.state.mode == "off"
     assert compare.second.document is None  # no_leaks looks for timers

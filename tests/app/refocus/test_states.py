@@ -11,7 +11,7 @@ from PySide6.QtGui import QFont, QImage, QKeyEvent, QPainter
 
 from focusviewer.app.refocus.area import RefocusRequest
 from focusviewer.app.services.pixels import from_qimage
-from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, broken, paint_badges
+from focusviewer.app.viewer.layers.patch import Badge, PatchLayer, paint_badges, wrapped
 from focusviewer.app.viewer.view import View
 from focusviewer.core.errors import UserError
 from tests.app.fakes import FakeEngine, FakeSlide, picture
@@ -101,7 +101,7 @@ def test_the_brush_is_not_shown_on_another_slide_beside(window, close_up, slides
     close_up("other.svs", "fake.svs")
     window.refocusing.enter("paint")
     compare = window.compare
-    compare.state.way = "split"
+    compare.state.mode = "split"
     ring = window.painting.ring
     painted: list[View] = []
     ring.paint = lambda painter, view: painted.append(view)  # type: ignore[method-assign]
@@ -115,7 +115,7 @@ def test_the_brush_is_not_shown_on_another_slide_beside(window, close_up, slides
 def test_a_split_stays_at_one_place_when_the_slide_changes(window, open_in, qtbot) -> None:
     open_in(window, "other.svs", "fake.svs")
     compare = window.compare
-    compare.state.way = "split"
+    compare.state.mode = "split"
     window.viewport.go_to(2500, 1500, 1.0)
     for document in (*window.slides.documents, window.slides.documents[0]):
         window.slides.show(document)
@@ -196,10 +196,10 @@ def test_peeking_ends_with_its_key_whatever_else_is_held(window, close_up, qtbot
     seen = picture(window)
     patch = window.viewport.patch
     qtbot.keyPress(window.viewport, Qt.Key.Key_Space)
-    assert patch.veiled
+    assert patch.hidden
     shifted = QKeyEvent(QKeyEvent.Type.KeyRelease, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
     window.compare.eventFilter(window.viewport, shifted)
-    assert not patch.veiled
+    assert not patch.hidden
     assert np.array_equal(picture(window), seen)
 
 
@@ -240,6 +240,6 @@ def test_a_badge_keeps_its_words_in_a_narrow_place(qapp) -> None:
     text = "Synthesised  ·  z = +2.00 µm"
     font = QFont()
     font.setPixelSize(12)
-    assert broken(text, font, 1000) == [text]
-    assert broken(text, font, 130) == ["Synthesised", "z = +2.00 µm"]
-    assert broken(text, font, 40)[0].endswith("…")
+    assert wrapped(text, font, 1000) == [text]
+    assert wrapped(text, font, 130) == ["Synthesised", "z = +2.00 µm"]
+    assert wrapped(text, font, 40)[0].endswith("…")

@@ -21,12 +21,12 @@ class HeatmapLayer:
     def __init__(self) -> None:
         self.image: QImage | None = None
         self.rect: tuple[float, float, float, float] = (0, 0, 0, 0)  # x, y, width, height
-        self.hatched: npt.NDArray[np.float64] = np.empty((0, 4))  # boxes that cannot be judged, likewise
+        self.hatched: npt.NDArray[np.float64] = np.empty((0, 4))  # boxes of windows that cannot be judged, as ``rect``
         self.opacity = 0.45
         self.visible = True
 
     def paint(self, painter: QPainter, view: View) -> None:
-        """Blend the map over the picture; what cannot be judged is hatched, where there is room for it."""
+        """Blend the map over the picture; windows that cannot be judged are hatched where they are large enough."""
         if self.image is None or not self.visible:
             return
         x, y, w, h = self.rect
@@ -55,7 +55,7 @@ class HeatmapLayer:
 
 
 class MarkLayer:
-    """A rectangle that points at something (a region chosen in a list), level-0 pixels."""
+    """The outline of a region that was chosen in a list, level-0 pixels."""
 
     def __init__(self) -> None:
         self.rect: tuple[float, float, float, float] | None = None

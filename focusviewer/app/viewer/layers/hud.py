@@ -1,4 +1,4 @@
-"""Colours, plates and letters of what is written over the picture."""
+"""Colours, background boxes and fonts of what is written over the picture (the heads-up display)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACCENT = QColor(255, 176, 32)
 
 
 def hud_box(painter: QPainter, box: QRectF, ratio: float, colour: QColor = HUD_BACK) -> None:
-    """A rounded dark plate under text that must be readable on any tissue."""
+    """A rounded dark box under text that must be readable on any tissue."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawRoundedRect(box, 5 * ratio, 5 * ratio)

@@ -1,4 +1,4 @@
-"""The synthesised picture on the slide: how much of it is seen, how far it can be trusted, and what it says it is."""
+"""The synthesised picture on the slide: how much of it is shown, where it is doubtful, and its badges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from focusviewer.app.viewer.view import View
 SYNTHESISED_TEXT = QColor(30, 22, 0)
 SEPARATOR = "  ·  "
 FRAME = 44.0
-"""Width of a badge that is not text, with its distances."""
+"""Width of a badge without its text: paddings and margins."""
 
 
 class PatchLayer:
@@ -22,12 +22,12 @@ class PatchLayer:
     ----------
     badge, detail : str
         What the picture is, and what it was made from and by.
-    veiled : bool
+    hidden : bool
         The scan is shown instead, for comparison.
     wipe : float, optional
         Only what lies right of this part of the viewport's width is shown.
     tint : QImage, optional
-        Laid over the picture where it is not borne out by the scan; stretched to the picture's size.
+        Colours the places where the picture, blurred back, does not give the scan; stretched to the picture's size.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class PatchLayer:
         self.zoom = 0
         self.x = self.y = 0  # upper left corner, pixels of the zoom
         self.badge = self.detail = ""
-        self.veiled = False
+        self.hidden = False
         self.wipe: float | None = None
         self.tint: QImage | None = None
         self.tint_visible = False
@@ -44,7 +44,7 @@ class PatchLayer:
         """Show the scan again."""
         self.image = self.tint = None
 
-    def take(self, other: PatchLayer) -> None:
+    def copy_from(self, other: PatchLayer) -> None:
         """Show the same picture as another layer (not the same part of it)."""
         self.image, self.zoom, self.x, self.y = other.image, other.zoom, other.x, other.y
         self.badge, self.detail = other.badge, other.detail
@@ -53,7 +53,7 @@ class PatchLayer:
     @property
     def is_shown(self) -> bool:
         """Whether any of the picture is on screen."""
-        return self.image is not None and not self.veiled
+        return self.image is not None and not self.hidden
 
     def left(self, view: View) -> int:
         """Screen column from which the picture is shown."""
@@ -70,7 +70,7 @@ class PatchLayer:
 
     def paint(self, painter: QPainter, view: View) -> None:
         """Paint the patch over the tiles."""
-        if self.image is None or self.veiled:
+        if self.image is None or self.hidden:
             return
         target = self.target(view)
         painter.save()
@@ -103,7 +103,7 @@ class PatchLayer:
 class Badge:
     """Some lines of text in a box: which picture this is."""
 
-    def least_width(self, text: str, font: QFont, ratio: float) -> float:
+    def min_width(self, text: str, font: QFont, ratio: float) -> float:
         """Screen columns that a badge needs to show its text, in as many lines as that takes."""
         metrics = QFontMetricsF(hud_font(font, ratio, bold=True))
         return max(metrics.horizontalAdvance(part) for part in text.split(SEPARATOR)) + FRAME * ratio
@@ -125,18 +125,18 @@ class Badge:
         Parameters
         ----------
         detail : str
-            Said below, lighter.
+            Written below in plain type.
         span : (left, right)
             Screen columns to stay between; what does not fit goes into more lines, or is shortened.
         top : float
             Screen row to stay below.
         """
-        room = span[1] - span[0] - FRAME * ratio
-        if room < 24 * ratio:
+        available = span[1] - span[0] - FRAME * ratio
+        if available < 24 * ratio:
             return
         bold, plain = hud_font(font, ratio, bold=True), hud_font(font, ratio)
-        lines = [(line, bold) for line in broken(text, bold, room)]
-        lines += [(line, plain) for line in broken(detail, plain, room) if detail]
+        lines = [(line, bold) for line in wrapped(text, bold, available)]
+        lines += [(line, plain) for line in wrapped(detail, plain, available) if detail]
         width = max(QFontMetricsF(line_font).horizontalAdvance(line) for line, line_font in lines)
         height = QFontMetricsF(bold).height()
         box = QRectF(span[0] + 12 * ratio, top + 12 * ratio, width + 20 * ratio, len(lines) * height + 9 * ratio)
@@ -148,23 +148,23 @@ class Badge:
             painter.drawText(row, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
 
 
-def broken(text: str, font: QFont, room: float) -> list[str]:
+def wrapped(text: str, font: QFont, available: float) -> list[str]:
     """Lines of a text that fit into a width: broken where its parts are separated, else shortened."""
     metrics = QFontMetricsF(font)
     lines: list[str] = []
     for part in text.split(SEPARATOR):
         longer = SEPARATOR.join([*lines[-1:], part])
-        if lines and metrics.horizontalAdvance(longer) <= room:
+        if lines and metrics.horizontalAdvance(longer) <= available:
             lines[-1] = longer
         else:
             lines.append(part)
-    return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines]
+    return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, available) for line in lines]
 
 
 def paint_badges(
     painter: QPainter, badge: Badge, patch: PatchLayer, view: View, scan: str, corner: QRect, font: QFont, ratio: float
 ) -> None:
-    """Say what is on screen: the scan (``scan``, may be empty), the synthesised picture, or both beside a wipe.
+    """Paint the badges of the scan (``scan``, may be empty), of the synthesised picture, or of both.
 
     Parameters
     ----------
@@ -173,14 +173,16 @@ def paint_badges(
     """
     line = float(patch.left(view))
     synthesised = patch.is_shown and line < view.width
-    compared = patch.image is not None and (patch.veiled or patch.wipe is not None)
+    compared = patch.image is not None and (patch.hidden or patch.wipe is not None)
     if compared or (patch.image is None and scan):
         right = min(line, corner.x()) if synthesised else corner.x()
         badge.paint(painter, scan or "Scan", font, ratio, synthesised=False, span=(0.0, right))
     if synthesised:
-        needed = badge.least_width(patch.badge, font, ratio)
+        needed = badge.min_width(patch.badge, font, ratio)
         left, right, top = line, float(corner.x()), 0.0
-        if right - left < needed:  # below the corner, and if need be across the line: pixels are never without it
+        if (
+            right - left < needed
+        ):  # below the corner, and if need be across the line: synthesised pixels always carry their badge
             left, right, top = min(line, view.width - needed), view.width, float(corner.y() + corner.height())
         span = (left, right)
         badge.paint(painter, patch.badge, font, ratio, synthesised=True, detail=patch.detail, span=span, top=top)

@@ -21,18 +21,18 @@ class Images(Protocol):
         ...
 
     def is_bad(self, key: TileKey) -> bool:
-        """Whether the tile cannot be had at all."""
+        """Whether the tile cannot be decoded."""
         ...
 
 
 def span(origin: int, start: float, length: float, factor: float) -> tuple[int, int]:
-    """Screen start and length of a stretch of picture; neighbours meet without gap or overlap."""
+    """Screen start and length of a part of the picture; neighbours meet without gap or overlap."""
     a = origin + round(start * factor)
     return a, origin + round((start + length) * factor) - a
 
 
 class TileLayer:
-    """The slide itself: finest tiles there are, coarser ones (or finer, or the last plane's) where they lack."""
+    """The slide itself: the tiles of one zoom; where one is missing, a coarser or finer one, or the last plane's."""
 
     def __init__(self, images: Images) -> None:
         self.images = images

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from focusviewer.app.services.binding import quietly
+from focusviewer.app.services.binding import signals_blocked
 from focusviewer.app.worklist.lines import Column, Line
 from focusviewer.app.worklist.table.cells import THUMB, LineDelegate
 from focusviewer.app.worklist.table.model import COLUMNS, WorklistModel
@@ -96,7 +96,7 @@ class WorklistTable(QTableView):
     def show_order(self, column: Column, descending: bool) -> None:
         """Mark the column that the lines are ordered by."""
         order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-        with quietly(self.horizontalHeader()):
+        with signals_blocked(self.horizontalHeader()):
             self.horizontalHeader().setSortIndicator(COLUMNS.index(column), order)
 
     @Slot(QModelIndex)

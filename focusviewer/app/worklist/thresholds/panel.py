@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, QSizePolicy, QSlider, QWidget
 
-from focusviewer.app.services.binding import bind_choice, quietly
+from focusviewer.app.services.binding import bind_choice, signals_blocked
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.worklist.thresholds.roc_plot import RocPlot
 from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
@@ -100,7 +100,7 @@ class ThresholdPanel(QWidget):
 
     def _show_threshold(self) -> None:
         _, largest, decimals = THRESHOLDS[self._state.threshold]
-        with quietly(self.value):
+        with signals_blocked(self.value):
             self.value.setDecimals(decimals)
             self.value.setRange(0.0, largest)
             self.value.setSingleStep(largest / STEPS * 4)
@@ -111,7 +111,7 @@ class ThresholdPanel(QWidget):
         self._show_effect()
 
     def _show_value(self) -> None:
-        with quietly(self.slider, self.value):
+        with signals_blocked(self.slider, self.value):
             self.value.setValue(self._state.value)
             self.slider.setValue(round(STEPS * self._state.value / self.value.maximum()))
         self.slider.update()

@@ -1,4 +1,4 @@
-"""What is told of slides beside the picture: their thumbnails and labels, and what could not be read or was found."""
+"""What arrives for slides after they were opened: thumbnails, labels, records, and messages about them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.slides import TileKey, computed_pixels
 
 
-class SlideNews(QObject):
-    """Passes on what arrives for slides after they were opened."""
+class SlideUpdates(QObject):
+    """Shows in the list, the panel and the messages what arrives for the open slides."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class SlideNews(QObject):
         self._slides.pictures_ready.connect(self._pictures_ready)
         self._slides.records_ready.connect(self._records_ready)
         self._slides.folder_found.connect(self._folder_found)
-        self._slides.known_already.connect(self._known_already)
+        self._slides.already_open.connect(self._already_open)
         self._slides.current_changed.connect(self._current_changed)
-        self._computed = ""  # what is said of the current slide, if its pixels were computed
+        self._computed = ""  # the message on the current slide, if its pixels were computed
 
     @Slot()
     def _documents_changed(self) -> None:
@@ -74,14 +74,14 @@ class SlideNews(QObject):
             self._messages.show_message(text, "warning")
 
     @Slot(object, object)
-    def _known_already(self, path: Path, document: Document) -> None:
+    def _already_open(self, path: Path, document: Document) -> None:
         text = f"{path.name} has the same content as {document.name}, which is open already."
         self._messages.show_message(text, "info")
 
     @Slot(object)
     def _tile_arrived(self, key: object) -> None:
         for document in self._slides.documents:
-            if key == self._tiles.top_key(document.pyramid, document.view.plane):
+            if key == self._tiles.coarsest_key(document.pyramid, document.view.plane):
                 image = self._tiles.get(key)
                 if image is not None:
                     self._list.set_thumb(document, image)

@@ -15,8 +15,8 @@ from focusviewer.app.viewer.view import View
 INERTIA_MS = 16
 
 
-class Picture(Protocol):
-    """What can be moved by hand."""
+class Pannable(Protocol):
+    """A picture that can be moved with the mouse."""
 
     minimap: Minimap
     inertia: bool
@@ -36,57 +36,57 @@ class Picture(Protocol):
         """Move the picture by screen pixels."""
 
 
-class Hand(QObject):
-    """What the mouse holds of a viewport; positions are screen pixels."""
+class PanGesture(QObject):
+    """One drag of a viewport, or of the rectangle in its minimap; positions are screen pixels."""
 
-    def __init__(self, port: Picture, widget: QWidget) -> None:
+    def __init__(self, viewport: Pannable, widget: QWidget) -> None:
         super().__init__(widget)
-        self._port, self._widget = port, widget
+        self._viewport, self._widget = viewport, widget
         self._drag: QPointF | None = None
-        self._on_map = False
+        self._on_minimap = False
         self._velocity = QPointF()
         self._moved_at = 0.0
         self._cursor = widget.cursor()  # to be restored
         self._timer = QTimer(self, interval=INERTIA_MS)
         self._timer.timeout.connect(self._glide)
 
-    def take(self, at: QPointF) -> None:
+    def press(self, at: QPointF) -> None:
         """Begin to drag, or go where the minimap was clicked."""
-        port = self._port
-        assert port.view is not None
-        self._on_map = port.minimap.contains(port.view, port.ratio, at)
+        viewport = self._viewport
+        assert viewport.view is not None
+        self._on_minimap = viewport.minimap.contains(viewport.view, viewport.ratio, at)
         self._drag, self._velocity = at, QPointF()
-        if self._on_map:
-            port.go_to(*port.minimap.slide_point(port.view, port.ratio, at))
+        if self._on_minimap:
+            viewport.go_to(*viewport.minimap.slide_point(viewport.view, viewport.ratio, at))
         else:
             self._cursor = self._widget.cursor()
             self._widget.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def move(self, at: QPointF) -> None:
-        """Drag the picture, if it is held."""
-        port = self._port
-        if self._drag is None or port.view is None:
+        """Move the picture, if a drag has begun."""
+        viewport = self._viewport
+        if self._drag is None or viewport.view is None:
             return
-        if self._on_map:
-            port.go_to(*port.minimap.slide_point(port.view, port.ratio, at))
+        if self._on_minimap:
+            viewport.go_to(*viewport.minimap.slide_point(viewport.view, viewport.ratio, at))
         else:
             step, now = at - self._drag, perf_counter()
             self._velocity = self._velocity * 0.5 + step * (0.5 / max(now - self._moved_at, 0.004))
             self._moved_at = now
-            port.pan_pixels(step.x(), step.y())
+            viewport.pan_pixels(step.x(), step.y())
         self._drag = at
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """End the drag, gliding on if the user has chosen so."""
-        gliding = self._port.inertia and self._drag is not None and not self._on_map
+        gliding = self._viewport.inertia and self._drag is not None and not self._on_minimap
         if gliding and perf_counter() - self._moved_at < 0.06:
             self._timer.start()
-        if self._drag is not None and not self._on_map:
+        if self._drag is not None and not self._on_minimap:
             self._widget.setCursor(self._cursor)
         self._drag = None
 
     def stop(self) -> None:
-        """Glide no further."""
+        """End the gliding."""
         self._timer.stop()
 
     @Slot()
@@ -96,4 +96,4 @@ class Hand(QObject):
         if math.hypot(step.x(), step.y()) < 0.5:
             self._timer.stop()
             return
-        self._port.pan_pixels(step.x(), step.y())
+        self._viewport.pan_pixels(step.x(), step.y())
