@@ -17,6 +17,7 @@ from focusviewer.app.services.jobs import Job, Lane
 from focusviewer.app.waiting import wait_until
 from focusviewer.app.window import MainWindow
 from focusviewer.core.arrays import FloatMap
+from focusviewer.core.cancel import stop_if
 from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
@@ -76,8 +77,7 @@ class Demo:
 
         def work(job: Job) -> DemoSlide:
             def progress(fraction: float, text: str) -> None:
-                if job.cancel.is_set():
-                    raise CancelledError
+                stop_if(job.cancel)
                 job.report(fraction)
 
             demo = ensure_demo_slide(on_progress=progress)
@@ -124,7 +124,7 @@ class Demo:
         window = self.window
         x, y = blurred_place(self.truth, WANTED_Z_UM)
         window.mapping.state.visible = False
-        window.mapping.section.header.setChecked(False)
+        window.mapping.section.fold()
         window.viewport.go_to(x, y, 1.0)
         self._until(lambda: window.viewport.is_complete, "the blurred part")
         self._rest()

@@ -53,7 +53,8 @@ class CompareController(QObject):
         events.content.connect(self._content_changed)
         events.linked.connect(self._link_pictures)
         events.wipe.connect(self._update_overlay)
-        events.peeking.connect(self._update_overlay)
+        events.shows_scan.connect(self._update_overlay)
+        events.peeking.connect(self._peeking_changed)
         follow(self.state, "rate_hz", self._set_rate)
         viewport.view_changed.connect(self._first_moved)
         self.second.view_changed.connect(self._second_moved)
@@ -71,7 +72,7 @@ class CompareController(QObject):
         self.state.mode = "off"
 
     def _mode_changed(self) -> None:
-        self.state.peeking = False
+        self.state.peeking = self.state.shows_scan = False
         if self.state.mode == "flicker":
             self._timer.start()
         else:
@@ -112,17 +113,19 @@ class CompareController(QObject):
         """Show the refocused pixels over the scan, or hide them, as the comparison asks."""
         state, patch = self.state, self._viewport.patch
         patch.wipe = state.wipe if state.mode == "wipe" and not state.peeking else None
-        patch.hidden = state.peeking or self._shows_refocused
+        patch.hidden = state.peeking or state.shows_scan or self._shows_refocused
         self.second.patch.hidden = state.peeking
         self._viewport.update()
         self.second.update()
 
     @Slot()
     def _flicker(self) -> None:
-        if self.state.peeking:
-            return
-        self._viewport.patch.hidden = not self._viewport.patch.hidden
-        self._viewport.update()
+        if not self.state.peeking:
+            self.state.shows_scan = not self.state.shows_scan
+
+    def _peeking_changed(self) -> None:
+        self.state.shows_scan = False  # a flicker goes on with the refocused picture
+        self._update_overlay()
 
     def _set_rate(self, hertz: float) -> None:
         self._timer.setInterval(round(1000 / hertz))

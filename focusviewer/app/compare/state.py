@@ -25,6 +25,8 @@ class CompareState:
         Changes of picture a second.
     wipe : float
         Where the line of the wipe lies, 0 (left) to 1.
+    shows_scan : bool
+        Whether a flicker shows the scan at the moment, and not the refocused picture.
     peeking : bool
         Whether the scan is shown everywhere, for as long as a key is held.
     """
@@ -36,6 +38,7 @@ class CompareState:
     linked: bool = True
     rate_hz: float = 1.5
     wipe: float = 0.5
+    shows_scan: bool = False
     peeking: bool = False
 
     def move_wipe(self, by: float) -> None:

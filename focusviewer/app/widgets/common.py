@@ -84,7 +84,7 @@ class Section(QWidget):
         self.header.setCheckable(True)
         self.header.setChecked(open_)
         self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.header.toggled.connect(self._fold)
+        self.header.toggled.connect(self._show_content)
         self.content = content
         line = QFrame()
         line.setObjectName("line")
@@ -95,16 +95,20 @@ class Section(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(content)
         layout.addWidget(line)
-        self._fold(open_)
+        self._show_content(open_)
 
     @Slot(bool)
-    def _fold(self, open_: bool) -> None:
+    def _show_content(self, open_: bool) -> None:
         self.content.setVisible(open_)
         bind_icon(self.header, "chevron-down" if open_ else "chevron-right")
 
     def unfold(self) -> None:
         """Open the section."""
         self.header.setChecked(True)
+
+    def fold(self) -> None:
+        """Close the section: only its header stays."""
+        self.header.setChecked(False)
 
 
 def panel_layout(widget: QWidget) -> QVBoxLayout:
