@@ -1,4 +1,4 @@
-"""Writing what takes minutes: sweeps as moving pictures, regions as pyramidal TIFF, each with what it is."""
+"""Saving what takes minutes: sweeps as animations, regions as pyramidal TIFF, each with its provenance."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
-
-from focusviewer.app.refocus import area as model
-from focusviewer.app.refocus.area import RefocusArea, RefocusRequest
+from focusviewer.app.refocus.area import RefocusArea, RefocusRequest, chosen_planes
 from focusviewer.app.refocus.controller import RefocusController
 from focusviewer.app.refocus.inference.engines import EngineHost, Study
-from focusviewer.app.saving.controller import why_not
+from focusviewer.app.saving.writer import FileWriter
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import read_rect
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.arrays import RGB
-from focusviewer.core.errors import CancelledError
+from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import acquired_plane
 
 SWEEP_FPS = 12.0
@@ -29,23 +26,20 @@ SWEEP_STEPS = 40
 """Most steps of a sweep one way; a longer one takes larger ones."""
 
 RENDERING = 0.8
-"""Part of the work on a sweep that is over when its pictures are made."""
+"""Part of the work on a sweep that is done when its pictures are rendered."""
 
 MAP_PX = 4096
-"""Longest side of a painted map over a region; it is stretched over larger ones."""
+"""Longest side of a painted map over a region, px; for larger regions the map is scaled up."""
 
 NOTHING = "There is nothing refocused to save. Switch Refocus on and zoom in first."
 
 
-class ExportController(QObject):
-    """Runs in lanes and with engines of its own: the knob does not wait for a file, nor a sweep for a region."""
-
-    saved = Signal(object)
-    failed = Signal(str)
+class ExportController(FileWriter):
+    """Uses lanes and engines of its own, so that the knob does not wait for a file, nor a sweep for a region."""
 
     def __init__(self, jobs: Jobs, tiles: TileSource, refocus: RefocusController, slides: SlideController) -> None:
-        super().__init__()
-        self._jobs, self._tiles, self._refocus, self._slides = jobs, tiles, refocus, slides
+        super().__init__(jobs, slides)
+        self._tiles, self._refocus = tiles, refocus
         self._regions, self._sweeps = (EngineHost(lambda name: refocus.host.maker(name)) for _ in range(2))
 
     @property
@@ -64,46 +58,45 @@ class ExportController(QObject):
         if document is None or area is None:
             self.failed.emit(NOTHING)
             return
-        by_hand = self._refocus.state.sources
+        manual = self._refocus.state.sources
 
         def work(job: Job) -> None:
             from focusviewer.refocus.regions.sweep import sweep_targets, write_sweep
 
             step_um = max(SWEEP_STEP_UM, (high_um - low_um) / SWEEP_STEPS)
             targets = sweep_targets(low_um, high_um, step_um)
-            pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, by_hand, job), strict=True))
-            facts = self._sweep_facts(document, area, targets)
-            write_sweep(path, _watched([pictures[z_um] for z_um in targets], job), SWEEP_FPS, facts)
+            pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, manual, job), strict=True))
+            metadata = self._sweep_provenance(document, area, targets)
+            write_sweep(path, _with_progress([pictures[z_um] for z_um in targets], job), SWEEP_FPS, metadata)
 
-        self._start(path, work, Lane.SWEEP, document)
+        self._write(path, work, lane=Lane.SWEEP, needs=document.slide)
 
     def _frames(
-        self, document: Document, area: RefocusArea, targets: list[float], by_hand: tuple[int, ...], job: Job
+        self, document: Document, area: RefocusArea, targets: list[float], manual: tuple[int, ...], job: Job
     ) -> Iterator[RGB]:
         """The picture at each different target, from low to high."""
         study: Study | None = None
         planes: tuple[int, ...] = ()
         wanted = sorted(set(targets))
-        part = Job(job.kind, job.generation, cancel=job.cancel)  # how far one picture is, is of no interest
+        silent = Job(job.kind, job.generation, cancel=job.cancel)  # the progress of a single picture is not shown
         for index, z_um in enumerate(wanted):
-            if job.cancel.is_set():
-                raise CancelledError
+            stop_if(job.cancel)
             plane = acquired_plane(document.planes_um, z_um)
             job.report(RENDERING * index / len(wanted))
             if plane is not None:
                 yield read_rect(document.pyramid, area.zoom, area.rect, plane, self._tiles.cached_pixels, job.cancel)
                 continue
-            needed = model.chosen_planes(document.planes_um, (z_um, z_um), by_hand, [planes] if planes else [])
+            needed = chosen_planes(document.planes_um, (z_um, z_um), manual, [planes] if planes else [])
             if study is None or needed != planes:
                 planes = needed
                 planes_um = tuple(document.planes_um[plane] for plane in planes)
-                study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, part)
-            yield self._sweeps.render(study, RefocusRequest("refocus", z_um), part).pixels
+                study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, silent)
+            yield self._sweeps.render(study, RefocusRequest("refocus", z_um), silent).pixels
 
-    def _sweep_facts(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
-        facts = self._sweeps.area_facts(document, area, "sweep of the focus")
+    def _sweep_provenance(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
+        found = self._sweeps.area_provenance(document, area, "sweep of the focus")
         planes = range(len(document.planes_um))
-        return {**facts, "planes": list(planes), "planes_um": list(document.planes_um), "targets_um": targets}
+        return {**found, "planes": list(planes), "planes_um": list(document.planes_um), "targets_um": targets}
 
     def region(self, path: Path, *, whole: bool) -> None:
         """Save what is on screen, or the whole slide, at full resolution in the focus that is shown."""
@@ -128,31 +121,15 @@ class ExportController(QObject):
 
             view = View(document.slide, box, area.planes, area.planes_um, mpp)
             shrink = max(1, max(box[2:]) // MAP_PX)
-            wish = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
+            target = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
             with self._regions.working(area.engine, job, report=False) as engine:
-                export_region(view, engine, wish, path, job.report, job.cancel)
+                export_region(view, engine, target, path, job.report, job.cancel)
 
-        self._start(path, work, Lane.EXPORT, document)
-
-    def _start(self, path: Path, work: Any, lane: Lane, document: Document) -> None:
-        refused = why_not(path, self._slides, self._jobs)
-        if refused:
-            self.failed.emit(refused)
-            return
-        self._jobs.start(
-            f"save {path}",
-            work,
-            lane=lane,
-            title=f"Saving {path.name}",
-            done=lambda _: self.saved.emit(path),
-            failed=self.failed.emit,
-            needs=document.slide,
-        )
+        self._write(path, work, lane=Lane.EXPORT, needs=document.slide)
 
 
-def _watched(frames: Sequence[RGB], job: Job) -> Iterator[RGB]:
+def _with_progress(frames: Sequence[RGB], job: Job) -> Iterator[RGB]:
     for index, frame in enumerate(frames):
-        if job.cancel.is_set():
-            raise CancelledError
+        stop_if(job.cancel)
         job.report(RENDERING + (1 - RENDERING) * index / len(frames))
         yield frame

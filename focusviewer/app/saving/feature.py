@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from focusviewer.app.painting.controller import PaintController
 from focusviewer.app.refocus.feature import RefocusFeature
-from focusviewer.app.saving.controller import SavingController
+from focusviewer.app.saving.controller import NO_PICTURE, SavingController
 from focusviewer.app.saving.export import NOTHING, ExportController
 from focusviewer.app.services.actions import ActionRecord
 from focusviewer.app.services.jobs import Jobs
@@ -115,7 +115,7 @@ class SavingFeature(QObject):
     def ask_save_refocused(self) -> None:
         """Ask where to save the synthesised picture."""
         if self._slides.current is None or self._refocus.controller.shown is None:
-            self.failed.emit("There is no refocused picture to save. Switch Refocus on and turn the knob.")
+            self.failed.emit(NO_PICTURE)
             return
         self._ask_picture("Save refocused picture", "refocused", self.controller.save_refocused)
 

@@ -14,7 +14,8 @@ from PySide6.QtGui import QImage
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.caches import LockedLRUCache
-from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.cancel import stop_if
+from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.slides import DisplayPyramid, TileKey
 
@@ -82,8 +83,7 @@ def read_rect(
     out = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
     for row in range(y0 // size, (y1 - 1) // size + 1):
         for col in range(x0 // size, (x1 - 1) // size + 1):
-            if cancel is not None and cancel.is_set():
-                raise CancelledError
+            stop_if(cancel)
             key = TileKey(pyramid.fingerprint, zoom, col, row, plane)
             tile = cached(key) if cached else None
             if tile is None:
@@ -95,10 +95,10 @@ def read_rect(
     return out
 
 
-def save_picture(path: Path, rgb: RGB, facts: Mapping[str, Any], mpp: float | None = None) -> None:
+def save_picture(path: Path, rgb: RGB, metadata: Mapping[str, Any], mpp: float | None = None) -> None:
     """Write a picture with what is known about it inside the file.
 
-    PNG keeps the facts as text chunks, TIFF as a JSON description; both keep the pixel size.
+    PNG keeps the metadata as text chunks, TIFF as a JSON description; both keep the pixel size.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def save_picture(path: Path, rgb: RGB, facts: Mapping[str, Any], mpp: float | No
             from PIL import Image, PngImagePlugin
 
             text = PngImagePlugin.PngInfo()
-            for name, value in facts.items():
+            for name, value in metadata.items():
                 text.add_itxt(name, value if isinstance(value, str) else json.dumps(value))
             dpi: dict[str, Any] = {"dpi": (25400 / mpp, 25400 / mpp)} if mpp else {}
             Image.fromarray(rgb).save(temporary, pnginfo=text, **dpi)
@@ -126,7 +126,7 @@ def save_picture(path: Path, rgb: RGB, facts: Mapping[str, Any], mpp: float | No
                 rgb,
                 photometric="rgb",
                 compression="deflate",
-                description=json.dumps(dict(facts)),
+                description=json.dumps(dict(metadata)),
                 software="FocusViewer",
                 **scale,
             )

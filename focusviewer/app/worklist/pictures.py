@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage, QPixmap
 
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.pixels import to_qimage
+from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import UserError
 
 KEPT = 600
@@ -103,8 +104,7 @@ class WorklistPictures(QObject):
 
         def work(job: Job) -> None:
             for number, (wanted, large) in enumerate(batch, 1):
-                if job.cancel.is_set():
-                    return
+                stop_if(job.cancel)
                 job.report(number / len(batch), (wanted, large, picture(wanted)))
 
         def partial(fraction: float, made: tuple[Wanted, bool, QImage | None]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtGui import QFontMetrics
@@ -111,24 +112,26 @@ def test_a_long_name_goes_on_in_a_second_line_and_loses_nothing(qapp) -> None:
 def test_a_preview_with_the_same_thresholds_changes_nothing_and_gives_the_stored_verdicts(listed: Path) -> None:
     with Worklist(listed) as worklist:
         rows = worklist.slides()
-    found = ThresholdTrial().run(rows, listed.parent, RULES, {"blurred_um": 1.5}, lambda: False)
+    found = ThresholdTrial().run(rows, listed.parent, RULES, {"blurred_um": 1.5})
     assert (found.judged, found.missing, found.moved) == (3, 0, {})
 
 
 def test_a_preview_counts_again_from_the_maps_and_tells_what_it_cannot_read(listed: Path) -> None:
     with Worklist(listed) as worklist:
         rows = {line.facts.fingerprint: line for line in worklist.slides()}
-    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1})
     assert found.moved[OTHER] is Verdict.RESCAN  # all of it lies 0.25 um from focus
     assert found.steps[Verdict.PASS, Verdict.RESCAN] == 1
     (listed.parent / rows[OTHER].result.folder / "map.npz").unlink()
-    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1})
     assert (found.judged, found.missing) == (2, 1)
     # thresholds that only weigh the features need no map
-    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"review_worst_decile_um": 0.2}, lambda: False)
+    found = ThresholdTrial().run(rows.values(), listed.parent, RULES, {"review_worst_decile_um": 0.2})
     assert found.moved == {OTHER: Verdict.REVIEW}
+    cancelled = Event()
+    cancelled.set()
     with pytest.raises(CancelledError):
-        ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, lambda: True)
+        ThresholdTrial().run(rows.values(), listed.parent, RULES, {"blurred_um": 0.1}, cancelled)
 
 
 def test_moved_thresholds_can_be_pasted_into_a_rules_file() -> None:

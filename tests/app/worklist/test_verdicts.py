@@ -110,7 +110,7 @@ def test_blinded_hides_findings_order_and_map_until_the_verdict_is_given(window,
     assert not panel.regions.isVisible()
     assert panel.history.text() == panel.score.text() == ""
     assert "hidden" in panel.reasons.text()
-    window.mapping.run()  # nor is it made behind the veil
+    window.mapping.run()  # nor is it made meanwhile
     quiet(qtbot, window)
     assert window.heatmap.shown is None
 

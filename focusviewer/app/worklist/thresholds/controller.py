@@ -91,7 +91,7 @@ class ThresholdController(QObject):
         trial = self._trial
 
         def work(job: Job) -> ThresholdEffect:
-            return trial.run(list(snapshot.rows.values()), snapshot.folder, rules, changes, job.cancel.is_set)
+            return trial.run(list(snapshot.rows.values()), snapshot.folder, rules, changes, job.cancel)
 
         self._jobs.start("preview", work, lane=Lane.ANALYSIS, done=self._show, failed=self.failed.emit)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 from focusviewer.core.caches import LockedLRUCache
-from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.cancel import stop_if
+from focusviewer.core.errors import UserError
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.verdicts.features import slide_features
@@ -65,14 +67,14 @@ class ThresholdTrial:
         folder: Path,
         rules: Rules,
         changes: Mapping[str, float],
-        is_cancelled: Callable[[], bool],
+        cancel: Event | None = None,
     ) -> ThresholdEffect:
         """Judge every row with changed thresholds.
 
         Raises
         ------
         CancelledError
-            When ``is_cancelled`` says so.
+            If the token ``cancel`` is set.
         """
         tried = moved_rules(rules, changes)
         judged = missing = 0
@@ -80,8 +82,7 @@ class ThresholdTrial:
         steps: Counter[tuple[Verdict, Verdict]] = Counter()
         others: set[str] = set()
         for row in rows:
-            if is_cancelled():
-                raise CancelledError
+            stop_if(cancel)
             if row.result is None:
                 continue
             found = self.judgement_of(row.result, folder, rules, tried)
