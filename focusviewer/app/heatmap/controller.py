@@ -8,9 +8,9 @@ from time import monotonic
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from focusviewer.app.heatmap import reading
+from focusviewer.app.heatmap import presentation
 from focusviewer.app.heatmap.picture import MapPicture, picture_of
-from focusviewer.app.heatmap.reading import MapFigures
+from focusviewer.app.heatmap.presentation import MapFigures
 from focusviewer.app.heatmap.state import HeatmapState
 from focusviewer.app.services.binding import follow
 from focusviewer.app.services.jobs import Job, Jobs, Lane
@@ -22,8 +22,8 @@ from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.regions import BlurRegion, find_regions
 
 MAP_THREADS = 2
-PARTIAL_S = 0.25  # the overlay fills in at this pace: every new one is painted over the whole viewport
-WORST = 12
+PARTIAL_S = 0.25  # time between two updates of the overlay: each repaints the whole viewport
+MAX_REGIONS = 12
 WORST_WAIT_MS = 200
 
 MapMaker = Callable[..., FocusMap]
@@ -65,13 +65,13 @@ class HeatmapController(QObject):
         self._jobs, self._viewport, self.state, self.maker = jobs, viewport, state, maker
         self._document: Document | None = None
         self._job: Job | None = None
-        self._unfinished: FocusMap | None = None  # the last one that was shown while it was being made
+        self._unfinished: FocusMap | None = None  # the last partial map that was shown
         self._worst_timer = QTimer(self, singleShot=True, interval=WORST_WAIT_MS)
         self._worst_timer.timeout.connect(self._find_worst)
         follow(state, "opacity", self._set_opacity)
         follow(state, "visible", self._set_visible)
         events = state.events
-        events.model.connect(self._show_kept)
+        events.model.connect(self._show_current_map)
         for choice in (events.lut, events.mode, events.threshold, events.emphasise, events.certainty):
             choice.connect(self._restyle)
         jobs.ended.connect(self._job_ended)
@@ -124,8 +124,8 @@ class HeatmapController(QObject):
         name = state.model
         if document is None:
             return
-        if state.veil:
-            self.failed.emit(state.veil)
+        if state.withheld_reason:
+            self.failed.emit(state.withheld_reason)
             return
         if not name:
             self.failed.emit("The list of models is still being loaded. Try again in a moment.")
@@ -161,7 +161,7 @@ class HeatmapController(QObject):
 
         def partial(fraction: float, picture: MapPicture) -> None:
             state.progress = fraction
-            if is_wanted():  # not when the user has turned to another plane or model meanwhile
+            if is_wanted():  # not when the user has chosen another plane or model meanwhile
                 self._unfinished = picture.focus_map
                 self._show(picture)
 
@@ -176,7 +176,7 @@ class HeatmapController(QObject):
             failed=self.failed.emit,
         )
         state.progress, state.running = 0.0, True
-        self._load_plots()  # in time for the first part of the map
+        self._load_plots()  # so that the plots are ready with the first part of the map
 
     @Slot()
     def stop(self) -> None:
@@ -189,25 +189,25 @@ class HeatmapController(QObject):
             self._job = None
             self.state.running = False
             if self.shown is not None and self.shown is self._unfinished:
-                self._colour(self.shown)  # which also tells that it is not the whole
+                self._colour(self.shown)  # which also says that the map is incomplete
 
     # --- showing it ----------------------------------------------------------------------------------------
 
     def show_document(self, document: Document | None) -> None:
-        """Turn to another slide; a map of it that was made before is shown again."""
+        """Show another slide, and its map if one was made before."""
         self.stop()
         self._document = document
         self.state.mpp = None if document is None else document.mpp
-        self._show_kept()
+        self._show_current_map()
 
     def plane_changed(self) -> None:
         """Show the map of the plane that is on screen now, if it has one."""
-        self._show_kept()
+        self._show_current_map()
 
     def show_stored(self, document: Document, focus_map: FocusMap, threshold: float | None = None) -> None:
         """Take a map of a slide that was made earlier, and show it if the slide is on screen.
 
-        The panel turns to the model that made it, and to the threshold (its scores) that it was judged with.
+        The panel then shows the model that made it, and the threshold (in its scores) that the verdict was given with.
         """
         document.maps[focus_map.model, focus_map.plane] = focus_map
         if document is not self._document or self.is_running:
@@ -215,24 +215,24 @@ class HeatmapController(QObject):
         if threshold is not None and focus_map.absolute:
             self.state.level_threshold = threshold
         self.state.model = focus_map.model
-        self._show_kept()
+        self._show_current_map()
 
-    def set_veil(self, reason: str) -> None:
-        """Show no map and make none while there is a reason not to; the empty one lifts the veil."""
-        if reason != self.state.veil:
-            self.state.veil = reason
+    def withhold(self, reason: str) -> None:
+        """Show no map and make none for a reason (a sentence); with an empty one maps are shown again."""
+        if reason != self.state.withheld_reason:
+            self.state.withheld_reason = reason
             self.stop()
-            self._show_kept()
+            self._show_current_map()
 
-    def _show_kept(self) -> None:
+    def _show_current_map(self) -> None:
         document, state = self._document, self.state
-        kept = document.maps.get((state.model, document.view.plane)) if document else None
-        if kept is None or state.veil:
+        focus_map = document.maps.get((state.model, document.view.plane)) if document else None
+        if focus_map is None or state.withheld_reason:
             self._clear()
         else:
-            state.shown = kept
-            state.fit_threshold(kept)
-            self._colour(kept)
+            state.shown = focus_map
+            state.fit_threshold(focus_map)
+            self._colour(focus_map)
         self._show_curve()
 
     def _show(self, picture: MapPicture) -> None:
@@ -240,7 +240,7 @@ class HeatmapController(QObject):
         stopped = focus_map is self._unfinished and not running
         seconds = 0.0 if running or stopped else focus_map.seconds
         self.state.shown = focus_map
-        self.state.figures = MapFigures(picture.reading, picture.histogram, focus_map.absolute, seconds, stopped)
+        self.state.figures = MapFigures(picture.statistics, picture.histogram, focus_map.absolute, seconds, stopped)
         self._load_plots()
         layer = self._viewport.heatmap
         layer.image, layer.rect, layer.hatched = picture.image, picture.rect, picture.hatched
@@ -291,13 +291,13 @@ class HeatmapController(QObject):
 
     @Slot()
     def _find_worst(self) -> None:
-        """List the worst regions; waits for the threshold to rest, as it can take a while on a large map."""
+        """List the worst regions; started when the threshold no longer changes, as large maps take a while."""
         focus_map, threshold = self.shown, self.state.threshold
         if focus_map is None or self.is_running:
             return
 
         def work(job: Job) -> list[BlurRegion]:
-            return find_regions(focus_map, threshold)[:WORST]
+            return find_regions(focus_map, threshold)[:MAX_REGIONS]
 
         self._jobs.start("worst", work, lane=Lane.ANALYSIS, done=self.state.list_worst, failed=self.failed.emit)
 
@@ -305,8 +305,8 @@ class HeatmapController(QObject):
 
     def blur_at(self, x: float, y: float) -> str:
         """Blur under a level-0 pixel, in words; empty without a map."""
-        return "" if self.shown is None else reading.point_text(self.shown, x, y)
+        return "" if self.shown is None else presentation.point_text(self.shown, x, y)
 
     def members_at(self, x: float, y: float) -> str:
         """What the members of a fused model say of a level-0 pixel; empty for other maps, and while hidden."""
-        return reading.members_text(self.shown, x, y) if self.shown is not None and self.state.visible else ""
+        return presentation.members_text(self.shown, x, y) if self.shown is not None and self.state.visible else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from focusviewer.app.heatmap.reading import FocusCurve
+from focusviewer.app.heatmap.presentation import FocusCurve
 from focusviewer.app.widgets.common import hint
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ HEIGHT = 96
 
 
 class CurveView(QWidget):
-    """The place of the curve; hidden while there is none, or nothing to draw it with."""
+    """Holds the curve; hidden while there is none, or the plotting library is not loaded."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,14 +6,14 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 
-from focusviewer.app.heatmap.reading import FocusCurve
+from focusviewer.app.heatmap.presentation import FocusCurve
 from focusviewer.app.widgets.plots import Plot
 
 MARGIN = 0.06
 """Empty part on every side, of the range of the points."""
 
 SIZE_PX = 6
-MOST_TICKS = 7
+MAX_TICKS = 7
 
 
 class BlurCurve(Plot):
@@ -30,12 +30,12 @@ class BlurCurve(Plot):
         """Show other planes, or mark another one."""
         self._points.setData(curve.z, curve.median)
         self._shown.setValue(curve.shown)
-        step = -(-len(curve.z) // MOST_TICKS)
+        step = -(-len(curve.z) // MAX_TICKS)
         ticks = [(z, f"{z:.3g}".replace("-", "−")) for z in curve.z[::step]]
         self.getPlotItem().getAxis("bottom").setTicks([ticks])
         low, high = min(*curve.z, curve.shown), max(*curve.z, curve.shown)
         self.setXRange(low, high, padding=MARGIN)
-        # from zero for focus levels: how much the planes differ is seen against being sharp
+        # from zero for focus levels, so that the planes are compared with a sharp one
         bottom = 0.0 if curve.absolute else min(curve.median)
         self.setYRange(bottom, max(*curve.median, bottom + 1e-6), padding=0.1)
 

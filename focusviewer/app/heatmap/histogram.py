@@ -1,4 +1,4 @@
-"""How the blur of the windows of a map is spread, with the threshold to drag."""
+"""The histogram of a map's blur, with the threshold to drag."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from focusviewer.app.heatmap.reading import Histogram
+from focusviewer.app.heatmap.presentation import Histogram
 from focusviewer.app.widgets.common import hint
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ AXIS_HEIGHT = 16
 
 
 class HistogramView(QWidget):
-    """The place of the histogram: says that there is no map, until there is one and it can be drawn.
+    """Holds the histogram; says that there is no map until there is one and it can be drawn.
 
     The bars themselves are made when they are first needed, as the plotting library is slow to load.
 
@@ -76,7 +76,7 @@ class HistogramView(QWidget):
     def _show(self) -> None:
         data = self._data if self._data is not None and self._data.counts.sum() else None
         if data is not None and self._can_plot:
-            self._made_bars().show_data(data)
+            self._ensure_bars().show_data(data)
         self.empty.setText("no map yet" if data is None else "")
         self.empty.setVisible(data is None or self.bars is None)
         if self.bars is not None:
@@ -85,7 +85,7 @@ class HistogramView(QWidget):
         self.title.setText("" if data is None else "blur")
         self.high.setText("" if data is None else f"{data.edges[-1]:.3g}")
 
-    def _made_bars(self) -> BlurBars:
+    def _ensure_bars(self) -> BlurBars:
         if self.bars is None:
             from focusviewer.app.heatmap.histogram_plot import BlurBars
 

@@ -9,17 +9,17 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 
-from focusviewer.app.heatmap.reading import Histogram
+from focusviewer.app.heatmap.presentation import Histogram
 from focusviewer.app.widgets.plots import Plot
 
 BAR_WIDTH = 0.88
-"""Of a bin: the rest is a gap."""
+"""Part of a bin; the rest is a gap."""
 
 HEADROOM = 0.04
 
 
 class _BarBox(pg.ViewBox):  # type: ignore[misc] # pyqtgraph has no types
-    """Tells where it is clicked or dragged beside the line."""
+    """Emits where it is clicked or dragged outside the line."""
 
     pointed = Signal(float)
 

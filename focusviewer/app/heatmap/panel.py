@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer.app.heatmap.curve import CurveView
 from focusviewer.app.heatmap.histogram import HistogramView
-from focusviewer.app.heatmap.reading import MapFigures, blur_text, region_text
+from focusviewer.app.heatmap.presentation import MapFigures, blur_text, region_text
 from focusviewer.app.heatmap.state import HeatmapState
 from focusviewer.app.services.binding import bind_check, bind_choice, bind_value, follow, show_choice, signals_blocked
 from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
@@ -39,7 +39,7 @@ class HeatmapPanel(QWidget):
 
     Signals
     -------
-    run_requested, stop_requested : a map is wanted, or no longer
+    run_requested, stop_requested : a map is to be made, or to be stopped
     region_chosen : the user wants to see a region (x, y, width, height in level-0 pixels)
     """
 
@@ -152,7 +152,7 @@ class HeatmapPanel(QWidget):
             fill_choices(self.model, entries, self._state.model, self._state.model)
 
     def _show_model(self, name: str) -> None:
-        """Turn to a model; one that is not listed (yet) is named, but cannot be chosen by hand."""
+        """Select a model; one that is not listed (yet) is named, but cannot be chosen by the user."""
         if name and self.model.findData(name) < 0:
             with signals_blocked(self.model):
                 self.model.addItem(name, name)
@@ -190,15 +190,15 @@ class HeatmapPanel(QWidget):
 
     def _show_figures(self, figures: MapFigures | None) -> None:
         """Show the figures of a map, or of the part of it that was done, or that there is none."""
-        reading = None if figures is None else figures.reading
+        statistics = None if figures is None else figures.statistics
         absolute = figures is None or figures.absolute
         self.histogram.show_data(None if figures is None else figures.histogram)
         self.figures.setText(_figures_text(figures))
-        self.figures.setToolTip(_CANNOT_TELL if reading is not None and reading.cannot_tell else "")
-        calibration = reading.calibration if reading is not None else ""
+        self.figures.setToolTip(_CANNOT_TELL if statistics is not None and statistics.cannot_tell else "")
+        calibration = statistics.calibration if statistics is not None else ""
         self.calibration.setText(f"Calibrated: {calibration}" if calibration else _UNCALIBRATED)
-        self.calibration.setVisible(reading is not None and bool(reading.windows))
-        self.certainty.setVisible(reading is not None and reading.knows_doubt)
+        self.calibration.setVisible(statistics is not None and bool(statistics.windows))
+        self.certainty.setVisible(statistics is not None and statistics.has_uncertainty)
         self.threshold_um.setVisible(absolute)
         self.mode.setEnabled(absolute)
         self.mode.setToolTip("" if absolute else "This model only ranks the windows of one slide.")
@@ -217,7 +217,7 @@ class HeatmapPanel(QWidget):
         with signals_blocked(self.worst):
             self.worst.setCurrentRow(index)
 
-    # --- wishes --------------------------------------------------------------------------------------------
+    # --- what the user does --------------------------------------------------------------------------------
 
     @Slot()
     def _run_clicked(self) -> None:
@@ -236,15 +236,15 @@ def _figures_text(figures: MapFigures | None) -> str:
     """The figures of a map for people, as rich text."""
     if figures is None:
         return "Run a model to see where the slide is blurred."
-    reading, absolute = figures.reading, figures.absolute
-    if not reading.windows:
+    statistics, absolute = figures.statistics, figures.absolute
+    if not statistics.windows:
         return "No tissue was found."
     text = (
-        f"<b>{100 * reading.blurred_fraction:.1f} %</b> blurred of {reading.windows:,} windows<br>"
-        f"median {blur_text(reading.median, absolute)}<br>95 % below {blur_text(reading.p95, absolute)}"
+        f"<b>{100 * statistics.blurred_fraction:.1f} %</b> blurred of {statistics.windows:,} windows<br>"
+        f"median {blur_text(statistics.median, absolute)}<br>95 % below {blur_text(statistics.p95, absolute)}"
     )
     if figures.seconds:
         text += f"<br>made in {figures.seconds:.1f} s"
-    if reading.cannot_tell:
-        text += f"<br><span>▨</span> {reading.cannot_tell:,} windows cannot be judged"
+    if statistics.cannot_tell:
+        text += f"<br><span>▨</span> {statistics.cannot_tell:,} windows cannot be judged"
     return f"<b>Stopped: only a part of the slide.</b><br>{text}" if figures.stopped else text

@@ -1,4 +1,4 @@
-"""A focus map made into what is painted over the slide and told in the panel (any thread)."""
+"""A focus map as an image for the slide, with the figures for the panel (any thread)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage
 
-from focusviewer.app.heatmap import reading
-from focusviewer.app.heatmap.reading import HeatmapStyle, Histogram, MapReading
+from focusviewer.app.heatmap import presentation
+from focusviewer.app.heatmap.presentation import HeatmapStyle, Histogram, MapStatistics
 from focusviewer.app.services.pixels import rgba_to_qimage
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.colour import LUTS, Mode, colorize, colour_values, value_range
@@ -30,7 +30,7 @@ class MapPicture:
     focus_map: FocusMap
     image: QImage
     rect: tuple[float, float, float, float]
-    reading: MapReading
+    statistics: MapStatistics
     histogram: Histogram
     hatched: npt.NDArray[np.float64]
 
@@ -41,18 +41,18 @@ def picture_of(focus_map: FocusMap, style: HeatmapStyle) -> MapPicture:
     lut = style.lut if style.lut in LUTS else LUTS[0]
     low, high = value_range(focus_map, mode)
     rgba = colorize(focus_map, mode, lut, low, high)
-    shown = reading.emphasise(rgba, focus_map, style.threshold) if style.emphasise else rgba
+    shown = presentation.emphasise(rgba, focus_map, style.threshold) if style.emphasise else rgba
     if style.certainty:
-        shown = reading.fade_unsure(shown, focus_map, high - low)
-    shown = reading.gray_out(shown, focus_map)
-    edges = np.linspace(low, high, reading.HISTOGRAM_BINS + 1)
+        shown = presentation.fade_uncertain(shown, focus_map, high - low)
+    shown = presentation.gray_out(shown, focus_map)
+    edges = np.linspace(low, high, presentation.HISTOGRAM_BINS + 1)
     counts, _ = np.histogram(np.clip(focus_map.blur[focus_map.tissue], low, high), edges)
     centres = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
     return MapPicture(
         focus_map,
         rgba_to_qimage(shown),
-        reading.extent(focus_map),
-        reading.read_map(focus_map, style.threshold),
+        presentation.extent(focus_map),
+        presentation.map_statistics(focus_map, style.threshold),
         Histogram(counts, edges, colour_values(centres, low, high, lut)),
-        reading.cannot_tell_boxes(focus_map),
+        presentation.cannot_tell_boxes(focus_map),
     )

@@ -1,4 +1,4 @@
-"""How a focus map is shown, and what is read off it; no Qt here."""
+"""How a focus map is shown: its style, figures and texts; no Qt here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class MapReading:
+class MapStatistics:
     """Figures of a focus map."""
 
     windows: int
@@ -47,24 +47,24 @@ class MapReading:
     p95: float
     cannot_tell: int = 0
     calibration: str = ""
-    knows_doubt: bool = False
+    has_uncertainty: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class MapFigures:
-    """What the panel tells of a map.
+    """What the panel shows of a map.
 
     Attributes
     ----------
     absolute : bool
         Whether scores are focus levels.
     seconds : float
-        How long the map took to make; 0 while it is not whole.
+        How long the map took to make; 0 while it is incomplete.
     stopped : bool
         Whether it was stopped, so that only a part of the slide is mapped.
     """
 
-    reading: MapReading
+    statistics: MapStatistics
     histogram: Histogram
     absolute: bool
     seconds: float = 0.0
@@ -121,7 +121,7 @@ def focus_curve(
     )
 
 
-def read_map(focus_map: FocusMap, threshold: float) -> MapReading:
+def map_statistics(focus_map: FocusMap, threshold: float) -> MapStatistics:
     """Median, 95th percentile and the fraction of tissue windows at or above the threshold."""
     values = focus_map.blur[focus_map.tissue]
     cannot_tell = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
@@ -129,8 +129,8 @@ def read_map(focus_map: FocusMap, threshold: float) -> MapReading:
     figures = (nothing, nothing, nothing)
     if values.size:
         figures = float(np.mean(values >= threshold)), float(np.median(values)), float(np.percentile(values, 95))
-    doubt = focus_map.uncertainty is not None
-    return MapReading(int(values.size), *figures, cannot_tell, focus_map.calibration, doubt)
+    has_uncertainty = focus_map.uncertainty is not None
+    return MapStatistics(int(values.size), *figures, cannot_tell, focus_map.calibration, has_uncertainty)
 
 
 def extent(focus_map: FocusMap) -> tuple[float, float, float, float]:
@@ -153,13 +153,13 @@ def emphasise(rgba: npt.NDArray[np.uint8], focus_map: FocusMap, threshold: float
     return out
 
 
-def fade_unsure(rgba: npt.NDArray[np.uint8], focus_map: FocusMap, span: float) -> npt.NDArray[np.uint8]:
-    """Fade cells by how unsure the model is of them: half at a quarter of the scale's span."""
+def fade_uncertain(rgba: npt.NDArray[np.uint8], focus_map: FocusMap, span: float) -> npt.NDArray[np.uint8]:
+    """Fade cells by the model's uncertainty: to half at a quarter of the scale's span."""
     if focus_map.uncertainty is None:
         return rgba
     out = rgba.copy()
-    doubt = np.nan_to_num(focus_map.uncertainty, nan=0.0) / max(span, 1e-9)
-    out[..., 3] = np.rint(out[..., 3] / (1 + (4 * doubt) ** 2)).astype(np.uint8)
+    relative = np.nan_to_num(focus_map.uncertainty, nan=0.0) / max(span, 1e-9)
+    out[..., 3] = np.rint(out[..., 3] / (1 + (4 * relative) ** 2)).astype(np.uint8)
     return out
 
 
@@ -197,7 +197,7 @@ def blur_text(value: float, absolute: bool) -> str:
 
 
 def point_text(focus_map: FocusMap, x: float, y: float) -> str:
-    """Blur at a level-0 pixel for people, with its doubt where the model knows it."""
+    """Blur at a level-0 pixel for people, with its uncertainty where the model knows it."""
     at = focus_map.window_at(x, y)
     if at is None:
         return ""
@@ -205,13 +205,13 @@ def point_text(focus_map: FocusMap, x: float, y: float) -> str:
         return "cannot tell"
     text = blur_text(float(focus_map.blur[at]), focus_map.absolute)
     if text and focus_map.uncertainty is not None and np.isfinite(focus_map.uncertainty[at]):
-        doubt = float(focus_map.uncertainty[at])
-        text += f" ± {doubt * LEVEL_UM:.2f} µm" if focus_map.absolute else f" ± {doubt:.2g}"
+        error = float(focus_map.uncertainty[at])
+        text += f" ± {error * LEVEL_UM:.2f} µm" if focus_map.absolute else f" ± {error:.2g}"
     return text
 
 
 def members_text(focus_map: FocusMap, x: float, y: float) -> str:
-    """What each member of a fused model says of a window, and how much it counts: HTML lines; empty without members."""
+    """Score and weight of each member of a fused model for a window, as an HTML table; empty without members."""
     at = focus_map.window_at(x, y)
     if at is None or not focus_map.members or not np.isfinite(focus_map.blur[at]):
         return ""

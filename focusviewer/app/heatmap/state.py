@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from focusviewer.app.heatmap.reading import FocusCurve, HeatmapStyle, MapFigures, focus_curve
+from focusviewer.app.heatmap.presentation import FocusCurve, HeatmapStyle, MapFigures, focus_curve
 from focusviewer.app.services.settings import HeatmapMode, Settings
 from focusviewer.core.registry import AnyEntry
 from focusviewer.focus.base import FocusMap
@@ -27,7 +27,7 @@ class HeatmapState:
     opacity : float
         Of the map over the slide, 0 to 1.
     threshold : float
-        Score from which a window counts as blurred, in the unit that ``threshold_of`` tells.
+        Score from which a window counts as blurred, in the unit that ``threshold_of`` says.
     emphasise, visible, certainty : bool
         Whether windows below the threshold are faded, whether the map is seen at all, and whether windows are faded
         by how unsure the model is of them.
@@ -43,12 +43,12 @@ class HeatmapState:
         Whether a map is being made.
     progress : float
         How far it is, 0 to 1.
-    veil : str
-        Why no map may be seen or made; empty when there is no reason.
+    withheld_reason : str
+        Why no map may be shown or made (a reader is blinded); empty when it may.
     shown : FocusMap or None
         The map on screen.
     figures : MapFigures or None
-        What was read off it; comes a little later than the map.
+        Its figures; they follow a little later than the map.
     mpp : float or None
         Microns per level-0 pixel of the slide.
     worst : tuple of BlurRegion
@@ -78,7 +78,7 @@ class HeatmapState:
     relative_thresholds: dict[str, float] = field(default_factory=dict)
     running: bool = False
     progress: float = 0.0
-    veil: str = ""
+    withheld_reason: str = ""
     shown: FocusMap | None = None
     figures: MapFigures | None = None
     mpp: float | None = None
@@ -144,7 +144,7 @@ class HeatmapState:
         self.threshold = round(value, self.decimals)
 
     def fit_threshold(self, focus_map: FocusMap) -> None:
-        """Turn to the threshold of a map's own unit: levels, or for a relative model its last decile at first."""
+        """Use the threshold in a map's own unit: levels, or a relative model's scores (at first their last decile)."""
         if focus_map.absolute:
             self.threshold_of = ""
             self.set_threshold(self.level_threshold)
@@ -198,7 +198,7 @@ class HeatmapState:
         plane : int
             The one on screen.
         z_known : bool
-            Whether ``planes_um`` are what the file states; otherwise planes are told by their number.
+            Whether ``planes_um`` are what the file states; otherwise planes are given by their number.
         """
         self._medians = {key: known for key, known in self._medians.items() if maps.get(key) is known[0]}
         for key, focus_map in maps.items():
@@ -206,4 +206,4 @@ class HeatmapState:
                 values = focus_map.blur[focus_map.tissue]
                 self._medians[key] = focus_map, float(np.median(values)) if values.size else float("nan")
         own = {at: known for (model, at), known in self._medians.items() if model == self.model}
-        self.curve = None if self.veil else focus_curve(own, planes_um, plane, z_known)
+        self.curve = None if self.withheld_reason else focus_curve(own, planes_um, plane, z_known)

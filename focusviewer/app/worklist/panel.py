@@ -28,7 +28,7 @@ from focusviewer.app.worklist.texts import agreement_text, plain
 from focusviewer.app.worklist.thresholds.panel import ThresholdPanel
 
 WIDTH = 540
-MOST_PAIRS = 8
+MAX_PAIRS = 8
 
 
 class WorklistPanel(QWidget):
@@ -149,9 +149,9 @@ class WorklistPanel(QWidget):
 
     def _show_agreement(self, pairs: Pairs) -> None:
         """Show kappa for every two readers."""
-        lines = [agreement_text(*pair) for pair in pairs[:MOST_PAIRS]]
-        if len(pairs) > MOST_PAIRS:
-            lines.append(f"… and {len(pairs) - MOST_PAIRS} more pairs of readers")
+        lines = [agreement_text(*pair) for pair in pairs[:MAX_PAIRS]]
+        if len(pairs) > MAX_PAIRS:
+            lines.append(f"… and {len(pairs) - MAX_PAIRS} more pairs of readers")
         self.agreement.setText("\n".join(lines))
         self.agreement_section.setVisible(bool(lines))
 

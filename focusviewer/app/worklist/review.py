@@ -24,7 +24,7 @@ from focusviewer.app.worklist.texts import plain
 from focusviewer.app.worklist.thresholds.controller import ThresholdController
 from focusviewer.app.worklist.verdicts.panel import PICTURE, VerdictPanel
 
-VEIL = "Blinded: give your verdict first, then the focus map can be seen."
+BLINDED = "Blinded: give your verdict first, then the focus map can be seen."
 
 
 class ReviewController(QObject):
@@ -159,7 +159,7 @@ class ReviewController(QObject):
         state, document = self._state, self._slides.current
         self._verdicts.show_picture(None if state.line is None else self._large_picture(state.line))
         on_screen = state.line_on_screen
-        self._heatmap.set_veil(VEIL if on_screen is not None and on_screen.hidden else "")
+        self._heatmap.withhold(BLINDED if on_screen is not None and on_screen.hidden else "")
         if on_screen is not None and document is not None and state.folder is not None:
             self._maps.show(document, on_screen, state.folder)
 

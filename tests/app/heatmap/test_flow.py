@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from focusviewer.app.heatmap.reading import emphasise, extent, read_map
+from focusviewer.app.heatmap.presentation import emphasise, extent, map_statistics
 from focusviewer.focus import colorize, lut_colours
 from tests.app.fakes import FakeSlide, fake_map, picture, run_heatmap
 
@@ -49,7 +49,7 @@ def test_figures_follow_the_threshold(window, open_in, qtbot) -> None:
     open_in(window, "fake.svs")
     run_heatmap(window, qtbot)
     assert "levels" in window.mapping.panel.figures.text()
-    fraction = read_map(window.heatmap.shown, 3.0).blurred_fraction
+    fraction = map_statistics(window.heatmap.shown, 3.0).blurred_fraction
     assert f"{100 * fraction:.1f} %" in window.mapping.panel.figures.text()
     window.mapping.panel.threshold.setValue(9.0)
     qtbot.waitUntil(lambda: "<b>0.0 %</b>" in window.mapping.panel.figures.text(), timeout=3000)
@@ -191,9 +191,9 @@ def test_emphasis_fades_only_what_is_below_the_threshold() -> None:
 
 def test_an_empty_map_has_no_figures() -> None:
     focus_map = fake_map(FakeSlide())
-    reading = read_map(replace(focus_map, blur=np.full_like(focus_map.blur, np.nan)), 3.0)
-    assert reading.windows == 0
-    assert np.isnan(reading.blurred_fraction)
+    statistics = map_statistics(replace(focus_map, blur=np.full_like(focus_map.blur, np.nan)), 3.0)
+    assert statistics.windows == 0
+    assert np.isnan(statistics.blurred_fraction)
 
 
 def _told(slide, **layers):

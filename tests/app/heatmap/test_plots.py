@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from focusviewer.app.heatmap.curve import CurveView
 from focusviewer.app.heatmap.histogram import HEIGHT, HistogramView
-from focusviewer.app.heatmap.reading import FocusCurve, Histogram
+from focusviewer.app.heatmap.presentation import FocusCurve, Histogram
 from focusviewer.app.widgets import theme
 from tests.app.fakes import fake_map, run_heatmap
 

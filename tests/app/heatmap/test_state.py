@@ -167,7 +167,7 @@ def test_there_is_no_curve_of_fewer_than_two_planes_nor_behind_a_veil() -> None:
     state.model = "other"
     state.show_curve(two, planes)
     assert state.curve is None
-    state.model, state.veil = "fake", "not yet"
+    state.model, state.withheld_reason = "fake", "not yet"
     state.show_curve(two, planes)
     assert state.curve is None
 

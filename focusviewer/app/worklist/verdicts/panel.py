@@ -25,7 +25,7 @@ from focusviewer.app.worklist.verdicts.badge import COLOURS, VerdictBadge
 from focusviewer.qc.verdicts.judgement import Verdict
 
 PICTURE = QSize(300, 170)
-MOST_HISTORY = 12
+MAX_HISTORY = 12
 KEYS = {Verdict.PASS: "P", Verdict.REVIEW: "V", Verdict.RESCAN: "X"}
 
 
@@ -196,8 +196,8 @@ class VerdictPanel(QWidget):
         line = self._state.line
         history = () if line is None or line.hidden else self._state.history
         lines = [history_text(entry) for entry in reversed(history)]
-        if len(lines) > MOST_HISTORY:
-            lines = [*lines[:MOST_HISTORY], f"… and {len(lines) - MOST_HISTORY} earlier ones"]
+        if len(lines) > MAX_HISTORY:
+            lines = [*lines[:MAX_HISTORY], f"… and {len(lines) - MAX_HISTORY} earlier ones"]
         self.history.setText("\n".join(breakable(line) for line in lines))
         for widget in (self.history, self.history_title):
             widget.setVisible(bool(lines))
