@@ -44,7 +44,7 @@ class Brush(Tool):
 
 
 class PaintController(QObject):
-    """Turns drags over the pictures into strokes while the mode is to paint; one drag is one item to undo."""
+    """Turns drags over the pictures into strokes while the mode is ``paint``; one drag is one item to undo."""
 
     saved = Signal(object)
     failed = Signal(str)
@@ -68,14 +68,14 @@ class PaintController(QObject):
         self.ring = BrushRing(viewport.font())
         self._brush = Brush(self)
         self.painting = Painting()
-        self._paintings: dict[str, Painting] = {}  # of slides that were left, by fingerprint
+        self._paintings: dict[str, Painting] = {}  # of slides that are not shown now, by fingerprint
         self._document: Document | None = None
-        refocus.display.painter = self.snapshot
+        refocus.display.painting_source = self.snapshot
         refocus.mode_changed.connect(self._mode_changed)
         refocus.state.events.target_um.connect(self._show_brush)
         self.state.events.radius_um.connect(self._show_brush)
         self.state.events.softness.connect(self._show_brush)
-        undo.indexChanged.connect(self._show_painting)  # a command counts as taken back only after its own undo
+        undo.indexChanged.connect(self._show_painting)  # the stack's index changes only after the command's own undo
         self.box.undo_requested.connect(self.undo)
         self.box.clear_requested.connect(self.clear)
 
@@ -85,14 +85,14 @@ class PaintController(QObject):
         return self._refocus.state.mode == MODE and self._refocus.state.can_refocus
 
     def snapshot(self) -> PaintedMap:
-        """What is painted now; where nothing is, the plane that is shown."""
+        """What is painted now; unpainted places have the focus of the plane that is shown."""
         document = self._refocus.document
         return self.painting.snapshot(document.plane_um if document is not None else 0.0)
 
     # --- strokes -------------------------------------------------------------------------------------------
 
     def handle(self, event: PointerEvent) -> bool:
-        """Paint with the left button; everything else is the picture's own."""
+        """Paint with the left button; all other events are left to the picture."""
         if event.kind is Kind.LEAVE:
             self._move_ring(None)
             return False
@@ -159,7 +159,7 @@ class PaintController(QObject):
         return None if document is None else self._undo.of(document.slide.fingerprint)
 
     def _edited(self, painting: Painting) -> None:
-        """A stroke was begun or taken back, or all were: here or from the undo stack."""
+        """A stroke was begun or undone, or all were, here or from the undo stack."""
         if painting is self.painting:
             self._is_drawing = False  # a stroke that is being drawn ends
             self._changed()
@@ -233,7 +233,7 @@ class PaintController(QObject):
         )
 
     def load(self, path: Path) -> None:
-        """Go on with what was painted before."""
+        """Load a painting and continue with it."""
         document = self._refocus.document
 
         def done(painting: Painting) -> None:

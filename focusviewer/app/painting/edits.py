@@ -1,4 +1,4 @@
-"""What is done to a painting, as items of the slide's undo stack: one for every stroke, one for clearing all."""
+"""Changes of a painting as items of the slide's undo stack: one for every stroke, one for clearing all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from focusviewer.app.painting.strokes import Painting, Stroke
 from focusviewer.app.services.undo import Edit
 
 Changed = Callable[[Painting], None]
-"""Is told which painting has become another."""
+"""Called with the painting that has changed."""
 
 
 class PaintingEdit(Edit):
-    """Something that was done to a painting."""
+    """A change of a painting."""
 
     def __init__(self, painting: Painting, text: str, do: Callable[[], None], undo: Callable[[], None]) -> None:
         super().__init__(text, do, undo)
@@ -22,39 +22,39 @@ class PaintingEdit(Edit):
 
 
 def stroke_edit(painting: Painting, stroke: Stroke, changed: Changed) -> PaintingEdit:
-    """One stroke: pushed when it begins, taken back with all that it has grown to until then."""
-    away: list[Stroke] = [stroke]  # while it is not painted
+    """One stroke: pushed when it begins, undone with everything that was added to it since."""
+    removed: list[Stroke] = [stroke]  # holds the stroke while it is not painted
 
     def do() -> None:
-        painting.add(away.pop())
+        painting.add(removed.pop())
         changed(painting)
 
     def undo() -> None:
-        away.append(painting.take())
+        removed.append(painting.pop())
         changed(painting)
 
     return PaintingEdit(painting, "Paint", do, undo)
 
 
 def clear_edit(painting: Painting, changed: Changed) -> PaintingEdit:
-    """All strokes, and the map under them, are taken away."""
-    away = painting.contents
+    """All strokes, and the map under them, are removed."""
+    removed = painting.contents
 
     def do() -> None:
-        nonlocal away
-        away = painting.contents
+        nonlocal removed
+        removed = painting.contents
         painting.clear()
         changed(painting)
 
     def undo() -> None:
-        painting.restore(away)
+        painting.restore(removed)
         changed(painting)
 
     return PaintingEdit(painting, "Clear the painting", do, undo)
 
 
 def last_edit(stack: QUndoStack, painting: Painting) -> PaintingEdit | None:
-    """What was done last to a painting and has not been taken back, whatever else lies above it on the stack."""
+    """The last change of a painting that has not been undone, whatever else lies above it on the stack."""
     for index in reversed(range(stack.index())):
         edit = stack.command(index)
         if isinstance(edit, PaintingEdit) and edit.painting is painting and not edit.isObsolete():
@@ -63,9 +63,9 @@ def last_edit(stack: QUndoStack, painting: Painting) -> PaintingEdit | None:
 
 
 def take_back(stack: QUndoStack, edit: PaintingEdit) -> None:
-    """Take back an edit of the stack; one that something else lies above is undone alone, out of turn.
+    """Undo an edit of the stack; if another command lies above it, only this edit is undone, out of order.
 
-    It is obsolete from then on: the stack drops it when it comes to it, without undoing it again.
+    It is obsolete from then on: the stack drops it when it reaches it, without undoing it again.
     """
     if stack.command(stack.index() - 1) is edit:
         stack.undo()
@@ -75,7 +75,7 @@ def take_back(stack: QUndoStack, edit: PaintingEdit) -> None:
 
 
 def forget(stack: QUndoStack, painting: Painting) -> None:
-    """Let the stack drop all edits of a painting that is shown no more."""
+    """Mark all edits of a painting as obsolete: it is not shown any more, and the stack drops them."""
     for index in range(stack.count()):
         edit = stack.command(index)
         if isinstance(edit, PaintingEdit) and edit.painting is painting:

@@ -1,4 +1,4 @@
-"""The brush over the picture: how large it is, and which focus it paints."""
+"""The outline of the brush over the picture, with the focus that it paints."""
 
 from __future__ import annotations
 

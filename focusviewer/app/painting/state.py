@@ -35,6 +35,6 @@ class PaintingState:
     is_empty: bool = True
 
     def resize(self, factor: float) -> None:
-        """Make the brush larger or smaller, within what there is."""
+        """Make the brush larger or smaller, within its limits."""
         low, high = RADIUS_UM
         self.radius_um = round(min(max(self.radius_um * factor, low), high), 1)

@@ -45,19 +45,19 @@ class Stroke:
     softness: float
 
     def extended(self, x: float, y: float) -> Stroke:
-        """The stroke drawn on to a place, with as many dabs on the way as make it even."""
+        """The stroke drawn on to a place, with dabs at even distances on the way."""
         x0, y0 = self.points[-1]
         count = int(np.hypot(x - x0, y - y0) / (STEP * self.radius))
         way = tuple((x0 + (x - x0) * i / count, y0 + (y - y0) * i / count) for i in range(1, count + 1))
         return replace(self, points=self.points + way)
 
     def begins_with(self, other: Stroke) -> bool:
-        """Whether this is the other one, or what that has grown into."""
+        """Whether this is the other stroke, perhaps drawn further."""
         return replace(self, points=self.points[: len(other.points)]) == other
 
 
 class Canvas:
-    """Draws strokes over one region; what was drawn before is not drawn again. Any thread may use it."""
+    """Draws strokes over one region, and only those that it has not drawn yet. Any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,16 +68,16 @@ class Canvas:
     def draw(self, painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
         """See :meth:`PaintedMap.map_um`."""
         with self._lock:
-            key = (box, shape, painted.home_um, None if painted.base is None else id(painted.base[1]))
-            if key != self._key or self._painting is None or not self._goes_on(painted.strokes):
+            key = (box, shape, painted.unpainted_um, None if painted.base is None else id(painted.base[1]))
+            if key != self._key or self._painting is None or not self._continues(painted.strokes):
                 self._key, self._drawn = key, []
-                self._painting = FocusPainting((0, 0, shape[1], shape[0]), _ground(painted, box, shape))
+                self._painting = FocusPainting((0, 0, shape[1], shape[0]), _background(painted, box, shape))
             for index, stroke in enumerate(painted.strokes):
                 self._draw(self._painting, index, stroke, box, shape)
             return self._painting.map()
 
-    def _goes_on(self, strokes: tuple[Stroke, ...]) -> bool:
-        """Whether what is drawn is how these strokes begin."""
+    def _continues(self, strokes: tuple[Stroke, ...]) -> bool:
+        """Whether these strokes begin with the ones that are drawn already."""
         if len(strokes) < len(self._drawn):
             return False
         closed = self._drawn[:-1]
@@ -97,16 +97,16 @@ class Canvas:
         self._drawn[index] = stroke
 
 
-def _ground(painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
-    """What lies under the strokes: the focus of the scan, and a map that was loaded where there is one."""
-    ground = np.full(shape, painted.home_um, np.float32)
+def _background(painted: PaintedMap, box: Box, shape: tuple[int, int]) -> FloatMap:
+    """What lies under the strokes: the focus of the scan, or the map that was loaded."""
+    background = np.full(shape, painted.unpainted_um, np.float32)
     if painted.base is not None:
         (x0, y0, width, height), values = painted.base
         x = np.floor((box[0] + (np.arange(shape[1]) + 0.5) * box[2] / shape[1] - x0) * values.shape[1] / width)
         y = np.floor((box[1] + (np.arange(shape[0]) + 0.5) * box[3] / shape[0] - y0) * values.shape[0] / height)
         rows, cols = ((at >= 0) & (at < size) for at, size in zip((y, x), values.shape, strict=True))
-        ground[np.ix_(rows, cols)] = values[np.ix_(y[rows].astype(int), x[cols].astype(int))]
-    return ground
+        background[np.ix_(rows, cols)] = values[np.ix_(y[rows].astype(int), x[cols].astype(int))]
+    return background
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,14 @@ class PaintedMap:
     """A painting as it was at some moment; any thread may draw it."""
 
     strokes: tuple[Stroke, ...]
-    home_um: float
+    unpainted_um: float
     base: Base | None = None
     canvas: Canvas = field(default_factory=Canvas, compare=False)
 
     @property
     def range_um(self) -> tuple[float, float]:
-        """Lowest and highest focus of all that is painted, and of what is not."""
-        ends = [self.home_um, *(stroke.z_um for stroke in self.strokes)]
+        """Lowest and highest focus of the painted and the unpainted places."""
+        ends = [self.unpainted_um, *(stroke.z_um for stroke in self.strokes)]
         if self.base is not None:
             ends += [float(self.base[1].min()), float(self.base[1].max())]
         return min(ends), max(ends)
@@ -163,7 +163,7 @@ class Painting:
         """Draw the brush on."""
         self._strokes[-1] = self._strokes[-1].extended(x, y)
 
-    def take(self) -> Stroke:
+    def pop(self) -> Stroke:
         """Take back the last stroke and return it.
 
         Raises
@@ -176,7 +176,7 @@ class Painting:
     def undo(self) -> None:
         """Take back the last stroke, if there is one."""
         if self._strokes:
-            self.take()
+            self.pop()
 
     @property
     def contents(self) -> Contents:
@@ -192,9 +192,9 @@ class Painting:
         strokes, self._base = contents
         self._strokes = list(strokes)
 
-    def snapshot(self, home_um: float) -> PaintedMap:
+    def snapshot(self, unpainted_um: float) -> PaintedMap:
         """What is painted now, with the focus of all other places."""
-        return PaintedMap(tuple(self._strokes), home_um, self._base, self._canvas)
+        return PaintedMap(tuple(self._strokes), unpainted_um, self._base, self._canvas)
 
 
 def save_painting(path: Path, painted: PaintedMap, box: Box, facts: dict[str, Any]) -> None:
@@ -205,7 +205,9 @@ def save_painting(path: Path, painted: PaintedMap, box: Box, facts: dict[str, An
     UserError
         If it cannot be written.
     """
-    whole = FocusPainting(box, PaintedMap(painted.strokes, painted.home_um, painted.base).map_um(box, (box[3], box[2])))
+    whole = FocusPainting(
+        box, PaintedMap(painted.strokes, painted.unpainted_um, painted.base).map_um(box, (box[3], box[2]))
+    )
     strokes = [asdict(stroke) for stroke in painted.strokes] if painted.base is None else None
     whole.save(path, {**facts, "strokes": strokes})
 

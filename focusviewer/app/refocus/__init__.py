@@ -1,1 +1,1 @@
-"""The focus knob: what is on screen as it would look at another focus."""
+"""Virtual refocusing: the view on screen as it would look at another focus."""

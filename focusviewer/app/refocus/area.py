@@ -1,4 +1,4 @@
-"""What the refocusing of a view needs to know, and why it may not be possible; no Qt here."""
+"""Which part of a slide is refocused, from which planes, and why it may not be possible; no Qt here."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MODES = {
 """Modes of the panel, with their names for people."""
 
 KNOB_MODES = ("refocus", "defocus")
-"""Modes in which the knob says the focus of the picture."""
+"""Modes in which the knob sets the focus of the picture."""
 
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
 
-SPARED_PX = 12
-"""Pixels of them that must be left for a view that has hardly moved to be served by the last one's study."""
+MIN_MARGIN_PX = 12
+"""Pixels of them that must remain around a view that has moved, for the last study to be used again."""
 
 KNOB_STEP_UM = 0.05
 """Distance of two positions of the knob."""
@@ -81,20 +81,20 @@ class RefocusArea:
     planes_um: tuple[float, ...]
     engine: str
 
-    def serves(self, other: RefocusArea) -> bool:
-        """Whether what is known of this area is enough for another, whose view has moved or shrunk a little."""
+    def covers(self, other: RefocusArea) -> bool:
+        """Whether a study of this area can be used for another one, whose view has moved or shrunk a little."""
         if replace(other, rect=self.rect) != self:
             return False
-        spare = MARGIN_PX - SPARED_PX
+        spare = MARGIN_PX - MIN_MARGIN_PX
         mine, wanted = self.rect, other.rect
         near = all(mine[i] <= wanted[i] + spare for i in (0, 1))
         return near and all(mine[i] >= wanted[i] - spare for i in (2, 3))
 
-    def serves_view(self, document: Document, engine: str) -> bool:
-        """Whether what is known of this area is enough for what is on screen, from the same planes."""
+    def covers_view(self, document: Document, engine: str) -> bool:
+        """Whether a study of this area can be used for what is on screen, from the same planes."""
         if self.fingerprint != document.pyramid.fingerprint:
             return False
-        return self.serves(area_of(document, engine, self.planes))
+        return self.covers(area_of(document, engine, self.planes))
 
     @property
     def box(self) -> Box:
@@ -163,23 +163,23 @@ def area_of(document: Document, engine: str, planes: tuple[int, ...] | None = No
 def chosen_planes(
     planes_um: tuple[float, ...],
     focus: tuple[float, float] | None,
-    by_hand: tuple[int, ...],
+    manual: tuple[int, ...],
     known: Sequence[tuple[int, ...]],
 ) -> tuple[int, ...]:
-    """Planes to work from: those chosen by hand, or the nearest that tell most about the focus.
+    """Planes to work from: those that the user has chosen, or the nearest to the focus.
 
     Parameters
     ----------
     focus : (lowest, highest) or None
         Wanted focus, um; None where it follows from what is in the view.
-    by_hand : tuple of int
-        Empty: automatic.
+    manual : tuple of int
+        Planes that the user has chosen; empty: automatic.
     known : sequence of tuples of int
-        Planes that the view is known from already. The first that those right around the focus are among will do, as
-        studying others takes time; but no fewer than would be chosen without.
+        Planes that the view was studied from already. The first of them that contain the planes right around the focus
+        are used, as studying others takes time; but no fewer than would be chosen otherwise.
     """
-    if by_hand:
-        return by_hand
+    if manual:
+        return manual
     if focus is None:
         return source_planes(planes_um, None, AUTO_PLANES)
     best = planes_between(planes_um, *focus, AUTO_PLANES)
@@ -191,20 +191,20 @@ def wanted_area(
     document: Document,
     engine: str,
     focus: tuple[float, float] | None,
-    by_hand: tuple[int, ...],
+    manual: tuple[int, ...],
     studied: Sequence[RefocusArea],
 ) -> RefocusArea:
     """The area to work on for the current view: one that is studied already where that is enough, else a new one.
 
-    ``focus`` and ``by_hand`` are those of :func:`chosen_planes`.
+    ``focus`` and ``manual`` are those of :func:`chosen_planes`.
     """
-    known = [area for area in studied if area.serves_view(document, engine)]
-    planes = chosen_planes(document.planes_um, focus, by_hand, [area.planes for area in known])
+    known = [area for area in studied if area.covers_view(document, engine)]
+    planes = chosen_planes(document.planes_um, focus, manual, [area.planes for area in known])
     return next((area for area in known if area.planes == planes), None) or area_of(document, engine, planes)
 
 
-def why_not(document: Document, z_um: float) -> str:
-    """Why a focus is outside the supported range, as a sentence; empty when it is inside."""
+def range_limit(document: Document, z_um: float) -> str:
+    """Why a focus is out of the supported range, as a sentence; empty when it is not."""
     return sentence(unsupported(document.mpp, document.planes_um, z_um))
 
 
@@ -214,7 +214,7 @@ def sentence(reason: str) -> str:
 
 
 def planes_text(planes: tuple[int, ...], count: int) -> str:
-    """Which planes a picture was made from, in words; empty where there is only one."""
+    """Which planes a picture was made from, in words; empty on a slide with only one."""
     if count == 1:
         return ""
     if len(planes) == count:
@@ -224,13 +224,13 @@ def planes_text(planes: tuple[int, ...], count: int) -> str:
 
 
 def badge_text(mode: str, z_um: float | None) -> str:
-    """What a synthesised picture says it is."""
+    """The badge of a synthesised picture."""
     words = {"all-in-focus": "all in focus", "paint": "painted focus", "deblur": "best focus"}
     return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_text(z_um)}'}"
 
 
 def source_text(area: RefocusArea, count: int) -> str:
-    """What it was made by and from, on a slide of ``count`` planes."""
+    """The engine and the planes that made it, on a slide of ``count`` planes."""
     return "  ·  ".join(filter(None, (area.engine, planes_text(area.planes, count))))
 
 
@@ -242,7 +242,7 @@ def z_range(planes_um: tuple[float, ...]) -> tuple[float, float]:
 
 
 def grid_um(steps: int) -> float:
-    """A position of the knob, counted in steps: 0.3, not 0.30000000000000004, as files tell it."""
+    """A position of the knob, counted in steps: 0.3, not 0.30000000000000004, as it stands in files."""
     return round(steps * KNOB_STEP_UM, 6)
 
 
@@ -252,7 +252,7 @@ def grid_steps(z_um: float) -> int:
 
 
 def snapped_um(z_um: float, planes_um: tuple[float, ...]) -> float:
-    """Where the knob stands when it is turned to a focus: on its grid, or at an acquired plane within half a step."""
+    """Position of the knob for a focus: on its grid, or at an acquired plane within half a step."""
     low, high = z_range(planes_um)
     value = grid_um(min(max(grid_steps(z_um), grid_steps(low)), grid_steps(high)))
     near = min(planes_um, key=lambda plane_um: abs(plane_um - value))

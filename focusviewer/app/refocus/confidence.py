@@ -1,4 +1,4 @@
-"""How far the scan bears out the refocused picture: worked out when the knob rests, dropped when it turns."""
+"""How well the refocused picture agrees with the scan: computed when the knob rests, dropped when it turns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from focusviewer.core.arrays import FloatMap
 
 REST_MS = 300
 TURQUOISE = (0, 200, 180)  # far from every stain
-MOST_OPAQUE = 190
-DOUBTED = 0.5
-"""Confidence below which a place counts as not borne out."""
+MAX_ALPHA = 190
+LOW_CONFIDENCE = 0.5
+"""Confidence below which a place counts as not supported by the scan."""
 
 
 class ConfidenceController(QObject):
-    """Fills the state's line and the tint over the picture; ``changed`` tells when the tint is another."""
+    """Fills the state's line and the tint over the picture; ``changed`` is emitted with another tint."""
 
     changed = Signal()
 
@@ -88,7 +88,7 @@ def confidence_of(study: Study, picture: Rendered) -> tuple[str, QImage]:
 
 def confidence_text(found: Any) -> str:
     """A :class:`focusviewer.refocus.confidence.Confidence` in words."""
-    share = float(np.mean(found.map < DOUBTED))
+    share = float(np.mean(found.map < LOW_CONFIDENCE))
     glass = "" if found.background_change < 1 else f"  ·  empty glass ±{found.background_change:.0f}"
     return (
         f"Re-blur consistency {found.reblur_db:.1f}\u00a0dB  ·  "
@@ -98,9 +98,9 @@ def confidence_text(found: Any) -> str:
 
 
 def tint_of(confidence: FloatMap) -> QImage:
-    """Turquoise where the scan does not bear out the picture: a picture of half the size."""
+    """Turquoise where the scan does not support the picture: an image of half the size."""
     half = confidence[::2, ::2]
     rgba = np.empty((*half.shape, 4), np.uint8)
     rgba[..., :3] = TURQUOISE
-    rgba[..., 3] = np.rint(MOST_OPAQUE * (1 - np.clip(half, 0, 1)))
+    rgba[..., 3] = np.rint(MAX_ALPHA * (1 - np.clip(half, 0, 1)))
     return rgba_to_qimage(rgba)

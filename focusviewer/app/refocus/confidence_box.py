@@ -1,4 +1,4 @@
-"""The part of the Refocus panel that says how far the scan bears out the picture."""
+"""The part of the Refocus panel that says how well the picture agrees with the scan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from focusviewer.app.services.binding import bind_check, follow
 
 
 class ConfidenceBox(QWidget):
-    """How far the scan bears out the picture, in words, and the switch of the map that shows it."""
+    """How well the picture agrees with the scan, in words, and the switch of the map that shows it."""
 
     def __init__(self, state: RefocusState) -> None:
         super().__init__()

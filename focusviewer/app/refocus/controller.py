@@ -1,10 +1,10 @@
-"""The focus knob: the view as it would look at another focus, in the mode and at the place the state says."""
+"""The focus knob: the view at another focus, as the state asks."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from focusviewer.app.refocus import area as model
+from focusviewer.app.refocus.area import area_of, obstacle, wanted_area
 from focusviewer.app.refocus.display import RefocusDisplay
 from focusviewer.app.refocus.inference.engines import EngineHost, EngineMaker, Rendered, is_slow, make_engine
 from focusviewer.app.refocus.inference.renders import Renders
@@ -28,8 +28,8 @@ class RefocusController(QObject):
     encoded : the view has been studied
     rendered : (Rendered) a synthesised picture is on screen
     patch_changed : another picture, or none, is on screen
-    turned_by_user : the knob or the mode was changed by hand
-    mode_changed : (mode) it may be the same, on another slide
+    turned_by_user : the user has changed the knob or the mode
+    mode_changed : (mode) also emitted for another slide in the same mode
     """
 
     failed = Signal(str)
@@ -64,7 +64,7 @@ class RefocusController(QObject):
         events.is_on.connect(self._switched)
         events.mode.connect(self._mode_changed)
         events.engine.connect(self._engine_changed)
-        events.by_hand.connect(self._sources_changed)
+        events.manual_sources.connect(self._sources_changed)
         events.checked.connect(self._sources_changed)
         self.state.turned.connect(self._turned)
         self._viewport.rested.connect(self.view_rested)
@@ -102,7 +102,7 @@ class RefocusController(QObject):
         return self.studies.milliseconds
 
     def show_document(self, document: Document | None) -> None:
-        """Turn to another slide."""
+        """Refocus another slide."""
         self._forget_view()
         self.display.document, self._sources = document, ()
         self._set_mode("refocus")
@@ -126,12 +126,12 @@ class RefocusController(QObject):
         if self.display.is_turning_plane:  # by the knob
             return
         self._set_mode("refocus")
-        self.renders.stop()  # a picture on its way belongs to the plane that was left
+        self.renders.stop()  # a picture that is being rendered belongs to the plane before
         self.display.show_scan()
 
     @Slot()
     def auto(self) -> None:
-        """Turn to the sharpest focus of this view, and of those that follow."""
+        """Turn to the sharpest focus of this view, and of every later one."""
         self.enter("deblur")
 
     @Slot()
@@ -141,7 +141,7 @@ class RefocusController(QObject):
 
     @Slot(str)
     def choose_mode(self, mode: str) -> None:
-        """Refocus in another mode, or anew in the same, as the user has chosen by hand."""
+        """Refocus in the mode that the user has chosen, also when it is the present one."""
         self.turned_by_user.emit()
         self.enter(mode)
 
@@ -154,7 +154,7 @@ class RefocusController(QObject):
             self.display.apply()
 
     def turn_to(self, z_um: float) -> None:
-        """Turn the knob to a focus (not by hand)."""
+        """Turn the knob to a focus, not as the user."""
         if self.state.knob_um is None:
             self._set_mode("refocus")
         self.state.move(z_um)
@@ -168,7 +168,7 @@ class RefocusController(QObject):
 
     def _check(self) -> bool:
         document = self.document
-        self.state.obstacle = model.obstacle(document)
+        self.state.obstacle = obstacle(document)
         self.state.offers_scale = document is not None and (
             document.mpp is None or (len(document.planes_um) > 1 and not document.slide.info.z_step_known)
         )
@@ -193,24 +193,24 @@ class RefocusController(QObject):
             return
         assert self.document is not None
         focus, studied = self.display.focus_um(), self.studies.areas()
-        area = model.wanted_area(self.document, self.state.engine, focus, self._sources, studied)
+        area = wanted_area(self.document, self.state.engine, focus, self._sources, studied)
         self.studies.ask(self.document, area)
 
     @Slot()
     def _moved(self) -> None:
-        """The view is moving: what a slow engine still does for the old one is in vain."""
+        """The view is moving: stop what a slow engine still does for the old one."""
         area = self.studies.area
         if self.document is None or area is None or not is_slow(area.engine):
             return
         if not (self.studies.is_busy or self.renders.is_slow or self.searches.is_busy):
             return
-        if model.obstacle(self.document) or not area.serves(model.area_of(self.document, area.engine, area.planes)):
+        if obstacle(self.document) or not area.covers(area_of(self.document, area.engine, area.planes)):
             self._forget_view()
-            self.display.say()
+            self.display.update_status()
 
     @Slot()
     def _studied(self) -> None:
-        self.display.say()
+        self.display.update_status()
         self.encoded.emit()
         self.display.apply()
 
@@ -240,7 +240,7 @@ class RefocusController(QObject):
 
     def _turned(self) -> None:
         self.turned_by_user.emit()
-        if self.state.mode != "paint":  # there the knob says what the brush paints
+        if self.state.mode != "paint":  # there the knob sets the focus of the brush
             self.look_again()
 
     def look_again(self) -> None:

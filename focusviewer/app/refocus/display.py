@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from focusviewer.app.refocus import area as model
-from focusviewer.app.refocus.area import Painted, RefocusRequest
+from focusviewer.app.refocus.area import Painted, RefocusRequest, badge_text, range_limit, source_text
 from focusviewer.app.refocus.inference.engines import Rendered
 from focusviewer.app.refocus.inference.renders import Renders
 from focusviewer.app.refocus.inference.searches import Searches
@@ -18,12 +17,12 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.refocus.base import acquired_plane
 
-Painter = Callable[[], Painted]
-"""Tells what is painted at the moment."""
+PaintingSource = Callable[[], Painted]
+"""Gives what is painted at the moment."""
 
 
 class RefocusDisplay(QObject):
-    """Puts on the viewport what the state asks for, as far as the view has been studied, and says what it is.
+    """Puts on the viewport what the state asks for, as far as the view has been studied, and describes it.
 
     Signals
     -------
@@ -33,8 +32,8 @@ class RefocusDisplay(QObject):
 
     Attributes
     ----------
-    painter : callable, optional
-        Tells what is painted; asked while the mode is to paint.
+    painting_source : callable, optional
+        Gives what is painted; called while the mode is ``paint``.
     shown : Rendered, optional
         The synthesised picture that is on screen.
     """
@@ -51,32 +50,32 @@ class RefocusDisplay(QObject):
         self._viewport, self._state = viewport, state
         self._studies, self._renders, self._searches = studies, renders, searches
         self.document: Document | None = None
-        self.painter: Painter | None = None
+        self.painting_source: PaintingSource | None = None
         self.shown: Rendered | None = None
         self.is_turning_plane = False
         self._limit = ""
-        studies.changed.connect(self.say)
+        studies.changed.connect(self.update_status)
         renders.rendered.connect(self._show)
-        renders.changed.connect(self.say)
-        renders.failed.connect(self._tell_failure)
+        renders.changed.connect(self.update_status)
+        renders.failed.connect(self._show_failure)
         searches.found.connect(self.apply)
-        searches.changed.connect(self.say)
-        searches.failed.connect(self._tell_failure)
+        searches.changed.connect(self.update_status)
+        searches.failed.connect(self._show_failure)
 
     def request(self) -> RefocusRequest | None:
         """What is to be shown now; None while the best focus is not known."""
         mode = self._state.mode
         if mode == "paint":
-            return RefocusRequest(mode, None, self.painter() if self.painter is not None else None)
+            return RefocusRequest(mode, None, self.painting_source() if self.painting_source is not None else None)
         if mode == "deblur":
             best = self._searches.best(self._studies.area)
             return None if best is None else RefocusRequest(mode, best)
         return RefocusRequest(mode, self._state.knob_um)
 
     def focus_um(self) -> tuple[float, float] | None:
-        """Lowest and highest focus that is to be shown; None where it follows from what is in the view."""
-        if self._state.mode == "paint" and self.painter is not None:
-            return self.painter().range_um
+        """Lowest and highest focus that is to be shown; None where it depends on the content of the view."""
+        if self._state.mode == "paint" and self.painting_source is not None:
+            return self.painting_source().range_um
         knob = self._state.knob_um
         return None if knob is None else (knob, knob)
 
@@ -95,7 +94,7 @@ class RefocusDisplay(QObject):
         if request.mode == "deblur" and z_um is not None:
             self._state.move(z_um)
         plane = None if z_um is None else acquired_plane(document.planes_um, z_um)
-        self._limit = "" if z_um is None else model.why_not(document, z_um)
+        self._limit = "" if z_um is None else range_limit(document, z_um)
         if plane is not None:
             self._show_plane(plane)
         elif self._limit:
@@ -120,7 +119,7 @@ class RefocusDisplay(QObject):
         self.shown = None
         self._viewport.patch.clear()
         self._viewport.update()
-        self.say()
+        self.update_status()
         self.patch_changed.emit()
 
     @Slot(object)
@@ -130,26 +129,26 @@ class RefocusDisplay(QObject):
         patch.clear()
         patch.image, patch.zoom = picture.image, picture.area.zoom
         patch.x, patch.y = picture.area.rect[:2]
-        patch.badge = model.badge_text(picture.mode, picture.z_um)
-        patch.detail = model.source_text(picture.area, len(self.document.planes_um))
+        patch.badge = badge_text(picture.mode, picture.z_um)
+        patch.detail = source_text(picture.area, len(self.document.planes_um))
         self.shown = picture
-        self.say()
+        self.update_status()
         self._viewport.update()
         self.patch_changed.emit()
         self.rendered.emit(picture)
 
     @Slot(str)
-    def _tell_failure(self, text: str) -> None:
-        if self._state.mode == "defocus":  # that would sharpen; the next step of the knob may blur again
+    def _show_failure(self, text: str) -> None:
+        if self._state.mode == "defocus":  # this focus would sharpen instead of blur; the next step may blur again
             self._limit = text
             self._show_scan()
             return
-        self.say()
+        self.update_status()
         self.failed.emit(text)
 
     @Slot()
-    def say(self) -> None:
-        """Say what is on screen, and what is being worked on."""
+    def update_status(self) -> None:
+        """Write into the state what is on screen, and what is being worked on."""
         state, study = self._state, self._studies.current
         busy = self._studies.is_busy, self._searches.is_busy, self._renders.is_slow
         state.synthesised = self.shown is not None

@@ -18,7 +18,7 @@ from focusviewer.core.registry import AnyEntry
 
 
 class RefocusFeature(QObject):
-    """Opens its section and does what a command asks."""
+    """Refocuses what is on screen: panel, controllers and commands."""
 
     failed = Signal(str)
 
@@ -84,7 +84,7 @@ class RefocusFeature(QObject):
         self.sweep.toggle()
 
     def toggle_confidence(self) -> None:
-        """Show or hide where the scan does not bear out the picture."""
+        """Show or hide where the scan does not support the picture."""
         self.section.unfold()
         self.state.confidence_shown = not self.state.confidence_shown
 

@@ -34,7 +34,7 @@ class RefocusPanel(QWidget):
 
     Signals
     -------
-    mode_requested : (mode) perhaps the one that it is in already, anew
+    mode_requested : (mode) also emitted when the present mode is chosen again
     scale_requested : the user wants to give the slide a scale
     """
 
@@ -92,7 +92,7 @@ class RefocusPanel(QWidget):
         middle.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout.addLayout(row(self.low, middle, self.high))
         layout.addLayout(row(self.spin, self.auto, self.all_in_focus))
-        layout.addWidget(self.status)  # beside the knob, which it explains: further down it is out of sight
+        layout.addWidget(self.status)  # next to the knob, which it explains: further down it would be out of sight
         layout.addWidget(self.sweep)
         more = QFormLayout()
         self.sources_label = QLabel("Planes")

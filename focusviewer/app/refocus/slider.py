@@ -22,10 +22,10 @@ class FocusSlider(QSlider):
         self.setSingleStep(2)
         self.setPageStep(10)
         self.setMinimumHeight(34)
-        self.valueChanged.connect(self._tell)
+        self.valueChanged.connect(self._emit_moved)
 
     def set_range_um(self, low: float, high: float) -> None:
-        """Set the ends, in um, without telling."""
+        """Set the ends, in um, without a signal."""
         with signals_blocked(self):
             self.setRange(grid_steps(low), grid_steps(high))
 
@@ -35,13 +35,13 @@ class FocusSlider(QSlider):
         self.update()
 
     def set_value_um(self, value: float) -> None:
-        """Move without telling."""
+        """Move without a signal."""
         with signals_blocked(self):
             self.setValue(grid_steps(value))
         self.update()
 
     @Slot(int)
-    def _tell(self, steps: int) -> None:
+    def _emit_moved(self, steps: int) -> None:
         self.moved_um.emit(grid_um(steps))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

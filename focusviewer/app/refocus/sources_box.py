@@ -15,28 +15,28 @@ LIST_ROWS = 5
 
 
 class SourcesBox(QWidget):
-    """Which acquired planes a picture is made from: the nearest, or those that are checked."""
+    """Which acquired planes a picture is made from: the nearest to the focus, or those that are checked."""
 
     def __init__(self, state: RefocusState) -> None:
         super().__init__()
         self._state = state
-        self.way = QComboBox()
-        self.way.addItem("Nearest to the focus", False)
-        self.way.addItem("Chosen by hand", True)
-        self.way.setAccessibleName("Source planes")
-        self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.selection = QComboBox()
+        self.selection.addItem("Nearest to the focus", False)
+        self.selection.addItem("Chosen by hand", True)
+        self.selection.setAccessibleName("Source planes")
+        self.selection.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.planes = QListWidget()
         self.planes.setAccessibleName("Acquired planes")
         self.planes.setToolTip("Check the planes to work from. Acquired planes are always shown as they are.")
-        self.none = hint("Check at least one plane.")
+        self.warning = hint("Check at least one plane.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.way, self.planes, self.none):
+        for widget in (self.selection, self.planes, self.warning):
             layout.addWidget(widget)
-        bind_choice(state, "by_hand", self.way)
+        bind_choice(state, "manual_sources", self.selection)
         follow(state, "planes_um", self._list_planes)
         state.events.checked.connect(self._show_checked)
-        state.events.by_hand.connect(self._show)
+        state.events.manual_sources.connect(self._show)
         self.planes.itemChanged.connect(self._item_changed)
 
     def _list_planes(self, planes_um: tuple[float, ...]) -> None:
@@ -61,11 +61,13 @@ class SourcesBox(QWidget):
         self._show()
 
     def _show(self) -> None:
-        by_hand, count = self._state.by_hand, len(self._state.checked)
-        self.planes.setVisible(by_hand)
+        manual, count = self._state.manual_sources, len(self._state.checked)
+        self.planes.setVisible(manual)
         too_many = f"{count} are checked; engines take {MAX_PLANES}, so the first {MAX_PLANES} are used."
-        self.none.setText(too_many if count > MAX_PLANES else "Check at least one plane: until then the nearest work.")
-        self.none.setVisible(by_hand and not 0 < count <= MAX_PLANES)
+        self.warning.setText(
+            too_many if count > MAX_PLANES else "Check at least one plane: until then the nearest work."
+        )
+        self.warning.setVisible(manual and not 0 < count <= MAX_PLANES)
 
     @Slot(QListWidgetItem)
     def _item_changed(self, item: QListWidgetItem) -> None:

@@ -23,32 +23,32 @@ class RefocusState:
     Attributes
     ----------
     turned : Signal
-        The user has turned the knob with :meth:`turn`, perhaps to where it was already. What moves the knob for another
-        reason (another plane, Auto, a sweep) sets ``target_um`` with :meth:`move`, which this does not tell of.
+        The user has turned the knob with :meth:`turn`, perhaps to where it was already. Not emitted when the knob
+        is moved with :meth:`move` for another reason (another plane, Auto, a sweep).
     is_on : bool
         Whether the user has switched refocusing on.
     mode : str
         One of :data:`focusviewer.app.refocus.area.MODES`.
     planes_um : tuple of float
         The acquired planes of the slide.
-    home_um : float
-        The acquired plane that is shown.
+    plane_um : float
+        Focus of the acquired plane that is shown.
     target_um : float
         Where the knob stands: the focus that is asked for, or that the brush paints.
     engines : tuple of AnyEntry
-        All that there are, also those whose weights are missing; empty until they have been listed.
+        All engines, also those whose weights are missing; empty until they have been listed.
     engine : str
         Name of the engine that is chosen; empty until they have been listed.
-    by_hand : bool
+    manual_sources : bool
         Whether the user chooses the planes to work from.
     checked : tuple of int
         The planes that are checked for that.
     obstacle : str
         Why the view cannot be refocused; empty when it can.
     offers_scale : bool
-        Whether the user may help by giving the slide a scale.
+        Whether giving the slide a scale would help.
     status : str
-        What is said of the picture and of the work on the next one.
+        The line about the picture and the work on the next one.
     synthesised : bool
         Whether the picture is computed, not scanned.
     sweep_low_um, sweep_high_um : float
@@ -56,9 +56,9 @@ class RefocusState:
     playing : bool
         Whether the focus is being swept.
     confidence : str
-        What is said of how far the scan bears out the picture.
+        The line that says how well the picture agrees with the scan.
     confidence_shown : bool
-        Whether the places where it does not are marked.
+        Whether the places where it does not agree are marked.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -67,11 +67,11 @@ class RefocusState:
     is_on: bool = False
     mode: str = "refocus"
     planes_um: tuple[float, ...] = (0.0,)
-    home_um: float = 0.0
+    plane_um: float = 0.0
     target_um: float = 0.0
     engines: tuple[AnyEntry, ...] = ()
     engine: str = ""
-    by_hand: bool = False
+    manual_sources: bool = False
     checked: tuple[int, ...] = (0,)
     obstacle: str = "Open a slide first."
     offers_scale: bool = False
@@ -95,35 +95,35 @@ class RefocusState:
 
     @property
     def knob_um(self) -> float | None:
-        """The focus of the picture where the knob says it; None in modes where it follows from something else."""
+        """The focus of the picture in the modes where the knob sets it; None in the others."""
         return self.target_um if self.mode in KNOB_MODES else None
 
     @property
     def sources(self) -> tuple[int, ...]:
         """Planes that were chosen by hand, no more than an engine takes; empty: the nearest to the focus."""
-        return self.checked[:MAX_PLANES] if self.by_hand else ()
+        return self.checked[:MAX_PLANES] if self.manual_sources else ()
 
-    def show_slide(self, planes_um: tuple[float, ...], home_um: float) -> None:
+    def show_slide(self, planes_um: tuple[float, ...], plane_um: float) -> None:
         """Another slide is shown, at one of its planes: what was chosen for the last one is forgotten."""
-        self.by_hand = False
+        self.manual_sources = False
         self.planes_um = planes_um
         self.checked = tuple(range(min(len(planes_um), MAX_PLANES)))
-        self.show_plane(home_um)
+        self.show_plane(plane_um)
         low, high = self.range_um
-        self.sweep_low_um = round(max(low, home_um - SWEEP_UM), 1)
-        self.sweep_high_um = round(min(high, home_um + SWEEP_UM), 1)
+        self.sweep_low_um = round(max(low, plane_um - SWEEP_UM), 1)
+        self.sweep_high_um = round(min(high, plane_um + SWEEP_UM), 1)
 
-    def show_plane(self, home_um: float) -> None:
+    def show_plane(self, plane_um: float) -> None:
         """Another of the acquired planes is shown: the knob stands there."""
-        self.home_um = home_um
-        self.move(home_um)
+        self.plane_um = plane_um
+        self.move(plane_um)
 
     def move(self, z_um: float) -> None:
-        """Move the knob for a reason other than the user's hand."""
+        """Move the knob for a reason other than the user's turning it."""
         self.target_um = snapped_um(z_um, self.planes_um)
 
     def turn(self, z_um: float) -> None:
-        """Turn the knob by hand: a sweep ends, and the focus is the knob's again, or the brush's."""
+        """Turn the knob as the user: a sweep ends, and the knob sets the focus of the picture, or of the brush."""
         self.playing = False
         self.move(z_um)
         if self.mode not in (*KNOB_MODES, "paint"):
@@ -131,7 +131,7 @@ class RefocusState:
         self.turned.emit()
 
     def turn_by(self, step_um: float) -> None:
-        """Turn the knob by hand a little, as far as it goes."""
+        """Turn the knob a little, as the user, within its range."""
         low, high = self.range_um
         here = round(self.target_um, 2)  # as it is read
         there = min(max(here + step_um, low), high)
@@ -139,9 +139,9 @@ class RefocusState:
             self.turn(there)
 
     def show_scan(self) -> None:
-        """Turn the knob by hand to the plane that is shown, if it can be turned."""
+        """Turn the knob to the plane that is shown, if it can be turned."""
         if self.can_refocus:
-            self.turn(self.home_um)
+            self.turn(self.plane_um)
 
     def check(self, plane: int, on: bool) -> None:
         """Check a plane to work from, or take its check mark away."""
@@ -149,7 +149,7 @@ class RefocusState:
         self.checked = tuple(sorted(others | {plane} if on else others))
 
     def offer_engines(self, entries: Sequence[AnyEntry], wanted: str, default: str) -> None:
-        """List the engines and choose one: ``wanted`` if it can be had, else ``default``, else the first."""
+        """List the engines and choose one: ``wanted`` if it is available, else ``default``, else the first."""
         names = [entry.name for entry in entries]
         usable = {entry.name for entry in entries if entry.available}
         chosen = wanted if wanted in usable else default

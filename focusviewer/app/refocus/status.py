@@ -1,4 +1,4 @@
-"""What the panel says of the picture on screen: scanned or computed, and why turning the knob may blur it; no Qt."""
+"""The status line of the Refocus panel: scanned or computed, and why turning the knob may blur; no Qt here."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from focusviewer.app.refocus.state import RefocusState
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, acquired_plane
 
 IN_FOCUS_UM = 0.25
-"""Distance of most of a view from its only plane below which it is in focus: one level, which nobody can see."""
+"""Distance of most of a view from its only plane below which it is in focus: one level, too little to be seen."""
 
 AT_LIMIT_UM = 0.1
-"""Nearer than this to the farthest focus that is offered, Auto was stopped by the limit."""
+"""Auto has reached the limit of the range when it is nearer than this."""
 
 
 def is_in_focus(encoded: Encoded) -> bool:
     """Whether an engine takes a view of one plane to be in focus as it was scanned.
 
-    Of one that it leaves alone for another reason, which it notes, nothing is known.
+    When the engine leaves a view unchanged for another reason, which is in its notes, this is not known.
     """
     one = len(encoded.planes_um) == 1
     return one and not encoded.notes and encoded.best_z_um - encoded.planes_um[0] < IN_FOCUS_UM
 
 
 def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str:
-    """What is said beside scanned pixels.
+    """The text for scanned pixels.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str
     return f"These are scanned pixels. Turn the knob{towards} to refocus."
 
 
-def made_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: float | None = None) -> str:
-    """What is said beside a synthesised picture.
+def synthesised_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: float | None = None) -> str:
+    """The text for a synthesised picture.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def made_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: fl
 
 
 def work_text(*, studying: bool, searching: bool, rendering: bool) -> str:
-    """What is said of the work that is waited for; empty when there is none."""
+    """The text about work in progress; empty when there is none."""
     if studying:
         return "Studying the view…"
     if searching:
@@ -97,7 +97,7 @@ def status_text(
     if work or limit:
         text = work or limit
     elif shown is not None:
-        text = made_text(shown, known[1] if known is not None else None, state.mode, auto_um)
+        text = synthesised_text(shown, known[1] if known is not None else None, state.mode, auto_um)
     elif known is not None and state.is_on:
         text = scan_text(*known, auto_um)
     else:

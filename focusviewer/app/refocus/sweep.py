@@ -16,7 +16,7 @@ MAX_STEPS = 90
 
 
 class SweepController(QObject):
-    """Turns the knob step by step while the state says so, each time when the picture of the last step is on screen."""
+    """Turns the knob step by step while a sweep is playing, each time when the last step's picture is on screen."""
 
     failed = Signal(str)
 
@@ -25,7 +25,7 @@ class SweepController(QObject):
         self._refocus, self._state = refocus, refocus.state
         self._targets: list[float] = []
         self._at = 0
-        self._turning = False
+        self._is_turning = False
         self._timer = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._timer.timeout.connect(self._step)
         self._state.events.playing.connect(self._playing_changed)
@@ -60,9 +60,9 @@ class SweepController(QObject):
     def _begin(self) -> None:
         state = self._state
         if not state.is_on:
-            self._turning = True
+            self._is_turning = True
             self._refocus.enter("refocus")
-            self._turning = False
+            self._is_turning = False
         try:
             self._targets = live_targets(state.sweep_low_um, state.sweep_high_um)
         except UserError as error:
@@ -75,7 +75,7 @@ class SweepController(QObject):
 
     @Slot(str)
     def _mode_changed(self, mode: str) -> None:
-        if not self._turning:  # another mode was chosen, another plane or another slide, or refocusing switched off
+        if not self._is_turning:  # another mode was chosen, another plane or another slide, or refocusing switched off
             self.stop()
 
     @Slot()
@@ -91,9 +91,9 @@ class SweepController(QObject):
             self.stop()
             return
         self._at = (self._at + 1) % len(self._targets)
-        self._turning = True
+        self._is_turning = True
         self._refocus.turn_to(self._targets[self._at])
-        self._turning = False
+        self._is_turning = False
 
 
 def live_targets(low_um: float, high_um: float) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from focusviewer.app.refocus.area import area_of, chosen_planes, planes_text, why_not
+from focusviewer.app.refocus.area import area_of, chosen_planes, planes_text, range_limit
 from focusviewer.app.viewer.document import Document
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
@@ -62,7 +62,7 @@ def test_planes_checked_by_hand_are_what_the_engine_gets_and_the_badge_says_so(w
     close_up("stack.tif")
     turn(window, qtbot, 0.5)
     box = window.refocusing.panel.sources
-    box.way.setCurrentIndex(1)
+    box.selection.setCurrentIndex(1)
     for index in (0, 2, 4):
         box.planes.item(index).setCheckState(Qt.CheckState.Unchecked)
     qtbot.waitUntil(lambda: window.refocus.shown.area.planes == (1, 3), timeout=5000)
@@ -73,9 +73,9 @@ def test_planes_checked_by_hand_are_what_the_engine_gets_and_the_badge_says_so(w
     assert window.document.view.plane == 2
     for index in (1, 3):
         box.planes.item(index).setCheckState(Qt.CheckState.Unchecked)
-    assert box.none.isVisibleTo(box)
+    assert box.warning.isVisibleTo(box)
     assert window.refocusing.state.sources == ()
-    box.way.setCurrentIndex(0)
+    box.selection.setCurrentIndex(0)
     turn(window, qtbot, 0.5)
     assert len(window.refocus.shown.area.planes) == 5
 
@@ -90,7 +90,7 @@ def test_a_focus_out_of_reach_is_not_guessed(window, slides, close_up, qtbot) ->
     assert window.viewport.patch.image is None
     turn(window, qtbot, 2.5)
     assert "Not supported" not in window.refocusing.panel.status.text()
-    assert why_not(window.document, 6.0) == ""
+    assert range_limit(window.document, 6.0) == ""
 
 
 def test_fluorescence_is_told_instead_of_refocused(window, open_in, slides, engine, qtbot) -> None:
@@ -117,13 +117,13 @@ def test_a_view_that_hardly_moves_is_served_by_what_is_known() -> None:
     document.view.go_to(1500, 1000, 1.0)
     area = area_of(document, "fake")
     document.view.pan_by(15, -15)
-    assert area.serves(area_of(document, "fake"))
+    assert area.covers(area_of(document, "fake"))
     document.view.resize(800, 560)
-    assert area.serves(area_of(document, "fake"))
+    assert area.covers(area_of(document, "fake"))
     document.view.pan_by(15, 0)
-    assert not area.serves(area_of(document, "fake"))
+    assert not area.covers(area_of(document, "fake"))
     document.view.go_to(1500, 1000, 0.5)
-    assert not area.serves(area_of(document, "fake"))
+    assert not area.covers(area_of(document, "fake"))
 
 
 def test_how_far_to_trust_is_told_when_the_knob_rests_and_forgotten_when_it_turns(

@@ -94,15 +94,15 @@ def test_more_planes_than_an_engine_takes_are_told(panel: RefocusPanel, state: R
     marks = [box.planes.item(index).checkState() == Qt.CheckState.Checked for index in range(20)]
     assert marks == [True] * MAX_PLANES + [False] * 4
     assert not box.planes.isVisibleTo(box)
-    box.way.setCurrentIndex(1)
-    assert state.by_hand
+    box.selection.setCurrentIndex(1)
+    assert state.manual_sources
     assert box.planes.isVisibleTo(box)
     box.planes.item(18).setCheckState(Qt.CheckState.Checked)
-    assert box.none.isVisibleTo(box)
-    assert box.none.text().startswith("17 are checked")
+    assert box.warning.isVisibleTo(box)
+    assert box.warning.text().startswith("17 are checked")
     state.show_slide((0.0,), 0.0)
     assert not box.isVisibleTo(panel)
-    assert box.way.currentIndex() == 0
+    assert box.selection.currentIndex() == 0
 
 
 def test_the_brush_takes_the_place_of_the_sweep(qtbot, panel: RefocusPanel, state: RefocusState) -> None:

@@ -78,18 +78,18 @@ def test_there_is_no_scan_to_go_back_to_while_nothing_can_be_refocused(state: Re
 
 
 def test_another_slide_begins_anew(state: RefocusState) -> None:
-    state.by_hand = True
+    state.manual_sources = True
     state.check(1, False)
     assert state.sources == (0, 2)
     state.show_slide((0.0, 10.0), 10.0)
-    assert (state.sources, state.checked, state.home_um, state.target_um) == ((), (0, 1), 10.0, 10.0)
+    assert (state.sources, state.checked, state.plane_um, state.target_um) == ((), (0, 1), 10.0, 10.0)
     assert state.range_um == (-1.0, 11.0)
     assert (state.sweep_low_um, state.sweep_high_um) == (8.0, 11.0)
 
 
 def test_no_more_planes_are_used_than_engines_take(state: RefocusState) -> None:
     state.show_slide(tuple(map(float, range(20))), 0.0)
-    state.by_hand = True
+    state.manual_sources = True
     assert state.checked == tuple(range(MAX_PLANES))
     state.check(18, True)
     assert state.checked[-1] == 18

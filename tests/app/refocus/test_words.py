@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.status import made_text, scan_text
+from focusviewer.app.refocus.status import scan_text, synthesised_text
 from focusviewer.refocus.base import Encoded
 from tests.app.fakes import FakeEngine
 
@@ -38,14 +38,14 @@ def test_scanned_pixels_say_what_the_knob_will_do(encoded: Encoded, auto_um: flo
 
 
 def test_a_picture_computed_away_from_focus_says_that_it_is_blurred_for_that() -> None:
-    assert "turning away from it blurs" in made_text(area(), known(0.1), "refocus")
+    assert "turning away from it blurs" in synthesised_text(area(), known(0.1), "refocus")
     for encoded, mode in ((known(2.0), "refocus"), (known(0.1), "defocus"), (None, "refocus")):
-        assert made_text(area(), encoded, mode) == "Computed by fast, not scanned."
+        assert synthesised_text(area(), encoded, mode) == "Computed by fast, not scanned."
 
 
 @pytest.mark.parametrize(("auto_um", "at_limit"), [(4.0, True), (-3.95, True), (3.5, False), (None, False)])
 def test_auto_says_when_it_was_stopped_by_the_limit(auto_um: float | None, at_limit: bool) -> None:
-    assert ("the best focus may lie beyond" in made_text(area(), known(2.0), "deblur", auto_um)) is at_limit
+    assert ("the best focus may lie beyond" in synthesised_text(area(), known(2.0), "deblur", auto_um)) is at_limit
 
 
 def test_the_panel_says_that_auto_found_the_scan_in_focus(window, open_in, qtbot, monkeypatch) -> None:

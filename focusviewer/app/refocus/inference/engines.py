@@ -26,14 +26,14 @@ EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
 
 TARGETS = {"all-in-focus": "all in focus", "deblur": "best focus"}
-"""What files say of a target that followed from the pixels."""
+"""What files say of a target that the mode has found from the pixels."""
 
 
 @lru_cache
 def is_slow(name: str) -> bool:
     """Whether an engine takes seconds for a view.
 
-    Such an engine is worked piece by piece, and stopped when something else is wanted.
+    Such an engine works piece by piece, and is stopped when something else is wanted.
     """
     return ENGINES.is_slow(name)
 
@@ -48,7 +48,7 @@ def make_engine(name: str) -> Refocuser:
 
 @dataclass(frozen=True)
 class Study:
-    """A view as an engine knows it, with the scanned pixels it was made from."""
+    """A view as an engine has encoded it, with the scanned pixels it was made from."""
 
     area: RefocusArea
     encoded: Encoded
@@ -83,7 +83,7 @@ class Rendered:
 class EngineHost:
     """Keeps the engines that were built.
 
-    One that is slow is worked by one thread at a time: who watches it is told to the engine itself.
+    A slow engine is used by one thread at a time, as it reports to one job only.
     """
 
     def __init__(self, maker: EngineMaker = make_engine) -> None:
@@ -97,7 +97,7 @@ class EngineHost:
         Raises
         ------
         UserError
-            If it cannot be had.
+            If it cannot be built.
         """
         with self._building:
             if name not in self._engines:
@@ -111,10 +111,10 @@ class EngineHost:
 
     @contextmanager
     def working(self, name: str, job: Job, *, report: bool = True) -> Iterator[Refocuser]:
-        """Use an engine for a job, which can then stop it, and tells how far it is (engines that are slow)."""
+        """Use an engine for a job; a slow one can be stopped by the job and reports its progress."""
         engine = self.engine(name)
         if is_slow(name):
-            with engine.watched(job.cancel, job.report if report else _silent):  # type: ignore[attr-defined]
+            with engine.watched(job.cancel, job.report if report else _ignore_progress):  # type: ignore[attr-defined]
                 yield engine
         else:
             yield engine
@@ -138,12 +138,12 @@ class EngineHost:
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
     def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
-        """Give a view in the focus that is wanted.
+        """Render a view in the focus that is asked for.
 
         Raises
         ------
         UserError
-            If the mode does not apply to this view, or the focus is out of reach.
+            If the mode does not apply to this view, or the focus is out of range.
         """
         from focusviewer.refocus.modes import target_of
 
@@ -163,13 +163,13 @@ class EngineHost:
         with self.working(study.area.engine, job) as engine:
             return best_z(engine, study.encoded, low_um, high_um, job.cancel)
 
-    def facts(self, document: Document, picture: Rendered) -> dict[str, Any]:
-        """What a synthesised picture is, for its file."""
+    def provenance(self, document: Document, picture: Rendered) -> dict[str, Any]:
+        """The provenance of a synthesised picture, for its file."""
         target = picture.z_um if picture.z_um is not None else TARGETS.get(picture.mode, picture.target_um)
-        return {**self.area_facts(document, picture.area, target), "mode": picture.mode}
+        return {**self.area_provenance(document, picture.area, target), "mode": picture.mode}
 
-    def area_facts(self, document: Document, area: RefocusArea, target: float | FloatMap | str) -> dict[str, Any]:
-        """What a picture of an area at a target is."""
+    def area_provenance(self, document: Document, area: RefocusArea, target: float | FloatMap | str) -> dict[str, Any]:
+        """The provenance of a picture of an area at a target."""
         from focusviewer.refocus.provenance import provenance
 
         engine = self.engine(area.engine)
@@ -177,8 +177,8 @@ class EngineHost:
         return provenance(engine, name, fingerprint, area.planes, area.planes_um, target, area.mpp, area.box)
 
 
-def _silent(fraction: float) -> None:
-    """Tell nobody."""
+def _ignore_progress(fraction: float) -> None:
+    """Report nothing."""
 
 
 def is_fluorescence(document: Document) -> bool:

@@ -9,14 +9,14 @@ from focusviewer.app.refocus.inference.engines import EngineHost, Rendered, Stud
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 
 LIVE_MS = 150.0
-"""A picture that takes no longer is not worth stopping, whichever engine makes it (a graphics card may)."""
+"""A picture that takes no longer is not stopped, even if the engine is a slow one (on a graphics card)."""
 
 
 class Renders(QObject):
     """Renders what is asked for in the inference lane.
 
-    While an engine that is live renders, the newest request waits: dragging shows every picture that is ready. One that
-    is slow is stopped for it.
+    While a fast engine renders, the newest request waits, so that dragging shows every finished picture. A slow one is
+    stopped.
 
     Signals
     -------
@@ -34,26 +34,26 @@ class Renders(QObject):
         self._next: tuple[Study, RefocusRequest] | None = None
         self._job: Job | None = None
         self._is_slow = False
-        self._took: dict[str, float] = {}  # ms of the last picture, by engine
+        self._last_ms: dict[str, float] = {}  # ms of the last picture, by engine
         jobs.ended.connect(self._ended)
 
     @property
     def is_slow(self) -> bool:
-        """Whether a picture is being made that takes its time."""
+        """Whether a picture is being rendered that takes seconds."""
         return self._job is not None and self._is_slow
 
     def ask(self, study: Study, request: RefocusRequest) -> None:
         """Ask for a picture; an older request that waits is forgotten."""
         self._next = study, request
-        self._go_on()
+        self._start_next()
 
     def stop(self) -> None:
-        """Forget the picture on its way, and what waits."""
+        """Stop rendering, and forget the request that waits."""
         self._next = None
         self._job = None
         self._jobs.cancel("render")
 
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         if self._next is None:
             return
         if self._job is not None:
@@ -63,7 +63,7 @@ class Renders(QObject):
             self._jobs.cancel("render")
         (study, request), self._next = self._next, None
         name = study.area.engine
-        self._is_slow = is_slow(name) and self._took.get(name, LIVE_MS + 1) > LIVE_MS
+        self._is_slow = is_slow(name) and self._last_ms.get(name, LIVE_MS + 1) > LIVE_MS
         self._job = self._jobs.start(
             "render",
             lambda job: self._host.render(study, request, job),
@@ -76,14 +76,14 @@ class Renders(QObject):
 
     def _done(self, picture: Rendered) -> None:
         self._job = None
-        self._took[picture.area.engine] = picture.milliseconds
+        self._last_ms[picture.area.engine] = picture.milliseconds
         self.rendered.emit(picture)
-        self._go_on()
+        self._start_next()
 
     def _failed(self, text: str) -> None:
         self._job = None
         self.failed.emit(text)
-        self._go_on()  # with what was asked for meanwhile
+        self._start_next()  # with what was asked for meanwhile
 
     @Slot(object)
     def _ended(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Looking for the sharpest focus of a view, once for each."""
+"""Searching for the sharpest focus of a view, once for each view."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Searches(QObject):
         self.changed.emit()
 
     def stop(self) -> None:
-        """Look no more; what was found stays."""
+        """Stop searching; what was found stays."""
         self._jobs.cancel("auto")
 
     def forget(self) -> None:
-        """Forget what was found: it has come to be wrong."""
+        """Forget what was found: it is no longer valid."""
         self.stop()
         self._best.clear()
 

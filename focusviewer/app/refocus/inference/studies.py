@@ -1,4 +1,4 @@
-"""What an engine has to know of a view before it can refocus it: studied once, kept while it may be needed again."""
+"""Studies: views as engines encode them before refocusing; made once, kept while they may be needed again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from focusviewer.app.viewer.document import Document
 class Studies(QObject):
     """Studies one area at a time, the one that was asked for last.
 
-    While a view is studied from some of its planes, a request for it from others waits: what is nearly known is not
-    thrown away, and the focus may be turned back to it. Another view takes its place.
+    While a view is studied from some of its planes, a request for the same view from other planes waits: a study that
+    is nearly done is not thrown away, as the focus may be turned back. A request for another view replaces it.
 
     Signals
     -------
     ready : the area that was asked for is known
-    refused : the slide turned out to be none that can be refocused
+    refused : the slide cannot be refocused (fluorescence)
     changed : work has begun, ended or was stopped
     """
 
@@ -50,11 +50,11 @@ class Studies(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the area that was asked for is waited for."""
+        """Whether the area that was asked for is still being studied."""
         return self.current is None and bool(self._jobs.running("encode"))
 
     def areas(self) -> list[RefocusArea]:
-        """Areas that are known or soon will be, the one that was asked for first."""
+        """Areas that are studied or soon will be; the one that was asked for comes first."""
         asked = [area for area in (self.area, self._studied) if area is not None]
         return list(dict.fromkeys([*asked, *self._cache.areas()]))
 
@@ -64,14 +64,14 @@ class Studies(QObject):
             return
         self.area = area
         self._next = None
-        goes_on = self._studied is not None and _of_one_view(self._studied, area)
-        if not goes_on:
+        continues = self._studied is not None and _of_one_view(self._studied, area)
+        if not continues:
             self._stop()
         study = self.current
         if study is not None:
             self._cache.use(study)
             self.ready.emit()
-        elif not goes_on:
+        elif not continues:
             self._study(document, area)
         else:
             self._next = (document, area) if area != self._studied else None
@@ -83,12 +83,12 @@ class Studies(QObject):
         self._stop()
 
     def clear(self) -> None:
-        """Forget everything: it has come to be wrong."""
+        """Forget everything: it is no longer valid."""
         self.forget()
         self._cache.clear()
 
     def _stop(self) -> None:
-        self._job = self._studied = self._next = None  # before: it is not stopped by the user
+        self._job = self._studied = self._next = None  # first, as the user has not stopped it
         self._jobs.cancel("encode")
 
     def _study(self, document: Document, area: RefocusArea) -> None:
@@ -112,7 +112,7 @@ class Studies(QObject):
                 self._cache.use(current)  # the focus was turned back meanwhile
             if area == self.area:
                 self.ready.emit()
-            self._go_on()
+            self._start_next()
 
         def failed(text: str) -> None:
             self._job = self._studied = None
@@ -120,7 +120,7 @@ class Studies(QObject):
                 self.area = None
             self.changed.emit()
             self.failed.emit(text)
-            self._go_on()
+            self._start_next()
 
         self._studied = area
         slow = is_slow(area.engine)
@@ -129,7 +129,7 @@ class Studies(QObject):
         self._job = self._jobs.start("encode", work, lane=lane, title=title, done=done, failed=failed)
         self.changed.emit()
 
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         if self._next is not None:
             request, self._next = self._next, None
             self._study(*request)
@@ -137,7 +137,7 @@ class Studies(QObject):
     @Slot(object)
     def _job_ended(self, job: Job) -> None:
         if job.kind == "encode" and job.cancel.is_set():
-            if job is self._job:  # stopped by the user: the next touch of the knob begins again
+            if job is self._job:  # stopped by the user: the next turn of the knob starts it again
                 self._job = self._studied = self._next = None
                 if self.current is None:
                     self.area = None

@@ -1,4 +1,4 @@
-"""The views that engines know: as many as memory may be spent on, the last used ones."""
+"""The studies that were used last, as many as the memory for them allows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from focusviewer.app.refocus.area import RefocusArea
 from focusviewer.app.refocus.inference.engines import Study
 
 KEPT_VIEWS = 4
-"""Most studies to keep, with what is on screen."""
+"""Most studies to keep, including the one on screen."""
 
 KEPT_PX = 11_000_000
-"""Most pixels of them, all planes together; one costs the fast engine 130 to 150 bytes.
+"""Most pixels of them, all planes together; the fast engine needs 130 to 150 bytes for each.
 
 Enough for three places of the focus in a stack, each from five planes, in a window of usual size.
 """
 
 
 class StudyCache:
-    """Keeps studies; the one that was used last whatever its size."""
+    """Keeps studies; the one that was used last is kept whatever its size."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[RefocusArea, Study] = OrderedDict()
@@ -32,7 +32,7 @@ class StudyCache:
         return list(reversed(self._kept))
 
     def use(self, study: Study) -> None:
-        """Keep a study, and let go of those that were not used for longest."""
+        """Keep a study, and drop those that were not used for longest."""
         self._kept[study.area] = study
         self._kept.move_to_end(study.area)
         while len(self._kept) > 1 and (len(self._kept) > KEPT_VIEWS or sum(map(_pixels, self._kept)) > KEPT_PX):
