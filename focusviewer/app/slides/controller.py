@@ -16,6 +16,7 @@ from focusviewer.app.slides.files import slides_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.slides.state import SlidesState
 from focusviewer.app.viewer.document import Document
+from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
@@ -174,8 +175,7 @@ class SlideController(QObject):
         def work(job: Job) -> dict[str, QImage]:
             pictures = {}
             for name in document.slide.info.associated:
-                if job.cancel.is_set():
-                    break
+                stop_if(job.cancel)
                 pictures[name] = to_qimage(document.slide.read_associated(name))
             return pictures
 
@@ -187,7 +187,10 @@ class SlideController(QObject):
         self._read_records(document)
 
     def _read_records(self, document: Document) -> None:
-        """What the scanner wrote about its focus."""
+        """What the scanner wrote about its focus; read from the file once."""
+        if document.focus_records is not None:
+            self.records_ready.emit(document, document.focus_records)
+            return
 
         def work(job: Job) -> list[tuple[str, str]]:
             from focusviewer.slides.identity import describe_records, focus_records
@@ -195,6 +198,7 @@ class SlideController(QObject):
             return describe_records(focus_records(document.slide))
 
         def done(records: list[tuple[str, str]]) -> None:
+            document.focus_records = records
             self.records_ready.emit(document, records)
 
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)

@@ -25,6 +25,7 @@ class Document:
     fresh: bool = True  # not shown yet: the first time the whole slide is shown
     bad_tiles: int = 0
     fluorescence: bool | None = None  # None: not known yet
+    focus_records: list[tuple[str, str]] | None = None  # by the scanner, for people; None: not read yet
 
     @classmethod
     def of(cls, slide: Slide) -> Document:

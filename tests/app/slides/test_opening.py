@@ -215,7 +215,7 @@ def test_label_and_properties_are_shown(window, open_in, qtbot) -> None:
 def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot, monkeypatch) -> None:
     monkeypatch.setattr("focusviewer.slides.identity.focus_records", lambda slide: {"focus_points": (10, -20, 30)})
     open_in(window, "unscaled.png")
-    window.slides.set_scale(window.document, ScaleAnswer(0.5))  # reads everything again
+    window.slides.set_scale(window.document, ScaleAnswer(0.5))  # shows everything again
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     shown = [label.text() for label in window.opening.panel.findChildren(QLabel) if label.text() == "10, -20, 30"]
     assert shown == ["10, -20, 30"]
@@ -224,3 +224,22 @@ def test_what_the_scanner_wrote_about_its_focus_is_shown(window, open_in, qtbot,
     assert all(
         rows.itemAt(row, rows.ItemRole.LabelRole).widget().text() != "Focus points" for row in range(rows.rowCount())
     )
+
+
+def test_the_records_of_a_scanner_are_read_once_for_each_slide(window, open_in, monkeypatch, qtbot) -> None:
+    read: list[str] = []
+
+    def records(slide: FakeSlide) -> dict[str, str]:
+        read.append(slide.name)
+        return {"focus_points": f"of {slide.name}"}
+
+    monkeypatch.setattr("focusviewer.slides.identity.focus_records", records)
+    open_in(window, "fake.svs", "other.svs")
+    qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    first = window.slides.documents[0]
+    for document in (first, window.slides.documents[1], first):
+        window.slides.show(document)
+        qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
+    assert sorted(read) == ["fake.svs", "other.svs"]
+    texts = [label.text() for label in window.opening.panel.findChildren(QLabel)]
+    assert "of fake.svs" in texts and "of other.svs" not in texts
