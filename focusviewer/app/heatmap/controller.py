@@ -17,6 +17,7 @@ from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
+from focusviewer.app.widgets.plotting import load_plots
 from focusviewer.core.registry import AnyEntry
 from focusviewer.focus.base import FocusMap
 from focusviewer.focus.mapping.regions import BlurRegion, find_regions
@@ -102,19 +103,6 @@ class HeatmapController(QObject):
             failed=self.failed.emit,
         )
 
-    def _load_plots(self) -> None:
-        """Import the plotting library, in a worker: it takes a few tenths of a second."""
-        if self.state.can_plot or self._jobs.running("plots"):
-            return
-
-        def work(job: Job) -> None:
-            from focusviewer.app.widgets import plots  # noqa: F401
-
-        def done(_: None) -> None:
-            self.state.can_plot = True
-
-        self._jobs.start("plots", work, lane=Lane.ANALYSIS, done=done, failed=self.failed.emit)
-
     # --- making a map --------------------------------------------------------------------------------------
 
     @Slot()
@@ -176,7 +164,9 @@ class HeatmapController(QObject):
             failed=self.failed.emit,
         )
         state.progress, state.running = 0.0, True
-        self._load_plots()  # so that the plots are ready with the first part of the map
+        load_plots(
+            self._jobs, self.state, self.failed.emit
+        )  # so that the plots are ready with the first part of the map
 
     @Slot()
     def stop(self) -> None:
@@ -241,7 +231,7 @@ class HeatmapController(QObject):
         seconds = 0.0 if running or stopped else focus_map.seconds
         self.state.shown = focus_map
         self.state.figures = MapFigures(picture.statistics, picture.histogram, focus_map.absolute, seconds, stopped)
-        self._load_plots()
+        load_plots(self._jobs, self.state, self.failed.emit)
         layer = self._viewport.heatmap
         layer.image, layer.rect, layer.hatched = picture.image, picture.rect, picture.hatched
         self._viewport.update()

@@ -1,4 +1,4 @@
-"""The worklist in the window: its panels, its commands, and what is asked of the reader."""
+"""The worklist in the window: its panels, its commands and its dialogs."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ class WorklistFeature(QObject):
         panel.open_requested.connect(self.ask_open)
         panel.table.opened.connect(self.navigator.open_slide)
         panel.thresholds.rules_wanted.connect(self.ask_rules)
+        panel.thresholds.roc.plot_requested.connect(self.thresholds.load_plots)
         verdicts.verdict_given.connect(self.verdict_controller.give)
         verdicts.note_entered.connect(self.verdict_controller.enter_note)
         verdicts.note_entered.connect(panel.table.setFocus)
@@ -133,13 +134,13 @@ class WorklistFeature(QObject):
         self.session.close()
 
     def shut_down(self) -> None:
-        """Let go of the file, when the workers have ended."""
+        """Close the file, when the workers have ended."""
         self.session.shut_down()
 
     # --- commands ------------------------------------------------------------------------------------------
 
     def actions(self) -> list[ActionRecord]:
-        """The commands for reading through a worklist."""
+        """The commands for reviewing a worklist."""
         return [
             ActionRecord(
                 "file.open_worklist",

@@ -196,7 +196,7 @@ def test_an_empty_map_has_no_figures() -> None:
     assert np.isnan(statistics.blurred_fraction)
 
 
-def _told(slide, **layers):
+def _map_with(slide, **layers):
     """A map whose third row cannot be judged; more layers where given."""
     plain = fake_map(slide)
     cannot_tell = np.zeros(plain.blur.shape, bool)
@@ -206,7 +206,7 @@ def _told(slide, **layers):
 
 
 def test_windows_that_cannot_be_judged_are_gray_hatched_and_named(window, open_in, qtbot) -> None:
-    window.heatmap.maker = lambda document, *rest: _told(document.slide)
+    window.heatmap.maker = lambda document, *rest: _map_with(document.slide)
     open_in(window, "fake.svs")
     window.mapping.panel.opacity.setValue(100)
     window.viewport.go_to(2250, 500, 0.5)

@@ -1,1 +1,1 @@
-"""Other thresholds tried on the worklist, and what they would change."""
+"""A preview of other thresholds: which verdicts of the worklist they would change."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from focusviewer.app.services.jobs import Job, Jobs, Lane
+from focusviewer.app.widgets.plotting import load_plots
 from focusviewer.app.worklist.lines import Line
 from focusviewer.app.worklist.snapshot import Snapshot
 from focusviewer.app.worklist.state import Listing, WorklistState
@@ -49,6 +50,11 @@ class ThresholdController(QObject):
                 done=self.state.take_shipped,
                 failed=self.failed.emit,
             )
+
+    @Slot()
+    def load_plots(self) -> None:
+        """Load the plotting library: the curve is to be drawn."""
+        load_plots(self._jobs, self.state, self.failed.emit)
 
     def load(self, path: Path) -> None:
         """Try the rules of a file."""

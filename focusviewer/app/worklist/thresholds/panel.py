@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, Q
 
 from focusviewer.app.services.binding import bind_choice, signals_blocked
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
-from focusviewer.app.worklist.thresholds.roc_plot import RocPlot
+from focusviewer.app.worklist.thresholds.roc_view import RocView
 from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
 from focusviewer.app.worklist.thresholds.trial import ThresholdEffect, as_toml
 
@@ -57,7 +57,7 @@ class ThresholdPanel(QWidget):
         self.reset = button("Reset", "undo", "Back to the rules as they are")
         self.load = button("Load rules…", "folder", "Start from a file of rules, and see what it would change")
         self.copy = button("Copy as rules", "save", "Copy the moved thresholds for a rules file")
-        self.roc = RocPlot(state)
+        self.roc = RocView(state)
         self._lay_out()
         self._connect()
         self._show_rules()

@@ -1,4 +1,4 @@
-"""How well the program's scores tell the slides that persons send back, for a plot; no Qt here."""
+"""Receiver operating characteristic of the program's scores against persons' verdicts; no Qt here."""
 
 from __future__ import annotations
 

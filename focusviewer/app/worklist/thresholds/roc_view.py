@@ -1,11 +1,11 @@
-"""A small plot of how well the program's scores tell the slides that persons send back."""
+"""The receiver operating characteristic in the panel: a plot, and what it says in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QPalette, QShowEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from focusviewer.app.services.binding import follow
@@ -14,27 +14,31 @@ from focusviewer.app.worklist.thresholds.roc import RocCurve
 from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
 
 if TYPE_CHECKING:
-    from pyqtgraph import PlotWidget
-
-SIZE = (220, 170)
-TICKS = [[(tick, f"{tick:g}") for tick in (0.0, 0.5, 1.0)]]
+    from focusviewer.app.worklist.thresholds.roc_plot import RocPlot
 
 
-class RocPlot(QWidget):
-    """The curve beside what it says in words; nothing while there is none.
+class RocView(QWidget):
+    """Holds the curve and its text; hidden while there is no curve.
 
-    pyqtgraph takes half a second to import, so the plot is made when it is seen for the first time.
+    The plot itself is made when it is first seen and the plotting library is loaded.
+
+    Signals
+    -------
+    plot_requested : it is on screen, and the plotting library is not loaded yet
     """
+
+    plot_requested = Signal()
 
     def __init__(self, state: ThresholdPreviewState) -> None:
         super().__init__()
         self._state = state
-        self.plot: PlotWidget | None = None
+        self.plot: RocPlot | None = None
         self.text = hint()
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.addWidget(self.text, 1, Qt.AlignmentFlag.AlignTop)
         follow(state, "roc", self._show)
+        state.events.can_plot.connect(self._draw)
 
     def _show(self, curve: RocCurve | None) -> None:
         self.text.setText("" if curve is None else roc_text(curve))
@@ -42,66 +46,23 @@ class RocPlot(QWidget):
         self._draw()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Make the plot when it is to be seen."""
+        """Draw the curve when it is to be seen."""
         super().showEvent(event)
         self._draw()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow the colours of the window."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._draw()
 
     def _draw(self) -> None:
         curve = self._state.roc
         if curve is None or not self.isVisible():
             return
+        if not self._state.can_plot:
+            self.plot_requested.emit()
+            return
         if self.plot is None:
-            self.plot = _empty_plot()
+            from focusviewer.app.worklist.thresholds.roc_plot import RocPlot
+
+            self.plot = RocPlot()
             self._row.insertWidget(0, self.plot)
-        _draw_curve(self.plot, curve, self.palette())
-
-
-def _empty_plot() -> PlotWidget:
-    """Axes from 0 to 1 that can be looked at only: the wheel scrolls the panel."""
-    import pyqtgraph
-
-    plot = pyqtgraph.PlotWidget()
-    plot.setFixedSize(*SIZE)
-    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-    plot.setAccessibleName("Receiver operating characteristic; the dot marks the rules")
-    plot.setMouseEnabled(x=False, y=False)
-    plot.setMenuEnabled(False)
-    plot.hideButtons()
-    plot.setRange(xRange=(0.0, 1.0), yRange=(0.0, 1.0), padding=0.05)  # the curve runs along the edges
-    plot.getPlotItem().layout.setContentsMargins(0, 0, 8, 0)
-    for side in ("bottom", "left"):
-        plot.getAxis(side).setStyle(hideOverlappingLabels=False, autoExpandTextSpace=True)
-    return plot
-
-
-def _draw_curve(plot: PlotWidget, curve: RocCurve, palette: QPalette) -> None:
-    import pyqtgraph
-
-    def colour(role: QPalette.ColorRole) -> QColor:
-        return palette.color(QPalette.ColorGroup.Active, role)
-
-    faint = colour(QPalette.ColorRole.PlaceholderText)
-    plot.setBackground(colour(QPalette.ColorRole.Window))
-    for side, label in (("bottom", "good slides sent back"), ("left", "slides in need found")):
-        axis = plot.getAxis(side)
-        axis.setPen(colour(QPalette.ColorRole.Mid))
-        axis.setTextPen(faint)
-        axis.setTicks(TICKS)
-        axis.setLabel(label, color=faint.name())
-    plot.clear()
-    chance = pyqtgraph.mkPen(colour(QPalette.ColorRole.Mid), style=Qt.PenStyle.DashLine)
-    plot.plot((0.0, 1.0), (0.0, 1.0), pen=chance)
-    plot.plot(curve.false_rate, curve.recall, pen=pyqtgraph.mkPen(colour(QPalette.ColorRole.Highlight), width=2))
-    dot = colour(QPalette.ColorRole.Text)
-    x, y = curve.rules
-    plot.plot((x,), (y,), pen=None, symbol="o", symbolSize=8, symbolBrush=dot, symbolPen=None)
+        self.plot.show_curve(curve)
 
 
 def roc_text(curve: RocCurve) -> str:

@@ -19,7 +19,7 @@ SAME = 1e-9
 
 @dataclass
 class ThresholdPreviewState:
-    """The truth of the thresholds that are tried.
+    """The truth of the preview of other thresholds.
 
     Attributes
     ----------
@@ -38,7 +38,9 @@ class ThresholdPreviewState:
     effect : ThresholdEffect or None
         What was worked out last; None while nothing is tried.
     roc : RocCurve or None
-        How well the program's scores tell the slides that persons send back; None while that cannot be said.
+        The program's scores against persons' verdicts; None while there are too few verdicts.
+    can_plot : bool
+        Whether the plotting library is loaded.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -51,6 +53,7 @@ class ThresholdPreviewState:
     waiting: bool = False
     effect: ThresholdEffect | None = None
     roc: RocCurve | None = None
+    can_plot: bool = False
 
     @property
     def tries_something(self) -> bool:
@@ -87,7 +90,7 @@ class ThresholdPreviewState:
 
     def load(self, rules: Rules) -> None:
         """Try rules of the user's, with their thresholds as they are."""
-        self.loaded = True  # before the changes go, so that at no time nothing is tried
+        self.loaded = True  # before the changes are cleared, so that the preview never ends in between
         self.rules = rules
         self.changes = {}
 
