@@ -1,4 +1,4 @@
-"""The window. Importing this room costs nothing; Qt comes with the first call, torch with the first model."""
+"""The window. Importing this package is cheap: Qt is imported by the first call, torch by the first model."""
 
 from __future__ import annotations
 

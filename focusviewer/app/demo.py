@@ -26,13 +26,13 @@ from focusviewer.focus.base import FocusMap
 log = logging.getLogger(__name__)
 
 WINDOW_SIZE = (1600, 1000)
-WANTED_Z_UM = 2.0  # far enough to be a nuisance, near enough to be mended
+WANTED_Z_UM = 2.0  # clearly blurred, but within the range that can be refocused
 STEPS_UM = (0.5, 1.0, 1.5, 2.0, 2.5)
 MAKE_S, WORK_S = 600.0, 300.0
 
 
 class Demo:
-    """Walks a window through the demonstration and notes what it took."""
+    """Runs the demonstration in a window and notes how long its steps take."""
 
     def __init__(self, window: MainWindow, folder: Path | None) -> None:
         self.window, self.folder = window, folder

@@ -1,4 +1,4 @@
-"""The panels beside the picture: docks that are shown, hidden and remembered."""
+"""The docks around the picture: shown, hidden and remembered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEFT_WIDTH = 210
 TOOLS_WIDTH = 330
 
 
-class Tools(QScrollArea):
+class ToolsPanel(QScrollArea):
     """Foldable sections, one below the other."""
 
     def __init__(self, sections: Sequence[Section]) -> None:
@@ -57,7 +57,7 @@ class Docks:
         return dock
 
     def restore(self, settings: Settings) -> None:
-        """Put the window and its panels where they were; the worklist's waits until there is one to show."""
+        """Put the window and its panels where they were; the worklist's panel stays hidden until one is open."""
         if settings.geometry:
             self._window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
         if settings.layout:

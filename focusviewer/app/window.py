@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 from focusviewer.app import menus
 from focusviewer.app.compare.actions import compare_actions
 from focusviewer.app.compare.controller import CompareController
-from focusviewer.app.docks import Docks, Tools
+from focusviewer.app.docks import Docks, ToolsPanel
 from focusviewer.app.heatmap.feature import HeatmapFeature
 from focusviewer.app.painting.actions import painting_actions
 from focusviewer.app.painting.controller import PaintController
@@ -59,7 +59,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.settings = settings
         self._remember = remember
-        self._is_closed = self._gives_up = False
+        self._is_closed = self._close_confirmed = False
         self.jobs = Jobs(self)
         self.tiles = TileSource(settings.tile_cache_mb << 20, parent=self)
         self.messages = MessageBar()
@@ -110,7 +110,7 @@ class MainWindow(QMainWindow):
         parts = (self.worklist, self.mapping, self.refocusing, self.opening)
         sections = [part.section for part in parts]
         sections.insert(1, self.viewer.plane_section)
-        self.tools = Tools(sections)
+        self.tools = ToolsPanel(sections)
         self.docks = Docks(self, self.opening.list, self.worklist.panel, self.tools)
         self.setStatusBar(self.status)
 
@@ -274,20 +274,20 @@ class MainWindow(QMainWindow):
         self.open_paths(paths)
 
     def _may_close(self) -> bool:
-        """Whether no file is being written that would be lost; else the user is asked, who may close again."""
+        """Whether no file is being written that would be lost; otherwise the user is asked first."""
         running = self.saving.export.running
-        if not running or self._gives_up:
+        if not running or self._close_confirmed:
             return True
 
-        def give_up() -> None:
-            self._gives_up = True
+        def close_anyway() -> None:
+            self._close_confirmed = True
             self.close()
 
-        choosers.ask_give_up(self, [job.title for job in running], give_up)
+        choosers.confirm_close(self, [job.title for job in running], close_anyway)
         return False
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Save the settings, stop all workers, let go of the files."""
+        """Save the settings, stop all workers, close the files."""
         if not self._may_close():
             event.ignore()
             return
@@ -298,7 +298,7 @@ class MainWindow(QMainWindow):
         self.mapping.keep_settings()
         self.refocusing.keep_settings()
         self.docks.keep(self.settings)
-        self.hide()  # the window is gone at once, whatever the workers still finish
+        self.hide()  # the window disappears at once, even if workers still finish something
         self.worklist.close()
         self.refocusing.sweep.stop()
         self.compare.stop()
@@ -309,6 +309,6 @@ class MainWindow(QMainWindow):
         self.tiles.close()
         self.slides.close_all()
         if self._remember:
-            with contextlib.suppress(UserError):  # nothing is painted any more, and there is nobody left to tell
+            with contextlib.suppress(UserError):  # the window is closed: an error cannot be shown any more
                 save_settings(self.settings)
         self.closed.emit()

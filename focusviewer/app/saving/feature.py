@@ -130,7 +130,7 @@ class SavingFeature(QObject):
         def chosen(path: Path) -> None:
             self.export.sweep(path, state.sweep_low_um, state.sweep_high_um)
 
-        self._ask("Save sweep", "sweep", choosers.MOVING, "webp", chosen)
+        self._ask("Save sweep", "sweep", choosers.ANIMATIONS, "webp", chosen)
 
     def ask_export(self, *, whole: bool) -> None:
         """Ask where to save what is on screen, or the whole slide, as a pyramidal TIFF."""

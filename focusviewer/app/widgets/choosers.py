@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, Q
 from focusviewer.slides.suffixes import VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
-MOVING = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
+ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
 PYRAMIDS = "Pyramidal OME-TIFF (*.ome.tif)"
 MAPS = "Focus map (*.npy)"
 
@@ -69,7 +69,7 @@ def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> Non
     open_dialog(dialog)
 
 
-def ask_give_up(parent: QWidget, titles: list[str], chosen: Callable[[], None]) -> None:
+def confirm_close(parent: QWidget, titles: list[str], chosen: Callable[[], None]) -> None:
     """Ask whether to close although files are still being written."""
     dialog = QMessageBox(parent)
     dialog.setIcon(QMessageBox.Icon.Question)

@@ -1,1 +1,1 @@
-"""The worklist in the window: what a batch has judged, read through slide by slide."""
+"""The worklist in the window: the slides that a batch has judged, reviewed one by one."""

@@ -14,7 +14,7 @@ from focusviewer.qc.worklist.records import RegionRow, Result, SlideRow, Verdict
 
 
 def os_user() -> str:
-    """The name of the account, for want of the reader's own."""
+    """The name of the account, where the reader has not given one."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name
@@ -69,11 +69,11 @@ class Line:
     Attributes
     ----------
     hidden : bool
-        The reader is blinded and has not judged it: nothing that was found on it is told.
+        The reader is blinded and has not judged it: nothing that was found on it may be shown.
     mine : Verdict or None
         The reader's own standing verdict.
     would_be : Verdict or None
-        The program's verdict with the thresholds that are tried out, where it is another one.
+        The program's verdict with the thresholds that are tried out, where it differs.
     """
 
     row: SlideRow
@@ -93,27 +93,27 @@ class Line:
 
     @property
     def result(self) -> Result | None:
-        """What the program found, if it may be told."""
+        """What the program found, if it may be shown."""
         return None if self.hidden else self.row.result
 
     @property
     def program(self) -> Verdict | None:
-        """The program's verdict, if it may be told."""
+        """The program's verdict, if it may be shown."""
         return None if self.result is None else self.result.judgement.verdict
 
     @property
     def person(self) -> VerdictRow | None:
-        """The latest verdict of a person, if it may be told."""
+        """The latest verdict of a person, if it may be shown."""
         return None if self.hidden else self.row.person
 
     @property
     def verdict(self) -> Verdict | None:
-        """What counts, as far as it may be told: the person's verdict, else the program's."""
+        """The verdict that counts, as far as it may be shown: the person's, else the program's."""
         return self.program if self.person is None else self.person.verdict
 
     @property
     def regions(self) -> tuple[RegionRow, ...]:
-        """Blurred regions, the worst first, if they may be told."""
+        """Blurred regions, the worst first, if they may be shown."""
         return () if self.result is None else self.result.regions
 
     @property
@@ -195,7 +195,7 @@ def lines_of(snapshot: Snapshot, reader: Reader, moved: Mapping[str, Verdict] | 
 
 
 def choose(lines: Iterable[Line], choice: Choice, *, blinded: bool = False) -> list[Line]:
-    """The lines to list, in order. For a blinded reader by name: the order would tell as much as the score."""
+    """The lines to list, in order. For a blinded reader by name, as the order would reveal the score."""
     wanted = choice.text.casefold().split()
     kept = [line for line in lines if _passes(line, choice.filter)]
     if wanted:

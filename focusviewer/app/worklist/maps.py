@@ -46,7 +46,7 @@ def stored_map(folder: Path, result: Result) -> tuple[FocusMap, float | None]:
 
 
 class StoredMaps(QObject):
-    """Brings stored maps to the documents they belong to, once each."""
+    """Shows stored maps on the documents they belong to, once each."""
 
     failed = Signal(str)
 

@@ -1,4 +1,4 @@
-"""The way through a worklist: from slide to slide, and on a slide from blurred region to blurred region."""
+"""Going through a worklist from slide to slide, and on a slide from blurred region to blurred region."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class WorklistNavigator(QObject):
         super().__init__()
         self._state, self._slides, self._viewport = state, slides, viewport
         self._messages, self._open_paths = messages, open_paths
-        self._wanted: Line | None = None  # its slide is being opened
-        self._opened: list[Document] = []  # from here: closed again when the next one is
+        self._opening: Line | None = None  # the slide that is being opened
+        self._documents: list[Document] = []  # opened from here: closed when the next one opens
         slides.opened.connect(self._slide_opened)
 
     def _needed_line(self) -> Line | None:
-        """The selected slide; if there is none, the reader is told so."""
+        """The selected slide; if there is none, a message says so."""
         if self._state.line is None:
             self.failed.emit(self._state.why_no_line)
         return self._state.line
@@ -71,21 +71,21 @@ class WorklistNavigator(QObject):
             if document.slide.fingerprint == line.fingerprint:
                 self._slides.show(document)
                 return
-        self._wanted = line
+        self._opening = line
         self._open_paths([line.row.facts.path])
 
     @Slot(object)
     def _slide_opened(self, document: Document) -> None:
-        wanted = self._wanted
-        if wanted is None or document.path != wanted.row.facts.path:
+        line = self._opening
+        if line is None or document.path != line.row.facts.path:
             return
-        self._wanted = None
-        if document.slide.fingerprint != wanted.fingerprint:
-            text = f"{wanted.name} is another file than the one that was judged; its map and regions do not fit it."
+        self._opening = None
+        if document.slide.fingerprint != line.fingerprint:
+            text = f"{line.name} is another file than the one that was judged; its map and regions do not fit it."
             self._messages.show_message(text, "warning")
-        for earlier in self._opened:
+        for earlier in self._documents:
             self._slides.close(earlier)
-        self._opened = [document]
+        self._documents = [document]
 
     # --- regions -------------------------------------------------------------------------------------------
 

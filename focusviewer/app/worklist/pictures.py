@@ -1,4 +1,4 @@
-"""Pictures of a worklist's slides, from their folders, made when they come into sight."""
+"""Pictures of a worklist's slides, from their folders, made when they scroll into view."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ KEPT = 600
 
 WAIT_MS = 30
 AT_ONCE = 24
-"""Pictures made by one job: after so many it is seen whether others are wanted meanwhile."""
+"""Pictures made by one job: after so many, newer requests are looked at."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A picture: of which slide, with or without its map, and its longest side in screen pixels."""
+class PictureRequest:
+    """A picture to be made: of which slide, with or without its map, and its longest side in screen pixels."""
 
     fingerprint: str
     folder: Path
@@ -34,23 +34,23 @@ class Wanted:
     side: int
 
 
-def picture(wanted: Wanted) -> QImage | None:
-    """A slide's thumbnail, under its map if wanted and there; None without a thumbnail (any thread)."""
+def make_picture(request: PictureRequest) -> QImage | None:
+    """A slide's thumbnail, under its map where that is asked for and stored; None without a thumbnail (any thread)."""
     from PIL import Image
 
     from focusviewer.focus.mapping.store import load_map
     from focusviewer.qc.reports.pictures import overlay
 
     try:
-        with Image.open(wanted.folder / "thumbnail.png") as file:
+        with Image.open(request.folder / "thumbnail.png") as file:
             thumbnail = file.convert("RGB")
     except (OSError, ValueError, SyntaxError):  # Pillow's ways to say that a file is missing or damaged
         return None
-    thumbnail.thumbnail((wanted.side, wanted.side), Image.Resampling.BILINEAR)
+    thumbnail.thumbnail((request.side, request.side), Image.Resampling.BILINEAR)
     pixels = np.asarray(thumbnail)
-    if wanted.covered:
+    if request.covered:
         with suppress(UserError):  # the slide alone is better than nothing
-            pixels = overlay(pixels, load_map(wanted.folder / "map.npz"))
+            pixels = overlay(pixels, load_map(request.folder / "map.npz"))
     return to_qimage(np.ascontiguousarray(pixels))
 
 
@@ -62,19 +62,19 @@ class WorklistPictures(QObject):
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
         self._jobs = jobs
-        self._small: LRUCache[Wanted, QPixmap | None] = LRUCache(KEPT)
-        self._large: LRUCache[Wanted, QPixmap | None] = LRUCache(KEPT // 20)
-        self._waiting: dict[Wanted, bool] = {}  # in the order they came into sight; whether they are large
+        self._small: LRUCache[PictureRequest, QPixmap | None] = LRUCache(KEPT)
+        self._large: LRUCache[PictureRequest, QPixmap | None] = LRUCache(KEPT // 20)
+        self._waiting: dict[PictureRequest, bool] = {}  # in the order of the requests; whether they are large
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._start)
 
-    def get(self, wanted: Wanted, *, large: bool = False) -> QPixmap | None:
+    def get(self, request: PictureRequest, *, large: bool = False) -> QPixmap | None:
         """A picture, or None while it is being made or if there is none."""
         store = self._large if large else self._small
-        if wanted in store:
-            return store[wanted]
-        self._waiting.pop(wanted, None)
-        self._waiting[wanted] = large
+        if request in store:
+            return store[request]
+        self._waiting.pop(request, None)
+        self._waiting[request] = large
         if not self._timer.isActive() and not self._jobs.running("worklist pictures"):
             self._timer.start()
         return None
@@ -82,8 +82,8 @@ class WorklistPictures(QObject):
     def forget(self, fingerprint: str) -> None:
         """Make a slide's pictures anew: it was judged again."""
         for store in (self._small, self._large):
-            for wanted in [item for item in store if item.fingerprint == fingerprint]:
-                del store[wanted]
+            for request in [item for item in store if item.fingerprint == fingerprint]:
+                del store[request]
 
     def clear(self) -> None:
         """Forget all."""
@@ -95,23 +95,23 @@ class WorklistPictures(QObject):
 
     @Slot()
     def _start(self) -> None:
-        # What came into sight last is what is looked at now.
+        # The latest requests first: their slides are on screen now.
         batch = list(reversed(self._waiting.items()))[:AT_ONCE]
-        for wanted, _ in batch:
-            del self._waiting[wanted]
+        for request, _ in batch:
+            del self._waiting[request]
         if not batch:
             return
 
         def work(job: Job) -> None:
-            for number, (wanted, large) in enumerate(batch, 1):
+            for number, (request, large) in enumerate(batch, 1):
                 stop_if(job.cancel)
-                job.report(number / len(batch), (wanted, large, picture(wanted)))
+                job.report(number / len(batch), (request, large, make_picture(request)))
 
-        def partial(fraction: float, made: tuple[Wanted, bool, QImage | None]) -> None:
-            wanted, large, image = made
+        def partial(fraction: float, made: tuple[PictureRequest, bool, QImage | None]) -> None:
+            request, large, image = made
             store = self._large if large else self._small
-            store[wanted] = None if image is None else QPixmap.fromImage(image)
-            self.arrived.emit(wanted.fingerprint)
+            store[request] = None if image is None else QPixmap.fromImage(image)
+            self.arrived.emit(request.fingerprint)
 
         self._jobs.start("worklist pictures", work, lane=Lane.ANALYSIS, partial=partial, done=lambda _: self._more())
 

@@ -1,4 +1,4 @@
-"""Reading through a worklist: opening and closing it, what is listed, and the slide on screen."""
+"""Reviewing a worklist: opening and closing it, what is listed, and the slide on screen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.app.worklist.lines import Line
 from focusviewer.app.worklist.maps import StoredMaps
 from focusviewer.app.worklist.panel import WorklistPanel
-from focusviewer.app.worklist.pictures import Wanted, WorklistPictures
+from focusviewer.app.worklist.pictures import PictureRequest, WorklistPictures
 from focusviewer.app.worklist.session import WorklistSession
 from focusviewer.app.worklist.snapshot import Snapshot
 from focusviewer.app.worklist.state import WorklistState
@@ -82,7 +82,7 @@ class ReviewController(QObject):
     # --- opening and closing -------------------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
-        """Open a worklist; the one that is open already begins anew."""
+        """Open a worklist; one that is open already is shown from its beginning."""
         snapshot = self._state.snapshot
         if snapshot is not None and snapshot.path == path:
             self._opened(snapshot)
@@ -121,9 +121,9 @@ class ReviewController(QObject):
             if old is not None and old.row.result != line.row.result:
                 self._pictures.forget(fingerprint)
         if selected is not None and self._state.line is not None:
-            self._tell_of_other(selected, self._state.line)
+            self._announce_other_reader(selected, self._state.line)
 
-    def _tell_of_other(self, old: Line, new: Line) -> None:
+    def _announce_other_reader(self, old: Line, new: Line) -> None:
         person = new.person
         if person is not None and person != old.row.person and person.who != self._state.reader:
             said = f"{plain(person.who)} has just judged {new.name}: {person.verdict.value}."
@@ -176,8 +176,8 @@ class ReviewController(QObject):
         if folder is None or line.row.result is None:
             return None
         side = round(width * self._panel.devicePixelRatioF())
-        wanted = Wanted(line.fingerprint, folder / line.row.result.folder, not line.hidden, side)
-        return self._pictures.get(wanted, large=large)
+        request = PictureRequest(line.fingerprint, folder / line.row.result.folder, not line.hidden, side)
+        return self._pictures.get(request, large=large)
 
     @Slot(str)
     def _picture_arrived(self, fingerprint: str) -> None:

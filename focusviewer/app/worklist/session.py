@@ -1,4 +1,4 @@
-"""The worklist's file: everything that is read from it or written to it, in a lane of its own."""
+"""The worklist's file: everything that is read from it or written to it, in one thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POLL_MS = 2000
 
 
 def ignore(*_: object) -> None:
-    """Do nothing with an answer."""
+    """Ignore an answer."""
 
 
 class WorklistSession(QObject):
@@ -64,7 +64,7 @@ class WorklistSession(QObject):
         self._jobs.start("worklist open", work, lane=Lane.WORKLIST, title=title, done=done, failed=self.failed.emit)
 
     def close(self) -> None:
-        """Let go of the worklist, after what is still being written."""
+        """Close the worklist, after what is still being written."""
         file, self._file = self._file, None
         if file is None:
             return
@@ -75,7 +75,7 @@ class WorklistSession(QObject):
         self.closed.emit()
 
     def shut_down(self) -> None:
-        """Let go of the file at the end of the program, when no worker uses it any more."""
+        """Close the file at the end of the program, when no worker uses it any more."""
         self.timer.stop()
         if self._file is not None:
             self._file.worklist.close()
@@ -102,7 +102,7 @@ class WorklistSession(QObject):
             Nothing that was found on the slide has been shown to the reader. It counts as blinded if they have never
             judged the slide before, not even to take it back.
         name : str
-            Of the slide, for what is told when the verdict could not be written.
+            Of the slide, for the message when the verdict could not be written.
         written, given : callable
             Called with the verdict as the file has it: before and after the list shows it.
         lost : callable
@@ -124,7 +124,7 @@ class WorklistSession(QObject):
             row, history, snapshot = answer
             if file is self._file:
                 written(row)
-            self._take(file, snapshot)
+            self._publish(file, snapshot)
             self.history_read.emit(fingerprint, history)
             given(row)
 
@@ -166,7 +166,7 @@ class WorklistSession(QObject):
             taken, history, snapshot = answer
             if file is self._file:
                 taken_back(taken)
-            self._take(file, snapshot)
+            self._publish(file, snapshot)
             if taken is not None:
                 self.history_read.emit(taken.fingerprint, history)
             if taken is not None or number is None:
@@ -192,14 +192,14 @@ class WorklistSession(QObject):
 
     @Slot()
     def poll(self) -> None:
-        """Look for what others have written; a list that cannot be read is told once, not every time."""
+        """Look for what others have written; a list that cannot be read is reported once, not every time."""
         file = self._file
         if file is None or self._jobs.running("worklist poll"):
             return
 
         def done(snapshot: Snapshot | None) -> None:
             self._poll_failed = ""
-            self._take(file, snapshot)
+            self._publish(file, snapshot)
 
         def failed(text: str) -> None:
             if text != self._poll_failed:
@@ -208,7 +208,7 @@ class WorklistSession(QObject):
 
         self._start("worklist poll", lambda job: file.refresh(), done, failed)
 
-    def _take(self, file: OpenWorklist, snapshot: Snapshot | None) -> None:
+    def _publish(self, file: OpenWorklist, snapshot: Snapshot | None) -> None:
         if snapshot is not None and file is self._file:
             self.changed.emit(snapshot)
 

@@ -1,4 +1,4 @@
-"""What was read of a worklist, and the open file that it is read from; no Qt here."""
+"""A worklist's content at one moment, and the open file that it is read from; no Qt here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class OpenWorklist:
     def refresh(self) -> Snapshot | None:
         """Read what has changed since the last time; None if nothing has."""
         store, old = self.worklist, self.snapshot
-        # The number first: what is written in between is read twice rather than never.
+        # The revision is read first: what is written in between is then read twice, and never missed.
         revision = store.revision()
         if revision == old.revision:
             return None

@@ -21,7 +21,7 @@ NOTHING_SELECTED = "Select a slide of the worklist first."
 Pairs = tuple[tuple[str, str, Agreement], ...]
 
 
-@dataclass(frozen=True, eq=False)  # a new one is always shown: comparing all slides would be for nothing
+@dataclass(frozen=True, eq=False)  # a new listing is always shown: comparing all slides would only take time
 class Listing:
     """The slides of a worklist as the reader may see them.
 
@@ -120,7 +120,7 @@ class WorklistState:
 
     @property
     def why_no_line(self) -> str:
-        """What to tell a reader who wants something done with the selected slide when there is none."""
+        """The message when a command needs a selected slide and there is none."""
         return NOTHING_SELECTED if self.is_open else NOTHING_OPEN
 
     @property
@@ -131,7 +131,7 @@ class WorklistState:
     # --- changes of several fields -------------------------------------------------------------------------
 
     def open(self, snapshot: Snapshot) -> None:
-        """Turn to a worklist that was opened."""
+        """Show a worklist that was opened."""
         self.selected = ""
         self.drafts, self.revealed = {}, frozenset()
         self.snapshot = snapshot
@@ -155,13 +155,13 @@ class WorklistState:
         self.blinded = not self.blinded
 
     def select(self, fingerprint: str) -> None:
-        """Turn to a slide, if it is in the list; it is not opened."""
+        """Select a slide, if it is in the list; it is not opened."""
         if fingerprint != self.selected and fingerprint in self.listing.lines:
             self.region = -1
             self.selected = fingerprint
 
-    def turn_to_note(self) -> None:
-        """Take up the note of the selected slide: a draft, or what the reader kept with the latest verdict."""
+    def load_note(self) -> None:
+        """Load the note of the selected slide: a draft, or the reader's note with the latest verdict."""
         person = None if self.line is None else self.line.row.person
         self.kept_note = person.note if person is not None and person.who == self.reader else ""
         self.note = self.drafts.get(self.selected, self.kept_note)
@@ -201,5 +201,5 @@ class WorklistState:
             return
         rows, readers = self.snapshot.rows, self.snapshot.readers
         program = {key: row.result.judgement.verdict for key, row in rows.items() if row.result is not None}
-        # A blinded reader learns nothing of single slides from the figures, but how they do against the program.
+        # A blinded reader sees how the readers agree, but not their agreement with the program.
         self.agreement = tuple(pairs_of(readers if self.blinded else {**readers, "the program": program}))

@@ -9,7 +9,7 @@ from focusviewer.qc.worklist.records import RegionRow, VerdictRow
 
 
 def plain(text: str) -> str:
-    """Text in one line, without signs that would turn or hide the rest of it."""
+    """Text in one line, without control characters that would reverse or hide the rest of it."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
@@ -48,7 +48,7 @@ def region_text(region: RegionRow) -> str:
 
 
 def local_time(stamp: str) -> str:
-    """A time of the worklist (UTC) as the clock on the wall shows it."""
+    """A time of the worklist (UTC) in local time."""
     try:
         return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:

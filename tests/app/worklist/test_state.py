@@ -129,10 +129,10 @@ def test_a_note_is_a_draft_until_it_is_kept(state: WorklistState, listed: Path, 
     state.list_slides({})
     for fingerprint, note in ((FAKE, "mine"), (OTHER, ""), (STACK, "")):
         state.select(fingerprint)
-        state.turn_to_note()
+        state.load_note()
         assert (state.note, state.note_has_changed) == (note, False)
     state.drafts = {STACK: " later ", FAKE: "x"}
-    state.turn_to_note()
+    state.load_note()
     assert (state.note, state.note_has_changed) == (" later ", True)
     assert state.keep_note() == "later"
     assert (state.drafts, state.note_has_changed) == ({FAKE: "x"}, False)

@@ -31,7 +31,7 @@ class LineDelegate(QStyledItemDelegate):
         """High enough for the picture."""
         return QSize(super().sizeHint(option, index).width(), THUMB.height() + 6)
 
-    def _ground(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> QStyleOptionViewItem:
+    def _draw_background(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> QStyleOptionViewItem:
         shown = QStyleOptionViewItem(option)
         self.initStyleOption(shown, index)
         shown.text, shown.icon = "", QIcon()
@@ -40,7 +40,7 @@ class LineDelegate(QStyledItemDelegate):
         return shown
 
     def _paint_slide(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        shown = self._ground(painter, option, index)
+        shown = self._draw_background(painter, option, index)
         frame = QRect(shown.rect.left() + 4, 0, THUMB.width(), THUMB.height())
         frame.moveTop(shown.rect.center().y() - frame.height() // 2)
         pixmap = index.data(Qt.ItemDataRole.DecorationRole)
@@ -59,7 +59,7 @@ class LineDelegate(QStyledItemDelegate):
         if verdict is None:
             super().paint(painter, option, index)  # waits, or nothing
             return
-        shown = self._ground(painter, option, index)
+        shown = self._draw_background(painter, option, index)
         painter.save()
         painter.setFont(shown.font)
         left, middle = shown.rect.left() + 5.0, shown.rect.center().y() + 0.5
@@ -106,7 +106,7 @@ def _paint_name(painter: QPainter, shown: QStyleOptionViewItem, line: Line) -> N
 
 
 def two_lines(name: str, metrics: QFontMetrics, width: int) -> list[str]:
-    """A name in one line, or in two where it is longer: the ends of names are what tells slides apart."""
+    """A name in one line, or in two where it is longer: names of slides often differ only at their ends."""
     if metrics.horizontalAdvance(name) <= width:
         return [name]
     fits = next(end for end in range(len(name), 0, -1) if end == 1 or metrics.horizontalAdvance(name[:end]) <= width)

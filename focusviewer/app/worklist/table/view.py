@@ -26,7 +26,7 @@ WIDTHS = {
 
 
 class WorklistTable(QTableView):
-    """The table with the manners of a list: whole lines, one at a time."""
+    """A table that selects whole lines, one at a time."""
 
     current_changed = Signal(str)  # fingerprint; empty for none
     opened = Signal(str)
@@ -34,7 +34,7 @@ class WorklistTable(QTableView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._quiet = False
+        self._is_updating = False
         self.lines = WorklistModel()
         self.setModel(self.lines)
         self.setItemDelegate(LineDelegate(self))
@@ -77,21 +77,21 @@ class WorklistTable(QTableView):
 
     def show_lines(self, lines: Sequence[Line], current: str) -> None:
         """Show other lines and select a slide, without telling that it was selected."""
-        self._quiet = True
+        self._is_updating = True
         self.lines.show_lines(lines)
-        self._quiet = False
+        self._is_updating = False
         self.select(current)
 
     def select(self, fingerprint: str) -> None:
         """Select a slide, or nothing if it is not listed, without telling so."""
         row = self.lines.row_of(fingerprint)
-        self._quiet = True
+        self._is_updating = True
         if row is None:
             self.selectionModel().clear()
         elif row != self.currentIndex().row() or not self.selectionModel().hasSelection():
             self.setCurrentIndex(self.lines.index(row, 0))
             self.scrollTo(self.lines.index(row, 0))
-        self._quiet = False
+        self._is_updating = False
 
     def show_order(self, column: Column, descending: bool) -> None:
         """Mark the column that the lines are ordered by."""
@@ -106,7 +106,7 @@ class WorklistTable(QTableView):
 
     @Slot()
     def _current(self) -> None:
-        if not self._quiet:
+        if not self._is_updating:
             self.current_changed.emit(self.current)
 
     @Slot(int, Qt.SortOrder)

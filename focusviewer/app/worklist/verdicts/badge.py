@@ -1,4 +1,4 @@
-"""Verdicts as coloured badges; the word is always there, for those who do not see the colours."""
+"""Verdicts as coloured badges; the word is always written, as not everybody can tell the colours."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from focusviewer.app.worklist.verdicts.undo import VerdictEdits
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.records import VerdictRow
 
-WHERE_NOTES_GO = "The note is kept with your verdict: Pass (P), Review (V) or Rescan (X)."
+NOTE_HINT = "The note is kept with your verdict: Pass (P), Review (V) or Rescan (X)."
 
 
 class VerdictController(QObject):
-    """Writes what the reader says, and reads what was said before."""
+    """Writes the reader's verdicts and notes, and reads the history."""
 
     failed = Signal(str)
 
@@ -94,7 +94,7 @@ class VerdictController(QObject):
         if new is None:
             self._edits.clear()
             return
-        self._edits.keep_true(new)
+        self._edits.sync_with(new)
         if old is not None and self._revision(new) != self._revision(old):
             self._session.read_history(self._state.selected)
 
@@ -115,12 +115,12 @@ class VerdictController(QObject):
         """Keep the note with the verdict that stands; without one it waits for it."""
         line = self._state.line
         if line is None or line.mine is None:
-            self._messages.show_message(WHERE_NOTES_GO, "info")
+            self._messages.show_message(NOTE_HINT, "info")
         elif self._state.note_has_changed:
             self.give(line.mine)
 
     def save_note(self) -> None:
-        """Lose no note of the selected slide when the list is closed, or somebody else reads."""
+        """Keep the note of the selected slide when the list is closed or the reader changes."""
         self._save_note_on(self._state.selected)
 
     def _save_note_on(self, fingerprint: str) -> None:
@@ -135,9 +135,9 @@ class VerdictController(QObject):
         state.kept_note = state.note
 
     def _selected(self, new: str, old: str) -> None:
-        """Lose no note when the reader turns to another slide."""
+        """Keep the note when another slide is selected."""
         self._save_note_on(old)
-        self._state.turn_to_note()
+        self._state.load_note()
         self._state.history = ()
         if new:
             self._session.read_history(new)

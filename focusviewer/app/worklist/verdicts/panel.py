@@ -192,7 +192,7 @@ class VerdictPanel(QWidget):
             self.picture.setPixmap(fitted)
 
     def _show_history(self) -> None:
-        """Show every verdict ever given, the latest first, if it may be told."""
+        """Show every verdict ever given, the latest first, if it may be shown."""
         line = self._state.line
         history = () if line is None or line.hidden else self._state.history
         lines = [history_text(entry) for entry in reversed(history)]
@@ -213,7 +213,7 @@ class VerdictPanel(QWidget):
     # --- slots ---------------------------------------------------------------------------------------------
 
     def _clicked(self, verdict: Verdict) -> None:
-        # The click has turned it; it shows what is stored, not what is asked.
+        # The click has toggled the button; it must show what is stored, not what was clicked.
         self.buttons[verdict].setChecked(self._is_mine(verdict))
         self.verdict_given.emit(verdict)
 

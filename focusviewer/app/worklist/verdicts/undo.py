@@ -1,7 +1,7 @@
 """Verdicts as items of the slides' undo stacks.
 
-The file decides what stands: other windows and programs write into it too. An item of a stack is undone together with
-its verdict, and is dropped when it is no longer true.
+The file decides which verdicts stand: other windows and programs write into it too. An item of a stack is undone
+together with its verdict, and is dropped when the file says otherwise.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class VerdictEdit(Edit):
 
 
 class VerdictEdits:
-    """Keeps the undo stacks and the worklist's file alike."""
+    """Keeps the undo stacks in step with the worklist's file."""
 
     def __init__(self, stacks: UndoStacks, session: WorklistSession) -> None:
         self._stacks, self._session = stacks, session
@@ -70,7 +70,7 @@ class VerdictEdits:
                 edit.setObsolete(True)
             return
 
-    def keep_true(self, snapshot: Snapshot) -> None:
+    def sync_with(self, snapshot: Snapshot) -> None:
         """Drop the verdicts of a slide when somebody else has given or taken back verdicts of that reader."""
         by_slide: dict[tuple[str, str], list[VerdictEdit]] = {}
         for _, _, edit in self._edits():
