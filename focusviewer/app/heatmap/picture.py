@@ -24,7 +24,7 @@ class MapPicture:
     rect : (x, y, width, height)
         Extent in level-0 pixels.
     hatched : float64 (N, 4)
-        Boxes of windows that cannot be judged, likewise.
+        Boxes of windows that cannot be judged: x, y, width, height in level-0 pixels.
     """
 
     focus_map: FocusMap

@@ -17,7 +17,7 @@ from focusviewer.app.refocus.panel import RefocusPanel
 from focusviewer.app.services.jobs import Jobs, Lane
 from focusviewer.app.services.undo import UndoStacks
 from focusviewer.app.viewer.document import Document
-from focusviewer.app.viewer.tools import Kind, PointerEvent, Tool, ToolBox
+from focusviewer.app.viewer.tools import PointerAction, PointerEvent, Tool, ToolBox
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.refocus.provenance import z_text
 
@@ -93,21 +93,21 @@ class PaintController(QObject):
 
     def handle(self, event: PointerEvent) -> bool:
         """Paint with the left button; all other events are left to the picture."""
-        if event.kind is Kind.LEAVE:
+        if event.action is PointerAction.LEAVE:
             self._move_ring(None)
             return False
         if not self.is_on or not self.paints_on(event.document):
             return False
         left = event.button == Qt.MouseButton.LeftButton
         self._move_ring(event.place)
-        if event.kind in (Kind.PRESS, Kind.DOUBLE) and left:
+        if event.action in (PointerAction.PRESS, PointerAction.DOUBLE) and left:
             self._begin(event.place)
             return True
-        if event.kind is Kind.MOVE and self._is_drawing:
+        if event.action is PointerAction.MOVE and self._is_drawing:
             self.painting.extend(*event.place)
             self._changed()
             return True
-        if event.kind is Kind.RELEASE and left and self._is_drawing:
+        if event.action is PointerAction.RELEASE and left and self._is_drawing:
             self._is_drawing = False
             return True
         return False

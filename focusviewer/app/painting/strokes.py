@@ -198,7 +198,7 @@ class Painting:
 
 
 def save_painting(path: Path, painted: PaintedMap, box: Box, facts: dict[str, Any]) -> None:
-    """Write the map of a region for ``refocus --map``, and beside it the strokes, to go on with.
+    """Write the map of a region for ``refocus --map``, and the strokes in a file next to it, to continue with.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from PySide6.QtGui import QPainter
 from focusviewer.app.viewer.document import Document
 
 
-class Kind(Enum):
+class PointerAction(Enum):
     """What the mouse did."""
 
     PRESS = auto()
@@ -34,12 +34,12 @@ class PointerEvent:
     place : (x, y)
         Level-0 pixel under it; NaN when it has left the picture.
     button : Qt.MouseButton
-        That was pressed or let go; ``NoButton`` for a move.
+        That was pressed or released; ``NoButton`` for a move.
     document : Document
         The slide of the picture.
     """
 
-    kind: Kind
+    action: PointerAction
     place: tuple[float, float]
     button: Qt.MouseButton
     modifiers: Qt.KeyboardModifier

@@ -29,7 +29,7 @@ from focusviewer.app.viewer.layers.scale_bar import ScaleBar
 from focusviewer.app.viewer.layers.tiles import TileLayer
 from focusviewer.app.viewer.panning import PanGesture
 from focusviewer.app.viewer.tile_requests import TileRange, tiles_on_screen, tiles_to_load
-from focusviewer.app.viewer.tools import Kind, PointerEvent, ToolBox
+from focusviewer.app.viewer.tools import PointerAction, PointerEvent, ToolBox
 from focusviewer.app.viewer.view import View, snap_scale, step_scale
 from focusviewer.slides import TileKey
 
@@ -301,13 +301,13 @@ class Viewport(QWidget):
             self.setCursor(self.tools.active.cursor)
         self.update()
 
-    def _is_taken(self, kind: Kind, event: QMouseEvent) -> bool:
+    def _is_taken(self, action: PointerAction, event: QMouseEvent) -> bool:
         """Whether the tool in use takes what the mouse did; the minimap is no place to work on."""
         document, at = self.document, self._screen(event.position())
-        if document is None or (kind is Kind.PRESS and self.minimap.contains(document.view, self.ratio, at)):
+        if document is None or (action is PointerAction.PRESS and self.minimap.contains(document.view, self.ratio, at)):
             return False
         place = document.view.to_slide(at.x(), at.y())
-        return self.tools.offer(PointerEvent(kind, place, event.button(), event.modifiers(), document))
+        return self.tools.offer(PointerEvent(action, place, event.button(), event.modifiers(), document))
 
     def _screen(self, point: QPointF) -> QPointF:
         return point * self.ratio
@@ -351,7 +351,7 @@ class Viewport(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to drag, or go where the minimap was clicked."""
-        if self._is_taken(Kind.PRESS, event):
+        if self._is_taken(PointerAction.PRESS, event):
             return
         self._panning.stop()
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) and self.view is not None:
@@ -359,7 +359,7 @@ class Viewport(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture; tell what is under the cursor."""
-        if self._is_taken(Kind.MOVE, event):
+        if self._is_taken(PointerAction.MOVE, event):
             return
         if self.view is not None:
             at = self._screen(event.position())
@@ -368,13 +368,13 @@ class Viewport(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the drag, gliding on if the user has chosen so."""
-        if self._is_taken(Kind.RELEASE, event):
+        if self._is_taken(PointerAction.RELEASE, event):
             return
         self._panning.release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Zoom in one octave at the cursor (with Shift: out)."""
-        if self._is_taken(Kind.DOUBLE, event):
+        if self._is_taken(PointerAction.DOUBLE, event):
             return
         if self.view is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -389,5 +389,5 @@ class Viewport(QWidget):
         """Clear the read-outs of the cursor."""
         if self.document is not None:
             nowhere, none = (math.nan, math.nan), Qt.KeyboardModifier.NoModifier
-            self.tools.offer(PointerEvent(Kind.LEAVE, nowhere, Qt.MouseButton.NoButton, none, self.document))
+            self.tools.offer(PointerEvent(PointerAction.LEAVE, nowhere, Qt.MouseButton.NoButton, none, self.document))
         self.pointed.emit(math.nan, math.nan)
