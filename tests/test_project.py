@@ -94,6 +94,8 @@ def _bases() -> list[Path]:
     ("room", "forbidden"),
     [
         ("slides", {"torch", "PySide6", "skimage"}),
+        ("stacking", {"torch", "PySide6", "skimage"}),
+        ("restoration", {"torch", "PySide6", "skimage"}),
         ("focus", {"torch", "PySide6", "skimage"}),
         ("refocus", {"torch", "PySide6", "skimage"}),
         ("app", {"torch", "skimage", "scipy", "pyqtgraph"}),

@@ -118,14 +118,11 @@ MOVES = tuple(
 """Commands that have keys and stand in no menu."""
 
 SHORTCUT_SHEET: dict[str, tuple[str, ...]] = {
-    "File": MENUS["File"],
-    "View": MENUS["View"],
+    **{name: MENUS[name] for name in ("File", "View")},
     "Move": MOVES,
-    "Focus": MENUS["Focus"],
-    "Compare": MENUS["Compare"],
-    "Worklist": MENUS["Worklist"],
-    "Help": MENUS["Help"],
+    **MENUS,
 }
+"""Groups of the sheet of keys; what is held or done with the mouse stands in ``widgets/dialogs.py``."""
 
 TOOLBAR = (
     "file.open",

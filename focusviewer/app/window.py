@@ -79,8 +79,8 @@ class MainWindow(QMainWindow):
 
     def _build_features(self) -> None:
         jobs, tiles, messages, settings = self.jobs, self.tiles, self.messages, self.settings
-        tools = ToolBox(self)
-        self.viewer = ViewerFeature(tiles, settings, tools)
+        toolbox = ToolBox(self)
+        self.viewer = ViewerFeature(tiles, settings, toolbox)
         viewport = self.viewport = self.viewer.viewport
         self.opening = SlidesFeature(jobs, tiles, messages, settings, self)
         self.slides = self.opening.controller
@@ -88,10 +88,10 @@ class MainWindow(QMainWindow):
         self.heatmap = self.mapping.controller
         self.refocusing = RefocusFeature(jobs, tiles, viewport, settings)
         self.refocus = self.refocusing.controller
-        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, tools, self.undo)
+        self.painting = PaintController(jobs, viewport, self.refocus, self.refocusing.panel, toolbox, self.undo)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)  # the second picture of a comparison goes in here
         self.splitter.addWidget(viewport)
-        self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, tools)
+        self.compare = CompareController(tiles, viewport, self.splitter, self.slides, self.refocus, toolbox)
         self.saving = SavingFeature(jobs, tiles, viewport, self.slides, self.refocusing, self.painting, settings, self)
         self.worklist = WorklistFeature(
             jobs, self.slides, self.heatmap, viewport, messages, settings, self.undo, self, self.open_paths

@@ -11,9 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from focusviewer.core.arrays import RGB
+from focusviewer.core.errors import SlideError
 
 PLAUSIBLE_MPP = (0.05, 5.0)
 """Pixel sizes of level 0, in microns, that a light microscope's scanner can have; others are taken for mistakes."""
+
+
+class UnsureError(Exception):
+    """A file that this reader might show wrongly; the next reader should try."""
+
+
+class DamagedError(SlideError):
+    """A file that is certainly damaged; a reader that opens it all the same would hide that."""
 
 
 class Level(NamedTuple):
@@ -136,6 +145,8 @@ class Slide(ABC):
         ------
         SlideError
             If that part of the file cannot be decoded. The slide itself stays usable.
+        IndexError
+            If there is no such level or plane.
         """
 
     def read_associated(self, name: str) -> RGB:

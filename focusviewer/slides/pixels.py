@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
+from focusviewer.slides.base import Region
 
 Raw = npt.NDArray[Any]
 """Samples as stored: (H, W) or (H, W, samples), any dtype."""
@@ -21,6 +22,17 @@ MIN_IS_WHITE, MIN_IS_BLACK, PHOTO_RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 def white(height: int, width: int) -> RGB:
     """White uint8 (height, width, 3)."""
     return np.full((height, width, 3), 255, np.uint8)
+
+
+def region_of(picture: RGB, region: Region) -> RGB:
+    """A region of a picture that is in memory (level 0), white outside: uint8 (height, width, 3)."""
+    out = white(region.height, region.width)
+    height, width = picture.shape[:2]
+    x0, x1 = max(region.x, 0), min(region.x + region.width, width)
+    y0, y1 = max(region.y, 0), min(region.y + region.height, height)
+    if x1 > x0 and y1 > y0:
+        out[y0 - region.y : y1 - region.y, x0 - region.x : x1 - region.x] = picture[y0:y1, x0:x1]
+    return out
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Slide
+from focusviewer.slides.base import DamagedError, Slide, UnsureError
 from focusviewer.slides.pyramid import with_pyramid
-from focusviewer.slides.readers.tiff.pages import DamagedError, UnsureError
 from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
 from focusviewer.slides.suffixes import PICTURE_SUFFIXES
 

@@ -10,7 +10,9 @@ import pytest
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import Progress
 from focusviewer.core.errors import CancelledError, UserError
-from focusviewer.restoration import Restorer, get_restorer, restorers
+from focusviewer.core.registry import Registry
+from focusviewer.restoration import Restorer, get_restorer
+from focusviewer.restoration.registry import RESTORERS
 
 
 class Brightening(Restorer):
@@ -75,7 +77,33 @@ def test_a_method_that_gives_something_else_is_an_error_of_ours(picture: RGB) ->
             Shrinking(wrong).restore(picture, 0.25)
 
 
-def test_there_are_no_methods_yet_and_none_is_promised() -> None:
-    assert restorers() == []
+@pytest.fixture(params=["brightening", *(entry.name for entry in RESTORERS.every_entry())])
+def method(request: pytest.FixtureRequest) -> Restorer:
+    """Every method of the registry, and the small one."""
+    if request.param == "brightening":
+        return Brightening()
+    if not RESTORERS.entry(request.param).available:
+        pytest.skip(f"the weights of {request.param} are not in this checkout")
+    return get_restorer(request.param)
+
+
+def test_every_method_gives_a_picture_of_the_same_size_and_leaves_the_scan(method: Restorer, picture: RGB) -> None:
+    before, mpp = picture.copy(), sum(method.mpps) / 2
+    restored = method.restore(picture, mpp)
+    assert restored.shape == picture.shape and restored.dtype == np.uint8
+    assert np.array_equal(picture, before)
+    assert np.array_equal(method.restore(picture, mpp), restored)
+
+
+def test_no_method_goes_around_the_checks(method: Restorer) -> None:
+    assert type(method).restore is Restorer.restore
+    with pytest.raises(UserError):
+        method.restore(method.restore(np.zeros((8, 8, 3), np.uint8), method.mpps[0]), 10 * method.mpps[1])
+
+
+def test_a_method_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match=r"There is no restoration method 'no-such-method'"):
+        get_restorer("no-such-method")
+    nothing: Registry[Restorer] = Registry("restore", "There is no restoration method {name}", list)
     with pytest.raises(UserError, match=r"There is no restoration method 'unet'\. This version has none\."):
-        get_restorer("unet")
+        nothing.get("unet")

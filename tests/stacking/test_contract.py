@@ -10,7 +10,9 @@ import pytest
 from focusviewer.core.arrays import RGB
 from focusviewer.core.cancel import Progress
 from focusviewer.core.errors import CancelledError, UserError
-from focusviewer.stacking import Stacked, Stacker, get_stacker, stackers
+from focusviewer.core.registry import Registry
+from focusviewer.stacking import Stacked, Stacker, get_stacker
+from focusviewer.stacking.registry import STACKERS
 
 ZS = (1.5, -0.5, 0.5)
 
@@ -113,7 +115,35 @@ def test_a_method_that_gives_something_else_is_an_error_of_ours(planes: RGB) -> 
             Broken(stacked).fuse(planes, ZS)
 
 
-def test_there_are_no_methods_yet_and_none_is_promised() -> None:
-    assert stackers() == []
+@pytest.fixture(params=["brightest", *(entry.name for entry in STACKERS.every_entry())])
+def method(request: pytest.FixtureRequest) -> Stacker:
+    """Every method of the registry, and the small one."""
+    if request.param == "brightest":
+        return Brightest()
+    if not STACKERS.entry(request.param).available:
+        pytest.skip(f"the weights of {request.param} are not in this checkout")
+    return get_stacker(request.param)
+
+
+def test_every_method_makes_one_picture_of_planes_in_any_order(method: Stacker, planes: RGB) -> None:
+    before = planes.copy()
+    stacked = method.fuse(planes, ZS)
+    assert stacked.image.shape == planes.shape[1:] and stacked.image.dtype == np.uint8
+    assert stacked.depth_um is None or stacked.depth_um.shape == planes.shape[1:3]
+    assert np.array_equal(method.fuse(planes[[1, 2, 0]], sorted(ZS)).image, stacked.image)
+    assert np.array_equal(planes, before)
+    assert np.array_equal(method.fuse(planes[:1], (0.5,)).image, planes[0])
+
+
+def test_no_method_goes_around_the_checks(method: Stacker, planes: RGB) -> None:
+    assert type(method).fuse is Stacker.fuse and type(method).align is Stacker.align
+    with pytest.raises(UserError, match="differ in size"):
+        method.fuse([planes[0], planes[1][1:], planes[2]], ZS)
+
+
+def test_a_method_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match=r"There is no stacking method 'no-such-method'"):
+        get_stacker("no-such-method")
+    nothing: Registry[Stacker] = Registry("stack", "There is no stacking method {name}", list)
     with pytest.raises(UserError, match=r"There is no stacking method 'wavelet'\. This version has none\."):
-        get_stacker("wavelet")
+        nothing.get("wavelet")

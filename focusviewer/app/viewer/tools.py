@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QPainter
@@ -66,27 +67,53 @@ class Tool:
         """
 
 
-class ToolBox(QObject):
-    """Which tool is in use; None: the mouse moves the picture."""
+class Overlay(Protocol):
+    """What is always painted over the pictures, whichever tool is in use."""
 
-    changed = Signal()  # another tool, or none
-    updated = Signal()  # it paints something else
+    def paint(self, painter: QPainter, document: Document, ratio: float) -> None:
+        """See :meth:`Tool.paint`."""
+
+
+class ToolBox(QObject):
+    """Which tool is in use; None: the mouse moves the picture.
+
+    Attributes
+    ----------
+    overlays : list of Overlay
+        Painted above the layers of every picture; emit ``updated`` after a change.
+
+    Signals
+    -------
+    changed : another tool, or none, is in use
+    updated : the tool or an overlay paints something else
+    """
+
+    changed = Signal()
+    updated = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.active: Tool | None = None
+        self.overlays: list[Overlay] = []
+        self._taken: list[Tool] = []  # the last one is in use, the others wait until it is put away
 
-    def use(self, tool: Tool | None) -> None:
-        """Take up a tool, or put it away."""
-        if tool is not self.active:
-            self.active = tool
-            self.changed.emit()
+    @property
+    def active(self) -> Tool | None:
+        """The tool in use."""
+        return self._taken[-1] if self._taken else None
+
+    def use(self, tool: Tool) -> None:
+        """Take up a tool; the one before it comes back when this one is put away."""
+        self._change([*(other for other in self._taken if other is not tool), tool])
 
     def offer(self, event: PointerEvent) -> bool:
         """Let the tool in use take an event; whether it did."""
         return self.active is not None and self.active.handle(event)
 
     def put_away(self, tool: Tool) -> None:
-        """Put a tool away, if it is the one in use."""
-        if self.active is tool:
-            self.use(None)
+        """Put a tool away, whether it is in use or waits."""
+        self._change([other for other in self._taken if other is not tool])
+
+    def _change(self, taken: list[Tool]) -> None:
+        before, self._taken = self.active, taken
+        if self.active is not before:
+            self.changed.emit()

@@ -262,8 +262,9 @@ class Viewport(QWidget):
         missing = self.tile_layer.paint(painter, view, self.document.pyramid, self._keys)
         self.patch.paint(painter, view)
         self.heatmap.paint(painter, view)
-        if self.tools.active is not None:
-            self.tools.active.paint(painter, self.document, self.ratio)
+        for overlay in (*self.tools.overlays, self.tools.active):
+            if overlay is not None:
+                overlay.paint(painter, self.document, self.ratio)
         return missing
 
     def _paint_readouts(self, painter: QPainter) -> None:

@@ -15,9 +15,9 @@ from focusviewer.core.errors import UserError
 from focusviewer.evaluation.qc_trial.slides import KINDS, TrialSlide
 from focusviewer.focus.mapping.store import load_map
 from focusviewer.qc.reports.page import write_report
-from focusviewer.qc.reports.roc import roc
 from focusviewer.qc.verdicts.features import slide_features
 from focusviewer.qc.verdicts.judgement import Verdict, judgement_of
+from focusviewer.qc.verdicts.roc import roc
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.records import SlideRow
 from focusviewer.qc.worklist.store import Worklist

@@ -15,7 +15,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
-from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw, value_range, white
+from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw, region_of, value_range
 from focusviewer.slides.readers.rawfile import fingerprint
 
 # Pillow's remarks about odd metadata would reach the terminal; errors are told in our own words.
@@ -96,14 +96,7 @@ class PictureSlide(Slide):
         """See :meth:`Slide.read_region`."""
         if region.level or region.plane:
             raise IndexError(f"{self.name} has one level and one plane")
-        pixels = self.load()
-        out = white(region.height, region.width)
-        height, width = pixels.shape[:2]
-        x0, x1 = max(region.x, 0), min(region.x + region.width, width)
-        y0, y1 = max(region.y, 0), min(region.y + region.height, height)
-        if x1 > x0 and y1 > y0:
-            out[y0 - region.y : y1 - region.y, x0 - region.x : x1 - region.x] = pixels[y0:y1, x0:x1]
-        return out
+        return region_of(self.load(), region)
 
     def close(self) -> None:
         """Release the memory."""

@@ -17,8 +17,9 @@ from focusviewer.qc.reports.links import parse_link
 from focusviewer.qc.reports.page import write_report
 from focusviewer.qc.reports.pictures import overlay, slide_picture
 from focusviewer.qc.reports.printed import broken, printed_report
-from focusviewer.qc.reports.roc import calls, roc, roc_section
+from focusviewer.qc.reports.roc import roc_section
 from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.roc import calls, roc
 from focusviewer.qc.verdicts.rules import Rules, rules_from
 from focusviewer.qc.worklist.records import FileRow, SlideFacts
 from focusviewer.qc.worklist.summary import show

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from focusviewer.app.worklist.lines import Line
-from focusviewer.qc.reports.roc import calls, roc
 from focusviewer.qc.verdicts.judgement import Verdict
+from focusviewer.qc.verdicts.roc import calls, roc
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from focusviewer.slides.base import UnsureError
 from focusviewer.slides.readers.tiff import metadata as tiffmeta
 from focusviewer.slides.readers.tiff.metadata import Stated
-from focusviewer.slides.readers.tiff.pages import UnsureError
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB
-from focusviewer.core.errors import SlideError
+from focusviewer.slides.base import UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import CMYK, MIN_IS_WHITE, PALETTE, PHOTO_RGB, YCBCR, PixelFormat, Raw, value_range
 from focusviewer.slides.readers.rawfile import RawFile
@@ -18,14 +18,6 @@ from focusviewer.slides.readers.rawfile import RawFile
 JPEG, JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000 = 7, 33003, 33005, 34712
 _JPEG2000_KINDS = (JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000)
 _READABLE = (MIN_IS_WHITE, 1, PHOTO_RGB, PALETTE, CMYK, YCBCR)
-
-
-class UnsureError(Exception):
-    """A file that this reader might show wrongly; the next reader should try."""
-
-
-class DamagedError(SlideError):
-    """A file that is certainly damaged; a reader that opens it all the same would hide that."""
 
 
 class PageImage(ABC):

@@ -11,7 +11,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Level, Region, Slide, SlideInfo
+from focusviewer.slides.base import DamagedError, Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.rawfile import RawFile, fingerprint
@@ -20,11 +20,9 @@ from focusviewer.slides.readers.tiff.metadata import plane_positions, tag_proper
 from focusviewer.slides.readers.tiff.pages import (
     ArrayPage,
     BlankPage,
-    DamagedError,
     MergedPage,
     PageImage,
     TiledPage,
-    UnsureError,
     page_format,
     set_range,
 )
