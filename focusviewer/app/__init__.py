@@ -7,6 +7,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from focusviewer.core.collector import collection_paused
+
 
 def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:
     """Open the window with these slides; returns the exit code when it is closed.
@@ -21,7 +23,8 @@ def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> in
     UserError
         If there is no display to open a window on.
     """
-    from focusviewer.app.program import run_view as run
+    with collection_paused():
+        from focusviewer.app.program import run_view as run
 
     return run(paths, at)
 
@@ -46,7 +49,8 @@ def run_demo(snapshot: Path | None = None) -> dict[str, Any]:
         If the folder cannot be written to.
     """
     started = perf_counter()  # Qt's own import is part of the time until the window
-    from focusviewer.app.demo import run_demo as run
+    with collection_paused():
+        from focusviewer.app.demo import run_demo as run
 
     return run(snapshot, started)
 

@@ -8,13 +8,14 @@ few hundred milliseconds at a time.
 from __future__ import annotations
 
 import ctypes
-import gc
 import importlib.util
 import logging
 import os
 import sys
 import threading
 from pathlib import Path
+
+from focusviewer.core.collector import collection_paused
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +29,8 @@ def import_torch() -> None:
         if "torch" in sys.modules:
             return
         _link_libraries()
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with collection_paused():
             import torch  # noqa: F401
-
-            gc.freeze()  # torch's objects are never freed: later collections need not look at them
-        finally:
-            if collecting:
-                gc.enable()
 
 
 def _link_libraries() -> None:
