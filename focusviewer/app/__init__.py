@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from focusviewer.core.collector import collection_paused
+from focusviewer.core.imports import collection_paused
 
 
 def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:

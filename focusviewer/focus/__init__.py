@@ -6,7 +6,7 @@ Importing this room is light; torch, scikit-image and scipy come only with the m
 from typing import TYPE_CHECKING
 
 from focusviewer.core.arrays import FloatMap
-from focusviewer.core.lazy import lazy_names
+from focusviewer.core.imports import lazy_names
 from focusviewer.core.registry import ModelEntry
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from focusviewer.core.lazy import lazy_names
+from focusviewer.core.imports import lazy_names
 
 if TYPE_CHECKING:
     from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser

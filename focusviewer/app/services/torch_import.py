@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-from focusviewer.core.collector import collection_paused
+from focusviewer.core.imports import collection_paused
 
 log = logging.getLogger(__name__)
 

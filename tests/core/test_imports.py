@@ -10,8 +10,7 @@ import pytest
 
 import focusviewer.focus
 import focusviewer.refocus
-from focusviewer.core.collector import collection_paused
-from focusviewer.core.lazy import lazy_names
+from focusviewer.core.imports import collection_paused, lazy_names
 
 
 @pytest.mark.parametrize("package", [focusviewer.focus, focusviewer.refocus])

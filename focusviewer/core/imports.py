@@ -1,15 +1,17 @@
-"""Packages whose names are looked up when they are asked for: importing one of their modules loads no other."""
+"""Importing without delay: names that are looked up when they are asked for, and no collection in vain meanwhile."""
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A ``__getattr__`` for a package (PEP 562).
+    """A ``__getattr__`` for a package (PEP 562): importing one of its modules loads no other.
 
     Parameters
     ----------
@@ -27,3 +29,16 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
         return value
 
     return look_up
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Let Python's garbage collector rest, and never look again at what is made inside: modules are never freed."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collecting:
+            gc.enable()
