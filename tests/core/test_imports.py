@@ -9,11 +9,10 @@ import sys
 import pytest
 
 import focusviewer.focus
-import focusviewer.refocus
 from focusviewer.core.imports import collection_paused, lazy_names
 
 
-@pytest.mark.parametrize("package", [focusviewer.focus, focusviewer.refocus])
+@pytest.mark.parametrize("package", [focusviewer.focus])
 def test_every_name_a_package_promises_is_there(package) -> None:
     for name in package.__all__:
         assert getattr(package, name) is not None
