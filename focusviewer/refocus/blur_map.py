@@ -14,12 +14,23 @@ BLUR_MODEL = "focuslitenn-10"
 """The focus model that estimates distances."""
 
 
-@lru_cache(maxsize=1)
 def blur_model() -> FocusModel:
     """The model that estimates distances, built once."""
+    return _model(BLUR_MODEL)
+
+
+def view_blur_um(image: RGB, mpp: float, name: str = BLUR_MODEL) -> float:
+    """How far a view is from focus by one reading of a focus model, with its shipped calibration, um."""
+    model = _model(name)
+    score = np.full((1, 1), model.score(image, mpp), np.float32)
+    return float(_microns(score, model, mpp * model.scale_for(mpp))[0, 0])
+
+
+@lru_cache(maxsize=4)
+def _model(name: str) -> FocusModel:
     from focusviewer.focus.registry import get_model
 
-    return get_model(BLUR_MODEL)
+    return get_model(name)
 
 
 def blur_map(image: RGB, mpp: float) -> FloatMap:

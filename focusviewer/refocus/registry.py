@@ -30,6 +30,12 @@ def engines() -> list[ModelEntry[Refocuser]]:
             advice="Use the fast engine, or train one with `focusviewer train radiance`.",
             is_slow=True,
         ),
+        ModelEntry(
+            "wiener",
+            "refocus",
+            _build_wiener,
+            "Textbook Wiener filter for the whole view, at the distance that a focus measure reads; nothing learned",
+        ),
     ]
 
 
@@ -52,6 +58,12 @@ def _build_fast(weights: Path) -> Refocuser:
     from focusviewer.refocus.fast.engine import FastRefocuser
 
     return FastRefocuser(weights)
+
+
+def _build_wiener() -> Refocuser:
+    from focusviewer.refocus.wiener.engine import WienerRefocuser
+
+    return WienerRefocuser()
 
 
 def _build_radiance(weights: Path) -> Refocuser:
