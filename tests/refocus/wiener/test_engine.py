@@ -52,7 +52,9 @@ def test_blur_at_the_right_distance_is_reduced(tissue: RGB, monkeypatch: pytest.
     assert ssim(made, tissue) > ssim(scan, tissue) + 0.02
 
 
-def test_the_knob_sharpens_towards_the_tissue_and_blurs_away_from_it(tissue: RGB, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_knob_sharpens_towards_the_tissue_and_blurs_away_from_it(
+    tissue: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reading(monkeypatch, 2.0)
     scan = blurred(tissue, 2.0)
     engine = WienerRefocuser()
