@@ -27,13 +27,6 @@ class UndoStacks(QUndoGroup):
         """Make the stack of a slide the active one; None for no slide."""
         self.setActiveStack(None if fingerprint is None else self.of(fingerprint))  # type: ignore[arg-type]
 
-    def drop(self, fingerprint: str) -> None:
-        """Forget the stack of a slide."""
-        stack = self._by_slide.pop(fingerprint, None)
-        if stack is not None:
-            self.removeStack(stack)
-            stack.deleteLater()
-
 
 class Edit(QUndoCommand):
     """A change, with the functions that do it and undo it."""
