@@ -164,9 +164,7 @@ class HeatmapController(QObject):
             failed=self.failed.emit,
         )
         state.progress, state.running = 0.0, True
-        load_plots(
-            self._jobs, self.state, self.failed.emit
-        )  # so that the plots are ready with the first part of the map
+        load_plots(self.state)  # so that the plots are ready with the first part of the map
 
     @Slot()
     def stop(self) -> None:
@@ -231,7 +229,7 @@ class HeatmapController(QObject):
         seconds = 0.0 if running or stopped else focus_map.seconds
         self.state.shown = focus_map
         self.state.figures = MapFigures(picture.statistics, picture.histogram, focus_map.absolute, seconds, stopped)
-        load_plots(self._jobs, self.state, self.failed.emit)
+        load_plots(self.state)
         layer = self._viewport.heatmap
         layer.image, layer.rect, layer.hatched = picture.image, picture.rect, picture.hatched
         self._viewport.update()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
-from focusviewer.app.services.jobs import Job, Jobs, Lane
+from PySide6.QtCore import QTimer
 
 
 class PlottingState(Protocol):
@@ -14,16 +13,17 @@ class PlottingState(Protocol):
     can_plot: bool
 
 
-def load_plots(jobs: Jobs, state: PlottingState, failed: Callable[[str], None]) -> None:
-    """Import the plotting library in a worker, as it takes a few tenths of a second; then ``can_plot`` is true."""
-    kind = f"plots of {type(state).__name__}"
-    if state.can_plot or jobs.running(kind):
-        return
+def load_plots(state: PlottingState) -> None:
+    """Import the plotting library when the events that wait are done; then ``can_plot`` is true.
 
-    def work(job: Job) -> None:
-        from focusviewer.app.widgets import plots  # noqa: F401
+    It takes one to two tenths of a second, once, and must be on the Qt thread: while it is imported, pyqtgraph looks at
+    every class of Qt. PySide makes a class at the first look, and crashes when another thread does so meanwhile.
+    """
+    if not state.can_plot:
+        QTimer.singleShot(0, lambda: _import_plots(state))
 
-    def done(_: None) -> None:
-        state.can_plot = True
 
-    jobs.start(kind, work, lane=Lane.ANALYSIS, done=done, failed=failed)
+def _import_plots(state: PlottingState) -> None:
+    from focusviewer.app.widgets import plots  # noqa: F401
+
+    state.can_plot = True

@@ -54,7 +54,7 @@ class ThresholdController(QObject):
     @Slot()
     def load_plots(self) -> None:
         """Load the plotting library: the curve is to be drawn."""
-        load_plots(self._jobs, self.state, self.failed.emit)
+        load_plots(self.state)
 
     def load(self, path: Path) -> None:
         """Try the rules of a file."""
