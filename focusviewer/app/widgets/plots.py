@@ -1,7 +1,8 @@
 """Plots in the window's colours, made with pyqtgraph.
 
-pyqtgraph takes a few tenths of a second to import. Import this module, and what stands on it, in a worker first
-(any thread may), and never at module level of what is loaded when the window starts.
+pyqtgraph takes one to two tenths of a second to import. Import this module, and what stands on it, on the Qt thread,
+after :func:`focusviewer.app.widgets.plotting.load_plots`, and never at module level of what is loaded when the window
+starts.
 """
 
 from __future__ import annotations
