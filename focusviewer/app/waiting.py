@@ -18,14 +18,15 @@ def wait_until(predicate: Callable[[], bool], what: str, seconds: float = 120.0)
     TimeoutError
         Naming ``what``, if it does not within the time.
     """
-    if predicate():
-        return
     end = monotonic() + seconds
+    while not predicate():
+        if monotonic() > end:
+            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+        _run_events()
+
+
+def _run_events() -> None:
+    """Run the event loop for a few milliseconds."""
     loop = QEventLoop()
-    timer = QTimer(interval=STEP_MS)
-    timer.timeout.connect(lambda: loop.quit() if predicate() or monotonic() > end else None)
-    timer.start()
+    QTimer.singleShot(STEP_MS, loop.quit)
     loop.exec()
-    timer.stop()
-    if not predicate():
-        raise TimeoutError(f"waited {seconds:g} s in vain for {what}")

@@ -55,6 +55,17 @@ def test_waiting_in_vain_names_what_was_waited_for(qapp) -> None:
         wait_until(lambda: False, "rain", 0.05)
 
 
+def test_what_held_for_a_moment_was_not_waited_for_in_vain(qapp) -> None:
+    asked = []
+
+    def holds_once() -> bool:
+        asked.append(None)
+        return len(asked) == 3
+
+    wait_until(holds_once, "the third answer", 20)
+    assert len(asked) == 3
+
+
 def test_a_warm_pan_is_fluent(qapp, tmp_path) -> None:
     rng = np.random.default_rng(3)
     path = tmp_path / "noise.png"
