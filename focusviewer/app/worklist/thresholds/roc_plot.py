@@ -6,7 +6,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 
-from focusviewer.app.widgets.plots import Plot
+from focusviewer.app.widgets.plots import TICK_PT, Plot
 from focusviewer.app.worklist.thresholds.roc import RocCurve
 
 SIZE = (220, 170)
@@ -32,11 +32,10 @@ class RocPlot(Plot):
         self.setAccessibleName("Receiver operating characteristic; the dot marks the rules")
         self.setRange(xRange=(0.0, 1.0), yRange=(0.0, 1.0), padding=PADDING)
         self.getPlotItem().layout.setContentsMargins(0, 0, 8, 0)
-        for side, label in LABELS:
+        for side, _ in LABELS:
             axis = self.getAxis(side)
             axis.setStyle(hideOverlappingLabels=False, autoExpandTextSpace=True)
             axis.setTicks(TICKS)
-            axis.setLabel(label)
         self.recolour()
 
     def show_curve(self, curve: RocCurve) -> None:
@@ -51,7 +50,7 @@ class RocPlot(Plot):
         self.setBackground(palette.color(QPalette.ColorRole.Window))
         faint = palette.color(QPalette.ColorRole.PlaceholderText)
         for side, label in LABELS:
-            self.getAxis(side).setLabel(label, color=faint.name())
+            self.getAxis(side).setLabel(label, **{"color": faint.name(), "font-size": f"{TICK_PT:g}pt"})
         self._chance.setPen(palette.color(QPalette.ColorRole.Mid), style=Qt.PenStyle.DashLine)
         self._curve.setPen(palette.color(QPalette.ColorRole.Highlight), width=2)
         self._rules.setSymbolBrush(palette.color(QPalette.ColorRole.Text))
