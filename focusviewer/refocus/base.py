@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.arrays import RGB, FloatMap, check_planes
 from focusviewer.core.errors import UserError
 
 MAX_Z_UM = 4.0
@@ -138,7 +138,7 @@ class Refocuser(ABC):
             weights cannot be read.
         """
         self._check_scale(mpp)
-        self._check_planes(images, planes_um)
+        check_planes(images, planes_um, self.max_planes, "refocus")
         maps = None if focus_maps is None else [np.asarray(values, np.float32) for values in focus_maps]
         _check_maps(images, maps)
         order = np.argsort(planes_um, kind="stable")
@@ -202,23 +202,6 @@ class Refocuser(ABC):
                 f"the engine {self.name} works from {finest:g} to {coarsest:g} um per pixel",
                 "Zoom in, or use a scan of 20x or more." if mpp > coarsest else "Zoom out, or reduce the picture.",
             )
-
-    def _check_planes(self, images: Sequence[RGB], planes_um: Sequence[float]) -> None:
-        if not 1 <= len(images) <= self.max_planes or len(images) != len(planes_um):
-            raise UserError(
-                "Cannot refocus",
-                f"{len(images)} planes with {len(planes_um)} z positions",
-                f"Give 1 to {self.max_planes} of each.",
-            )
-        if any(image.shape != images[0].shape for image in images):
-            raise UserError("Cannot refocus", "the planes differ in size", "Use planes of one focal stack.")
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-                raise UserError(
-                    "Cannot refocus", f"a plane is {image.dtype} {image.shape}", "Give uint8 (H, W, 3) RGB pixels."
-                )
-        if not np.isfinite(planes_um).all():
-            raise UserError("Cannot refocus", "the position of a plane is not a number", "Give positions in um.")
 
 
 def _check_maps(images: Sequence[RGB], focus_maps: Sequence[FloatMap] | None) -> None:

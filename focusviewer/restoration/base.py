@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from focusviewer.core.arrays import RGB
+from focusviewer.core.arrays import RGB, check_picture
 from focusviewer.core.cancel import Progress, stoppable
 from focusviewer.core.errors import UserError
 
@@ -71,10 +71,7 @@ class Restorer(ABC):
         CancelledError
             If ``cancel`` is set.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise UserError(
-                "Cannot restore", f"the picture is {image.dtype} {image.shape}", "Give uint8 (H, W, 3) pixels."
-            )
+        check_picture(image, "restore", "the picture")
         finest, coarsest = self.mpps
         if not finest <= mpp <= coarsest:
             raise UserError(

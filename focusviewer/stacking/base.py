@@ -11,9 +11,8 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.core.arrays import RGB, FloatMap, check_planes
 from focusviewer.core.cancel import Progress, stoppable
-from focusviewer.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -152,19 +151,7 @@ class Stacker(ABC):
         self, images: Sequence[RGB] | RGB, z_um: Sequence[float]
     ) -> tuple[RGB, tuple[float, ...], npt.NDArray[np.intp]]:
         """Planes sorted, lowest first, with their positions, and the index that each of them was given with."""
-        most = len(images) if self.max_planes is None else self.max_planes
-        if not 1 <= len(images) <= most or len(images) != len(z_um):
-            limit = "1 or more" if self.max_planes is None else f"1 to {self.max_planes}"
-            raise UserError(
-                "Cannot stack", f"{len(images)} planes with {len(z_um)} z positions", f"Give {limit} of each."
-            )
-        if any(image.shape != images[0].shape for image in images):
-            raise UserError("Cannot stack", "the planes differ in size", "Use planes of one focal stack.")
-        first = images[0]
-        if any(image.dtype != np.uint8 for image in images) or first.ndim != 3 or first.shape[2] != 3 or not first.size:
-            raise UserError("Cannot stack", f"a plane is {first.dtype} {first.shape}", "Give uint8 (H, W, 3) pixels.")
-        if not np.isfinite(z_um).all():
-            raise UserError("Cannot stack", "the position of a plane is not a number", "Give positions in um.")
+        check_planes(images, z_um, self.max_planes, "stack")
         order = np.argsort(z_um, kind="stable")
         return np.stack([images[index] for index in order]), tuple(float(z_um[index]) for index in order), order
 
