@@ -220,10 +220,9 @@ class CompareController(QObject):
         if document is None or self.state.content == REFOCUSED:
             return
         plane = min(max(document.view.plane + steps, 0), len(document.planes_um) - 1)
-        if not self.state.content.startswith("plane"):
-            self.second.set_plane(plane)
-            return
         self.second.set_plane(plane)
+        if not self.state.content.startswith("plane"):
+            return
         with self.state.events.content.blocked():  # it is shown already, and stays where it was moved to
             self.state.content = f"plane {plane}"
         self.bar.show_content(self.state.content)

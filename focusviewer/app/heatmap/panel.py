@@ -149,7 +149,7 @@ class HeatmapPanel(QWidget):
     def _show_models(self, entries: tuple[AnyEntry, ...]) -> None:
         """Fill the list; models whose weights are missing cannot be chosen."""
         with signals_blocked(self.model):
-            fill_choices(self.model, entries, self._state.model, self._state.model)
+            fill_choices(self.model, entries, self._state.model)
 
     def _show_model(self, name: str) -> None:
         """Select a model; one that is not listed (yet) is named, but cannot be chosen by the user."""

@@ -188,7 +188,7 @@ class PaintController(QObject):
 
     def _show_brush(self) -> None:
         ring = self.ring
-        ring.radius, ring.softness, ring.ratio = self._radius_px(), self.state.softness, self._viewport.ratio
+        ring.radius, ring.softness = self._radius_px(), self.state.softness
         ring.text = z_text(self._refocus.state.target_um)
         self._tools.updated.emit()
 

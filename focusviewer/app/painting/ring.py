@@ -14,12 +14,12 @@ SMALLEST_PX = 3.0
 class BrushRing:
     """A circle at the cursor with the focus beside it; positions and radius in level-0 pixels."""
 
-    def __init__(self, font: QFont, ratio: float = 1.0) -> None:
+    def __init__(self, font: QFont) -> None:
         self.place: tuple[float, float] | None = None
         self.radius = 0.0
         self.softness = 0.0
         self.text = ""
-        self.ratio = ratio
+        self.ratio = 1.0
         self._font = font
 
     def paint(self, painter: QPainter, view: View) -> None:

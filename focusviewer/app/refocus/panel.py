@@ -141,7 +141,7 @@ class RefocusPanel(QWidget):
 
     def _list_engines(self, engines: Sequence[AnyEntry]) -> None:
         with signals_blocked(self.engine):
-            fill_choices(self.engine, engines, self._state.engine, self._state.engine)
+            fill_choices(self.engine, engines, self._state.engine)
 
     def _show_planes(self, planes_um: tuple[float, ...]) -> None:
         low, high = self._state.range_um

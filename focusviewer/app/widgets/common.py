@@ -129,8 +129,8 @@ def disable_choice(box: QComboBox, index: int) -> None:
     box.setItemData(index, 0, _FLAGS_ROLE)
 
 
-def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], wanted: str, default: str) -> None:
-    """List models or engines; those whose weights are missing cannot be chosen, and ``wanted`` only if it can."""
+def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], chosen: str) -> None:
+    """List models or engines; those whose weights are missing cannot be chosen by the user."""
     box.clear()
     for entry in entries:
         box.addItem(entry.name, entry.name)
@@ -139,5 +139,4 @@ def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], wanted: str, defau
         if not entry.available:
             box.setItemText(index, f"{entry.name} (no weights)")
             disable_choice(box, index)
-    usable = {entry.name for entry in entries if entry.available}
-    box.setCurrentIndex(max(0, box.findData(wanted if wanted in usable else default)))
+    box.setCurrentIndex(max(0, box.findData(chosen)))

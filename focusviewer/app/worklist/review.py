@@ -66,8 +66,8 @@ class ReviewController(QObject):
         session.opened.connect(self._opened)
         session.changed.connect(self._changed)
         session.closed.connect(self._closed)
-        events.snapshot.connect(self._snapshot_changed)
-        events.blinded.connect(self._blinded_changed)
+        events.snapshot.connect(self._readers_changed)
+        events.blinded.connect(self._readers_changed)
         events.reader.connect(self._list)
         events.revealed.connect(self._revealed_changed)
         events.choice.connect(self._choice_changed)
@@ -129,11 +129,7 @@ class ReviewController(QObject):
             said = f"{plain(person.who)} has just judged {new.name}: {person.verdict.value}."
             self._messages.show_message(f"{said} Both verdicts stay in the history.", "info")
 
-    def _snapshot_changed(self) -> None:
-        self._state.compare_readers()
-        self._list()
-
-    def _blinded_changed(self) -> None:
+    def _readers_changed(self) -> None:
         self._state.compare_readers()
         self._list()
 

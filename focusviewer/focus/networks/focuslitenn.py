@@ -23,6 +23,7 @@ from focusviewer.core.threads import one_core
 from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.base import FocusModel, ReadPart, ScoreGrid
 from focusviewer.focus.networks.strips import Wanted, strips
+from focusviewer.focus.networks.weights import scale_prefix
 
 KERNEL, STEP = 7, 5
 WINDOW_CELLS, STRIDE_CELLS = 47, 26
@@ -79,11 +80,6 @@ class FocusLiteNNModule(nn.Module):
 def _bias(bias: Tensor | None) -> Tensor:
     assert bias is not None
     return bias.detach().clone()
-
-
-def scale_prefix(mpp: float) -> str:
-    """Prefix of the tensors made for a pixel size: ``mpp0.25/``."""
-    return f"mpp{mpp:g}/"
 
 
 def save_weights(

@@ -19,8 +19,9 @@ from functools import lru_cache
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatArray, FloatMap
-from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser, full_map
+from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
+from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.fast.operators import SCANNER, relative_transfer, scarcity
@@ -76,7 +77,7 @@ class WienerRefocuser(Refocuser):
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         view: _View = encoded.state
         target = np.asarray(target_um, np.float32)
-        plane = int(np.argmin(np.abs(np.asarray(encoded.planes_um) - float(np.median(target)))))
+        plane = nearest_plane(encoded, target)
         z_um = encoded.planes_um[plane]
         blur = abs(view.depth_um - z_um)
         residual = np.abs(target - np.float32(view.depth_um))
@@ -85,12 +86,12 @@ class WienerRefocuser(Refocuser):
         for level in levels:
             share = 1.0 if len(levels) == 1 else np.maximum(1 - np.abs(residual - level) / _STEP_UM, 0)[..., None]
             made += share * _filtered(view, plane, blur, level)
-        return self._over_glass(encoded, view, made, plane, full_map(target_um, encoded.shape) - np.float32(z_um))
+        return self._over_glass(encoded, view, made, plane, float(np.abs(target - np.float32(z_um)).max()))
 
-    def _over_glass(self, encoded: Encoded, view: _View, made: FloatArray, plane: int, shift_um: FloatMap) -> RGB:
+    def _over_glass(self, encoded: Encoded, view: _View, made: FloatArray, plane: int, shift_um: float) -> RGB:
         """Leave bare glass, and what is nearly where it was scanned, as it is."""
         height, width = encoded.shape
-        cells = left_alone(view.clearance_px, float(np.abs(shift_um).max()), encoded.mpp)
+        cells = left_alone(view.clearance_px, shift_um, encoded.mpp)
         kept = np.repeat(np.repeat(cells, CELL_PX, 0), CELL_PX, 1)[:height, :width]
         scan = encoded.images[plane].astype(np.float32)
         mixed = made + (scan - made) * kept[..., None]

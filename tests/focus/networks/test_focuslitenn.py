@@ -10,7 +10,8 @@ import torch
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.focus import map_slide
-from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights, scale_prefix
+from focusviewer.focus.networks.focuslitenn import FocusLiteNN, FocusLiteNNModule, save_weights
+from focusviewer.focus.networks.weights import scale_prefix
 from tests.focus.doubles import MemorySlide, blur
 
 
