@@ -1,12 +1,6 @@
 """A Wiener filter for the whole view, at the distance that a focus measure reads: nothing in its pictures is learned.
 
-The transfer from tissue ``b`` um out of focus to ``r`` um out of focus is (Wiener 1949, "Extrapolation, interpolation,
-and smoothing of stationary time series"), for each colour at radial frequency f,
-
-    T(f) = H_r H_b / (H_b^2 + n s(f)),   divided by T(0)
-
-with H the transfer function of a lens of numerical aperture 0.7 relative to its focus and s the inverse power spectrum
-of sharp sections (:func:`focusviewer.refocus.fast.operators.scarcity`). What no lens has passed is attenuated, not
+The filter is :func:`focusviewer.refocus.wiener.filters.wiener_transfer`. What no lens has passed is attenuated, not
 kept: on real planes the error of the model of blur is larger than the noise of the camera, and the regularisation
 ``n`` stands for it (REGULARISATION, ours: chosen on real planes of stained tissue and smears).
 """
@@ -14,17 +8,15 @@ kept: on real planes the error of the model of blur is larger than the noise of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatArray, FloatMap
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
-from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
 from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
-from focusviewer.refocus.fast.operators import SCANNER, relative_transfer, scarcity
+from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, wiener_transfer
 
 READER = "hvs-maxpol-2"
 """Focus model that reads the distance of the view."""
@@ -35,18 +27,16 @@ IN_FOCUS_UM = 0.2
 REGULARISATION = ((1.2, 0.1), (1.8, 0.3), (np.inf, 1.0))
 """``n`` up to a distance from focus, um."""
 
-_FLOOR = 1e-4
-_SAMPLES = 2048
 _STEP_UM = 0.25  # of the filters that a target map is mixed from
 _DEPTH_STEP_UM = 0.05
 
 
 @dataclass(frozen=True)
-class _View:
-    spectra: tuple[FloatArray, ...]  # of every plane, float32 (3, H, W)
+class View:
+    """What is kept of an encoded view."""
+
+    spectra: tuple[PictureSpectrum, ...]  # of every plane
     depth_um: float  # where the tissue lies on the focus axis
-    bins: FloatArray  # int32 (H, W), where in a table of radial frequencies each coefficient stands
-    frequency: FloatArray  # float32 (F,), cycles per um
     clearance_px: FloatMap  # of every cell from whatever is no bare glass
 
 
@@ -65,17 +55,13 @@ class WienerRefocuser(Refocuser):
         else:
             blurs = [float(np.median(values)) for values in focus_maps]
         depth = _depth(blurs, planes_um)
-        grid = mirrored_frequencies((height, width), mpp)
-        frequency = np.linspace(0, float(grid[-1, -1]), _SAMPLES, dtype=np.float32)
-        bins = np.rint(grid * ((_SAMPLES - 1) / frequency[-1])).astype(np.int32)
-        spectra = tuple(to_spectrum(image.astype(np.float32)) for image in images)
-        view = _View(spectra, depth, bins, frequency, _clearance(images))
+        view = View(tuple(PictureSpectrum(image, mpp) for image in images), depth, _clearance(images))
         blur = np.full((height, width), max(depth - planes_um[0], 0.0), np.float32)
         notes = ("In focus as scanned.",) if _is_in_focus(depth, planes_um) else ()
         return Encoded((height, width), mpp, planes_um, blur, view, notes, operators_only=True)
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
-        view: _View = encoded.state
+        view: View = encoded.state
         target = np.asarray(target_um, np.float32)
         plane = nearest_plane(encoded, target)
         z_um = encoded.planes_um[plane]
@@ -85,10 +71,15 @@ class WienerRefocuser(Refocuser):
         made = np.zeros((*encoded.shape, 3), np.float32)
         for level in levels:
             share = 1.0 if len(levels) == 1 else np.maximum(1 - np.abs(residual - level) / _STEP_UM, 0)[..., None]
-            made += share * _filtered(view, plane, blur, level)
+            made += share * self._filtered(view, plane, blur, level)
         return self._over_glass(encoded, view, made, plane, float(np.abs(target - np.float32(z_um)).max()))
 
-    def _over_glass(self, encoded: Encoded, view: _View, made: FloatArray, plane: int, shift_um: float) -> RGB:
+    def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
+        """A plane that is ``blur_um`` out of focus as it is ``residual_um`` out of focus: float32 (H, W, 3)."""
+        spectrum = view.spectra[plane]
+        return spectrum.filtered(transfer(spectrum.table.frequency, blur_um, residual_um))
+
+    def _over_glass(self, encoded: Encoded, view: View, made: FloatArray, plane: int, shift_um: float) -> RGB:
         """Leave bare glass, and what is nearly where it was scanned, as it is."""
         height, width = encoded.shape
         cells = left_alone(view.clearance_px, shift_um, encoded.mpp)
@@ -115,29 +106,9 @@ def transfer(frequency: FloatArray, blur_um: float, residual_um: float) -> Float
     """
     if blur_um < IN_FOCUS_UM:
         extra = float(np.sqrt(max(residual_um**2 - blur_um**2, 0.0)))
-        return np.ones((3, frequency.size), np.float32) if extra == 0 else _relative(frequency, extra)
-    blurred, wanted = _relative(frequency, blur_um), _relative(frequency, residual_um)
+        return np.ones((3, frequency.size), np.float32) if extra == 0 else lens_transfer(frequency, extra)
     n = regularisation(blur_um) * min(abs(1 - residual_um / blur_um), 1.0)
-    found = wanted * blurred / (blurred**2 + n * scarcity(frequency) + _FLOOR)
-    return np.asarray(found / found[:, :1], dtype=np.float32)
-
-
-def _relative(frequency: FloatArray, z_um: float) -> FloatArray:
-    return _cached_transfer(frequency.tobytes(), round(z_um, 3))
-
-
-@lru_cache(maxsize=64)
-def _cached_transfer(frequency: bytes, z_um: float) -> FloatArray:
-    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, SCANNER)
-
-
-def _filtered(view: _View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
-    filters = transfer(view.frequency, blur_um, residual_um)
-    spectrum = view.spectra[plane]
-    out = np.empty_like(spectrum)
-    for colour in range(3):
-        np.multiply(spectrum[colour], filters[colour][view.bins], out=out[colour])
-    return from_spectrum(out)
+    return wiener_transfer(frequency, blur_um, residual_um, n)
 
 
 def _levels(low: float, high: float) -> list[float]:
