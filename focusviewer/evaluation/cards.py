@@ -8,7 +8,9 @@ from typing import Any
 
 from focusviewer.core.files import cache_dir
 from focusviewer.evaluation.suites.focus.simulated import evaluate_focus_simulated
+from focusviewer.evaluation.suites.refocus.real_tissue import evaluate_real_tissue, tissue_summary
 from focusviewer.evaluation.suites.refocus.simulated import refocus_simulated_table
+from focusviewer.evaluation.test_sets.real_tissue import real_pairs
 from focusviewer.focus.base import FocusModel
 from focusviewer.refocus.base import Refocuser
 
@@ -23,3 +25,7 @@ class CardEvaluator:
     def held_out_fields(self, engine: Refocuser, data: Path, fields: int) -> list[dict[str, Any]]:
         """Refocus held-out fields; see :func:`refocus_simulated_table`."""
         return refocus_simulated_table(engine, data, fields)
+
+    def real_tissue(self, engine: Refocuser, data: Path) -> list[dict[str, Any]]:
+        """Refocus real tissue; see :func:`tissue_summary`."""
+        return tissue_summary(evaluate_real_tissue(engine, real_pairs(data)))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from focusviewer.evaluation.suites.bench import Bench
 
 KEYS = {
+    "tissue": "refocus-tissue",
+    "tissue_summary": "refocus-tissue-summary",
     "simulated": "refocus-simulated",
     "real": "refocus-real",
     "planes": "refocus-planes",

@@ -50,13 +50,14 @@ def real_stacks(data_dir: Path) -> list[RealStack]:
     UserError
         If there are none.
     """
-    stacks = [_read_stack(folder) for folder in sorted((data_dir / "stacks/test").glob("*")) if folder.is_dir()]
+    stacks = [read_stack(folder) for folder in sorted((data_dir / "stacks/test").glob("*")) if folder.is_dir()]
     if not stacks:
         raise UserError(f"No test stacks in {data_dir}", "stacks/test is missing", "Give the data folder with --data.")
     return stacks
 
 
-def _read_stack(folder: Path) -> RealStack:
+def read_stack(folder: Path) -> RealStack:
+    """The stack in a folder: a picture for each plane, or small fields packed in ``stacks.npz``, put together."""
     from PIL import Image
 
     packed = folder / "stacks.npz"

@@ -25,3 +25,11 @@ class Evaluator(Protocol):
         ``ssim_auto``.
         """
         ...
+
+    def real_tissue(self, engine: Refocuser, data: Path) -> list[dict[str, Any]]:
+        """Refocus real tissue of the data folder that is out of focus, beside the best textbook filter.
+
+        Each row is the mean of a tissue, the last of all: ``tissue``, ``pairs``, gains over the scan in dB and SSIM
+        (``gain_all``, ``ssim_gain_all``, ``gain_best``, ``ssim_gain_best``). None without such data.
+        """
+        ...

@@ -24,6 +24,7 @@ from focusviewer.evaluation.suites.refocus.faithfulness import (
 from focusviewer.evaluation.suites.refocus.inputs import evaluate_refocus_gaps, evaluate_refocus_inputs
 from focusviewer.evaluation.suites.refocus.planes import Planes, evaluate_refocus_planes, field_planes
 from focusviewer.evaluation.suites.refocus.real_planes import evaluate_real_planes, summary
+from focusviewer.evaluation.suites.refocus.real_tissue import TextbookFilters, evaluate_real_tissue, tissue_summary
 from focusviewer.evaluation.suites.refocus.simulated import (
     CROP_PX,
     evaluate_refocus_real,
@@ -40,6 +41,7 @@ from focusviewer.evaluation.test_sets.ground_truth_stacks import (
     ground_truth_stacks,
 )
 from focusviewer.evaluation.test_sets.real_stacks import RealStack
+from focusviewer.evaluation.test_sets.real_tissue import SIDE_PX, RealPair, real_pairs
 
 VERSION = "2"
 UNEVEN_PX = (240, 496)
@@ -55,8 +57,8 @@ class Extent:
     ----------
     fields, stacks, targets, sections, checked : int
         Held-out crops, simulated stacks, targets of each, uneven pictures, and pictures for the checks.
-    real_px, steps_px : int
-        Side of the real planes that is evaluated, alone and in steps.
+    real_px, steps_px, tissue_px : int
+        Side of the real planes that is evaluated, alone, in steps, and beside the textbook filters.
     detail : bool
         The figures that take longer.
     """
@@ -68,12 +70,13 @@ class Extent:
     checked: int = 8
     real_px: int = 512
     steps_px: int = 256
+    tissue_px: int = SIDE_PX
     detail: bool = True
     traverse: GroundTruthConfig = field(default_factory=GroundTruthConfig)
 
 
 FULL = Extent()
-QUICK = Extent(6, 5, 1, 1, 2, 320, 128, False, GroundTruthConfig(real=0, phantoms=1, side_px=160))
+QUICK = Extent(6, 5, 1, 1, 2, 320, 128, 160, False, GroundTruthConfig(real=0, phantoms=1, side_px=160))
 
 
 class RefocusBench:
@@ -101,6 +104,7 @@ class RefocusBench:
         self.fields, self.stacks, self.data, self.quick = fields, stacks, data, quick
         self.extent = QUICK if quick else FULL
         self.competitors = competitors or Competitors()
+        self._textbook = TextbookFilters()
 
     @cached_property
     def planes(self) -> list[Planes]:
@@ -142,6 +146,12 @@ class RefocusBench:
         return uneven_sections(chosen)
 
     @cached_property
+    def pairs(self) -> list[RealPair]:
+        """Real tissue out of focus, each field beside its sharp plane; none without a data folder."""
+        found = [] if self.data is None else real_pairs(self.data, self.extent.tissue_px)
+        return list({pair.tissue: pair for pair in found}.values()) if self.quick else found
+
+    @cached_property
     def specimens(self) -> FaithfulnessImages:
         """The images of the checks of faithfulness."""
         sharp = [crop for _, crop in _spread(self.pictures, self.extent.checked)]
@@ -154,6 +164,8 @@ class RefocusBench:
         extent, key = self.extent, f"{VERSION}-{'quick' if self.quick else 'full'}"
         real = "-".join(stack.name for stack in self.stacks)
         made: list[tuple[str, str, Callable[[Any], list[dict[str, Any]]]]] = []
+        if self.pairs:
+            made.append(("refocus-tissue", f"{key}-{'-'.join(pair.case for pair in self.pairs)}", self._tissue))
         if self.data is not None:
             made.append(("refocus-simulated", key, self._simulated))
         of_fields = f"{key}-{self.fields.key}-{extent.stacks}"
@@ -186,6 +198,9 @@ class RefocusBench:
     def _traverse(self, engine: Any) -> list[dict[str, Any]]:
         return evaluate_traverse(engine, self.ground_truth_stacks, STEP, (NEIGHBOURS, ONE) if self.quick else SWEEPS)
 
+    def _tissue(self, engine: Any) -> list[dict[str, Any]]:
+        return evaluate_real_tissue(engine, self.pairs, self._textbook)
+
     def _real(self, engine: Any) -> list[dict[str, Any]]:
         return evaluate_refocus_real(engine, self.stacks, self.extent.real_px, self.extent.detail, self.competitors)
 
@@ -211,7 +226,7 @@ def _phantom_picture(number: int) -> RGB:
 
 
 def derived_rows(rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[Row, ...]]:
-    """Tables that follow from others: the gains on real stacks, and the traverse level by level.
+    """Tables that follow from others: the gains on real tissue and stacks, and the traverse level by level.
 
     Parameters
     ----------
@@ -224,6 +239,8 @@ def derived_rows(rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[Row, ...]]
         result["refocus-traverse"] = tuple(row for row in rows["refocus-traverse"] if "level" not in row)
         if levels:
             result["refocus-levels"] = levels
+    if "refocus-tissue" in rows:
+        result["refocus-tissue-summary"] = tuple(tissue_summary(rows["refocus-tissue"]))
     real = [{**row, "task": "to best focus"} for row in rows.get("refocus-real", ())]
     steps = [dict(row) for row in rows.get("refocus-real-planes", ()) if "task" in row]
     if real or steps:
