@@ -23,6 +23,13 @@ def engines() -> list[ModelEntry[Refocuser]]:
             "Physical operators of the scanner's optics, mixed per place by a small network",
         ),
         trained_entry(
+            "learned",
+            "refocus",
+            _build_learned,
+            "Network that mixes Wiener filters of the view pixel by pixel; optics give every other focus",
+            advice="Use the fast engine, or train one with `focusviewer train refocus --model learned`.",
+        ),
+        trained_entry(
             "radiance",
             "refocus",
             _build_radiance,
@@ -58,6 +65,12 @@ def _build_fast(weights: Path) -> Refocuser:
     from focusviewer.refocus.fast.engine import FastRefocuser
 
     return FastRefocuser(weights)
+
+
+def _build_learned(weights: Path) -> Refocuser:
+    from focusviewer.refocus.learned.engine import LearnedRefocuser
+
+    return LearnedRefocuser(weights)
 
 
 def _build_wiener() -> Refocuser:

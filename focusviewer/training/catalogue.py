@@ -12,7 +12,7 @@ from focusviewer.training.lab.task import Task
 from focusviewer.training.tasks.focus import classifiers, dictionary, focuslitenn, networks
 from focusviewer.training.tasks.fusion import task as fusion
 from focusviewer.training.tasks.radiance import task as radiance
-from focusviewer.training.tasks.refocus import baselines, selector
+from focusviewer.training.tasks.refocus import baselines, learned, selector
 from focusviewer.training.tasks.wsi_dists import distance, features
 
 
@@ -24,6 +24,7 @@ def entries() -> list[TaskEntry]:
         *classifiers.entries(),
         *fusion.entries(),
         *selector.entries(),
+        *learned.entries(),
         *radiance.entries(),
         *baselines.entries(),
         *features.entries(),

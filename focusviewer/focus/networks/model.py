@@ -7,7 +7,6 @@ of the next, and each window is computed by itself: exactly what training saw, w
 from __future__ import annotations
 
 import copy
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from focusviewer.core.arrays import RGB
-from focusviewer.core.threads import one_core
+from focusviewer.core.threads import multiplies_bfloat16, one_core
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.networks.base import FocusNetwork, channels_last
 from focusviewer.focus.networks.spec import NetworkSpec
@@ -102,15 +101,9 @@ def for_inference(network: FocusNetwork) -> FocusNetwork:
         if isinstance(module, nn.Sequential):
             _fold(module)
     channels_last(fast)
-    if _has_bfloat16():
+    if multiplies_bfloat16():
         fast.to(torch.bfloat16).head.float()
     return fast
-
-
-@functools.cache
-def _has_bfloat16() -> bool:
-    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(known is not None and known())
 
 
 def _fold(layers: nn.Sequential) -> None:

@@ -178,7 +178,7 @@ def test_sharing_the_first_stage_gives_the_scores_of_single_windows(shared_eonss
 
 
 def test_sharing_is_exact_in_full_precision(built, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("focusviewer.focus.networks.model._has_bfloat16", lambda: False)
+    monkeypatch.setattr("focusviewer.focus.networks.model.multiplies_bfloat16", lambda: False)
     model = EonssModel(network_spec("eonss"), built["eonss"][1])
     picture = np.array(tissue_picture(235 + 4 * 130, 235 + 130))
     expected = _score_each(built["eonss"][1], picture)

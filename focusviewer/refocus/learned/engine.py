@@ -1,0 +1,159 @@
+"""Wiener filters mixed by a network, pixel by pixel: the picture in focus, and every other focus from it by optics.
+
+The network (:class:`focusviewer.refocus.learned.network.WienerMixer`) is given the scan and a few Wiener pictures of it
+and draws the view in focus, J. A target that leaves the tissue ``r`` um out of focus, where the scan is ``b`` um out,
+is
+
+    H_r J + k (scan - H_b J),   k = r / b, at most 1,
+
+with H the transfer function of the standard lens relative to its focus: what is known of the optics, and that part of
+the scan which J does not explain in the measure in which the target is like the scan. At ``r = b`` it is the scan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from focusviewer.core.arrays import RGB, FloatArray, FloatMap
+from focusviewer.core.weights import unreadable_weights
+from focusviewer.refocus.base import Encoded
+from focusviewer.refocus.fast.parallel import on_all_cores, on_one_core
+from focusviewer.refocus.learned.pictures import LEAST_UM, MULTIPLE, REACH_PX, assumed_um, wiener_pictures
+from focusviewer.refocus.wiener.engine import View, WienerRefocuser
+from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer
+
+if TYPE_CHECKING:
+    from focusviewer.refocus.learned.network import WienerMixer
+
+
+_ROWS = 1024  # of a view that are drawn at a time; a multiple of MULTIPLE
+
+
+@dataclass(frozen=True)
+class _InFocus:
+    """What the network made of a plane."""
+
+    spectrum: PictureSpectrum  # of the picture in focus
+    unexplained: FloatArray  # float32 (H, W, 3): the scan less that picture out of focus again
+
+
+@dataclass(frozen=True)
+class _LearnedView(View):
+    """The planes' pictures in focus are made when first asked for."""
+
+    images: tuple[RGB, ...] = ()
+    mpp: float = 0.25
+    made: dict[int, _InFocus] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+
+class LearnedRefocuser(WienerRefocuser):
+    """A network draws the view in focus from Wiener filters; optics give every other target.
+
+    Works from the acquired plane that is nearest to the target.
+
+    Parameters
+    ----------
+    weights : Path
+        safetensors file of the network.
+    """
+
+    name = "learned"
+    halo_px = REACH_PX
+
+    def __init__(self, weights: Path) -> None:
+        self._weights = weights
+        self._net: WienerMixer | None = None
+        self._loading = Lock()
+
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(parameter.numel() for parameter in self._load().parameters())
+
+    def _load(self) -> WienerMixer:
+        with self._loading:
+            if self._net is None:
+                self._net = _network(self._weights)
+            return self._net
+
+    def _encode(
+        self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
+    ) -> Encoded:
+        encoded = super()._encode(images, mpp, planes_um, focus_maps)
+        plain: View = encoded.state
+        # What reads as in focus may still be a little out of it; what is sharp the network leaves as it is.
+        depth = max(plain.depth_um, planes_um[0] + LEAST_UM) if len(planes_um) == 1 else plain.depth_um
+        view = _LearnedView(plain.spectra, depth, plain.clearance_px, images, mpp)
+        if len(planes_um) == 1:
+            self._in_focus(view, 0, depth - planes_um[0])
+        blur = np.full(encoded.shape, max(depth - planes_um[0], 0.0), np.float32)
+        return replace(encoded, state=view, blur_um=blur, notes=(), operators_only=False)
+
+    def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
+        assert isinstance(view, _LearnedView)
+        made = self._in_focus(view, plane, blur_um)
+        kept = np.float32(min(residual_um / max(blur_um, LEAST_UM), 1.0))
+        sharp = made.spectrum
+        return sharp.filtered(lens_transfer(sharp.table.frequency, residual_um)) + kept * made.unexplained
+
+    def _in_focus(self, view: _LearnedView, plane: int, blur_um: float) -> _InFocus:
+        with view.lock:
+            if plane not in view.made:
+                scan, spectrum = view.images[plane], view.spectra[plane]
+                sharp = PictureSpectrum(draw_in_focus(self._load(), scan, spectrum, blur_um), view.mpp)
+                blurred = sharp.filtered(lens_transfer(sharp.table.frequency, blur_um))
+                view.made[plane] = _InFocus(sharp, scan - blurred)
+            return view.made[plane]
+
+
+@on_one_core
+def draw_in_focus(net: WienerMixer, scan: RGB, spectrum: PictureSpectrum, distance_um: float) -> FloatArray:
+    """What the network makes of a scan: float32 (H, W, 3), 0..255.
+
+    Parameters
+    ----------
+    spectrum : PictureSpectrum
+        Of the scan.
+    distance_um : float
+        How far from focus the tissue is taken to lie, um.
+    """
+    import torch
+
+    from focusviewer.core.threads import multiplies_bfloat16
+
+    assumed = assumed_um(distance_um)
+    given = [scan.astype(np.float32), *wiener_pictures(spectrum, assumed)]
+    height, width = scan.shape[:2]
+    pads = ((0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0))
+    stack = np.stack([np.pad(picture, pads, mode="reflect") for picture in given]).transpose(0, 3, 1, 2) / 255
+    pictures = torch.from_numpy(np.ascontiguousarray(stack, np.float32))
+    made = torch.empty(pictures.shape[1:])
+    distance = torch.tensor([assumed])
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=multiplies_bfloat16()), on_all_cores():
+        for top in range(0, pictures.shape[2], _ROWS):  # memory does not grow with the view
+            first, last = max(top - REACH_PX, 0), min(top + _ROWS + REACH_PX, pictures.shape[2])
+            part = pictures[:, :, first:last]
+            drawn = net(part[:1], part[None, 1:], distance)[0]
+            made[:, top : top + _ROWS] = drawn[:, top - first : top - first + _ROWS]
+    inner = made[:, :height, :width].clamp_(0, 1).permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(inner * np.float32(255))
+
+
+def _network(weights: Path) -> WienerMixer:
+    import torch
+    from safetensors.torch import load_file
+
+    from focusviewer.refocus.learned.network import WienerMixer
+
+    try:
+        net = WienerMixer()
+        net.load_state_dict({key: value.float() for key, value in load_file(str(weights)).items()})
+    except Exception as error:
+        raise unreadable_weights(LearnedRefocuser.name, weights, error) from error
+    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net
