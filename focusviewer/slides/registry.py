@@ -10,8 +10,8 @@ from pathlib import Path
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsureError
 from focusviewer.slides.pyramid import with_pyramid
-from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
-from focusviewer.slides.suffixes import PICTURE_SUFFIXES
+from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
+from focusviewer.slides.suffixes import COMPANION_SUFFIXES, PICTURE_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -88,7 +88,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, magnification: flo
             info = replace(info, mpp=known)
         step = ScaleStore().get_step(info.fingerprint) if len(info.planes_um) > 1 else None
         if step is not None:
-            info = replace(info, planes_um=tuple(even_planes(len(info.planes_um), step)), z_step_known=True)
+            info = with_step(info, step)
         if magnification is not None:
             info = replace(info, objective_power=float(magnification))
         slide.info = info
@@ -170,9 +170,25 @@ def _open_folder(path: Path) -> Slide:
 
 
 def _tiff(path: Path) -> Slide:
+    from focusviewer.slides.readers.tiff.ome_files import open_ome_files
+    from focusviewer.slides.readers.tiff.ome_pages import SpreadError
     from focusviewer.slides.readers.tiff.reader import open_tiff
 
-    return open_tiff(path)
+    try:
+        return open_tiff(path)
+    except SpreadError:
+        return open_ome_files(path)
+
+
+def _companion(path: Path) -> Slide:
+    from focusviewer.slides.readers.tiff.ome_files import open_ome_files
+
+    return open_ome_files(path)
+
+
+def _companion_supports(path: Path, head: bytes) -> bool:
+    is_xml = head.lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"<" and b"<OME" in head
+    return is_xml or path.name.lower().endswith(COMPANION_SUFFIXES)
 
 
 def _openslide(path: Path) -> Slide:
@@ -194,5 +210,6 @@ def _picture(path: Path) -> Slide:
 
 
 register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
+register(Reader("ome-companion", 25, _companion_supports, _companion))
 register(Reader("openslide", 20, _openslide_supports, _openslide))
 register(Reader("picture", 10, lambda path, head: path.suffix.lower() in PICTURE_SUFFIXES, _picture))

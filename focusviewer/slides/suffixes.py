@@ -17,3 +17,6 @@ PICTURE_SUFFIXES = frozenset(
 
 VIEWED_SUFFIXES = SLIDE_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
 """Names of what somebody who opens a folder wants to look at: slides, and the usual pictures."""
+
+COMPANION_SUFFIXES = (".companion.ome", ".ome.xml", ".ome")
+"""How the names of OME-XML files end that describe the planes of TIFF files beside them."""

@@ -19,7 +19,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
-from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
+from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
@@ -136,7 +136,9 @@ class SlideController(QObject):
     def set_scale(self, document: Document, answer: ScaleAnswer) -> None:
         """Use and remember the scale the user has given."""
         step = answer.z_step_um
-        with_scale(document.slide, answer.mpp, None if step is None else even_planes(len(document.planes_um), step))
+        with_scale(document.slide, answer.mpp)
+        if step is not None:
+            document.slide.info = with_step(document.slide.info, step)
         fingerprint = document.slide.fingerprint
         self._jobs.start(
             "remember scale",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import (
@@ -146,6 +148,11 @@ def facts_of(document: Document) -> list[tuple[str, str]]:
         facts.append(("Objective", f"{info.objective_power:g}×"))
     facts.append(("Levels", ", ".join(f"{level.downsample:.4g}" for level in info.levels)))
     if len(info.planes_um) > 1:
-        step = (info.planes_um[-1] - info.planes_um[0]) / (len(info.planes_um) - 1)
-        facts.append(("Planes", f"{len(info.planes_um)}" + (f", {step:.3g} µm apart" if info.z_step_known else "")))
+        steps = [b - a for a, b in pairwise(info.planes_um)]
+        apart = f"{min(steps):.3g}" + (f" to {max(steps):.3g}" if max(steps) > 1.01 * min(steps) else "")
+        facts.append(("Planes", f"{len(info.planes_um)}" + (f", {apart} µm apart" if info.z_step_known else "")))
+    if info.missing_planes:
+        where = ", ".join(f"{z:g}" for z in info.missing_um) if info.z_step_known else ""
+        facts.append(("Missing", f"{info.missing_planes} planes" + (f": z = {where} µm" if where else "")))
+    facts += [("Note", note) for note in info.notes]
     return facts

@@ -41,6 +41,7 @@ class SlideUpdates(QObject):
         self._slides.already_open.connect(self._already_open)
         self._slides.current_changed.connect(self._current_changed)
         self._computed = ""  # the message on the current slide, if its pixels were computed
+        self._noted: set[str] = set()  # fingerprints of slides whose notes were shown
 
     @Slot()
     def _documents_changed(self) -> None:
@@ -48,7 +49,10 @@ class SlideUpdates(QObject):
 
     @Slot(object)
     def _current_changed(self, document: Document | None) -> None:
-        """Say, for as long as it is shown, that a file of ours holds computed pixels."""
+        """Say, for as long as it is shown, that a file of ours holds computed pixels; once, what a slide lacks."""
+        if document is not None and document.slide.info.notes and document.slide.fingerprint not in self._noted:
+            self._noted.add(document.slide.fingerprint)
+            self._messages.show_message(f"{document.name}: {'; '.join(document.slide.info.notes)}.", "warning")
         if self._computed:
             self._messages.dismiss(self._computed)
         computed = None if document is None else computed_pixels(document.slide.info)

@@ -48,6 +48,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         ("other images", ", ".join(document.get("associated") or []) or "none"),
         ("fingerprint", document["fingerprint"]),
     ]
+    facts += [("note", note) for note in document.get("notes") or []]
     lines = [f"{name + ':':<15}{value}" for name, value in facts]
     properties = document.get("properties") or {}
     if properties:
@@ -64,12 +65,18 @@ def _scale(document: dict[str, Any]) -> str:
 
 
 def _planes(document: dict[str, Any]) -> str:
-    planes = document["planes_um"]
+    planes, lacking = document["planes_um"], document.get("missing_planes") or 0
+    known = document.get("z_step_known", True)
+    missing = ""
+    if lacking:
+        where = ", ".join(f"{z:g}" for z in document.get("missing_um") or [])
+        at = f": z = {where} um" if where and known else f": numbers {where}, from 0" if where else ""
+        missing = f"; {lacking} missing{at}"
     if len(planes) == 1:
-        return "1"
-    if not document.get("z_step_known", True):
-        return f"{len(planes)}, z step not stated"
-    return f"{len(planes)}, z = {', '.join(f'{z:g}' for z in planes)} um"
+        return "1" + missing
+    if not known:
+        return f"{len(planes)}, z step not stated{missing}"
+    return f"{len(planes)}, z = {', '.join(f'{z:g}' for z in planes)} um{missing}"
 
 
 def _short(text: str, limit: int = 150) -> str:

@@ -179,7 +179,9 @@ def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
         return slide.planes_um
     if not 0.01 <= z_step <= 100:
         raise UserError(f"--z-step {z_step:g} is not a usable distance", "", "Give microns, like --z-step 0.5.")
-    return tuple(index * z_step for index in range(len(slide.planes_um)))
+    from focusviewer.slides import stepped_planes
+
+    return stepped_planes(slide.info, z_step)
 
 
 def _chosen_planes(

@@ -8,7 +8,9 @@ from typing import Any
 
 from focusviewer.slides.base import UnsureError
 from focusviewer.slides.readers.tiff import metadata as tiffmeta
+from focusviewer.slides.readers.tiff import ome, ome_pages
 from focusviewer.slides.readers.tiff.metadata import Stated
+from focusviewer.slides.readers.tiff.ome_pages import SpreadError
 
 
 @dataclass
@@ -16,7 +18,8 @@ class Layout:
     """Pages by role.
 
     ``levels[level][plane]`` is one page, None (a plane the file does not hold) or a list of three pages that are
-    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ).
+    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ). ``notes`` say
+    what was dropped or guessed.
     """
 
     format: str
@@ -25,6 +28,8 @@ class Layout:
     stated: Stated = field(default_factory=Stated)
     associated: dict[str, Any] = field(default_factory=dict)
     contiguous: Contiguous | None = None
+    notes: list[str] = field(default_factory=list)
+    missing_where: str = "its description announces them, the file does not hold them"
 
     @property
     def first(self) -> Any:
@@ -50,6 +55,8 @@ def read_layout(tif: Any) -> Layout:
     ------
     UnsureError
         For dialects that another reader knows better.
+    SpreadError
+        For an OME-TIFF whose planes lie in several files.
     """
     first = tif.pages[0]
     software = str(first.software or "")
@@ -173,19 +180,30 @@ def _page(page: Any) -> Any:
 
 
 def _ome(tif: Any) -> Layout:
-    series = max(tif.series, key=lambda one: math.prod(one.keyframe.shape[:2]) if one.keyframe else 0)
-    levels, contiguous = _from_series(series)
-    names = tiffmeta.ome_image_names(tif.ome_metadata)
-    which = next((i for i, one in enumerate(tif.series) if one is series), 0)
-    stated = tiffmeta.ome(tif.ome_metadata, which, len(levels[0]))
-    if stated.z_um is not None and "Z" not in series.axes:
-        stated.z_um = None
-    layout = Layout("OME-TIFF", None, levels, stated, contiguous=contiguous)
-    for index, other in enumerate(tif.series):
-        name = (names[index] if index < len(names) else "").lower()
-        side = next((mark for mark in ("label", "macro", "thumbnail") if mark in name), None)
-        if other is not series and side:
-            layout.associated.setdefault(side, other.keyframe)
+    document = ome.read_document(tif.ome_metadata or "", str(tif.filename))
+    if document is None:
+        return _without(tif, "its OME-XML cannot be read")
+    source = ome_pages.OwnFile(tif, document)
+    own = [image for image in document.candidates() if any(source.holds(block) for block in image.blocks)]
+    spread = own[:1] or [image for image in document.images if image.blocks]
+    if document.metadata_file or any(not source.holds(block) for image in spread for block in image.blocks):
+        raise SpreadError
+    pages = ome_pages.find_pages(document, own, source)
+    if pages is None:
+        return _without(tif, "its OME-XML names no page of the file that holds pixels")
+    layout = Layout("OME-TIFF", None, pages.levels, ome_pages.stated_by(document, pages), notes=pages.notes)
+    for image in document.images:
+        if image is not pages.image and image.side and image.blocks and image.side not in layout.associated:
+            picture = ome_pages.find_pages(document, [image], source)
+            if picture is not None and not isinstance(picture.levels[0][picture.held[0]], list):
+                layout.associated[image.side] = picture.levels[0][picture.held[0]]
+    return layout
+
+
+def _without(tif: Any, why: str) -> Layout:
+    """A file whose description is of no use: its pages tell planes and levels."""
+    layout = _pages(tif)
+    layout.notes.append(f"{why}: planes and levels are taken from its pages, and the scale is not known from it")
     return layout
 
 

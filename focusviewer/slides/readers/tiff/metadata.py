@@ -99,7 +99,7 @@ def imagej(metadata: Mapping[str, Any], page: Any) -> Stated:
     return stated
 
 
-def ome(xml: str, image_index: int, planes: int) -> Stated:
+def ome(xml: str, image_index: int, planes: int, held: Sequence[int] | None = None) -> Stated:
     """Scale, focal positions and objective of one image of an OME-XML document.
 
     Parameters
@@ -109,6 +109,8 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
         Which ``Image`` element.
     planes : int
         Size of the Z axis.
+    held : sequence of int, optional
+        The planes that were written, when some were not: their positions are enough.
     """
     try:
         root = ElementTree.fromstring(xml)
@@ -125,7 +127,7 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
     if known:
         stated.mpp = sum(known) / len(known)
     step = _length(pixels, "PhysicalSizeZ")
-    stated.z_um = _plane_positions(pixels, planes) or ([step] if step else None)
+    stated.z_um = _plane_positions(pixels, range(planes) if held is None else held) or ([step] if step else None)
     stated.objective_power = _objective(root, image)
     stated.properties = {f"ome.{k}": v for k, v in pixels.attrib.items() if k.startswith(("Size", "PhysicalSize"))}
     if image.get("Name"):
@@ -154,16 +156,15 @@ def _length(element: ElementTree.Element, name: str) -> float | None:
     return value * um if value and value > 0 and um else None
 
 
-def _plane_positions(pixels: ElementTree.Element, planes: int) -> list[float] | None:
-    """PositionZ of every plane, when all are given in a unit of length and differ."""
+def _plane_positions(pixels: ElementTree.Element, planes: Sequence[int]) -> list[float] | None:
+    """PositionZ of these planes, when all are given in a unit of length and differ."""
     found: dict[int, float] = {}
     for plane in _all(pixels, "Plane"):
         value, um = number(plane.get("PositionZ")), unit_um(plane.get("PositionZUnit"))
         if value is not None and um is not None and plane.get("TheC", "0") == "0" and plane.get("TheT", "0") == "0":
             found[int(plane.get("TheZ", "0"))] = value * um
-    if planes < 2 or sorted(found) != list(range(planes)) or len(set(found.values())) < planes:
-        return None
-    return [found[z] for z in range(planes)]
+    wanted = [found[z] for z in planes if z in found]
+    return wanted if len(planes) > 1 and len(set(wanted)) == len(planes) else None
 
 
 def _objective(root: ElementTree.Element, image: ElementTree.Element) -> float | None:

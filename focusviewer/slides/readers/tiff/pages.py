@@ -28,6 +28,8 @@ class PageImage(ABC):
     format: PixelFormat
     deep = False
     """Whether samples have more than 8 bits, so that their range has to be found."""
+    is_empty = False
+    """Whether the file holds nothing of it: a plane that was never written."""
 
     def read_into(self, out: RGB, x: int, y: int) -> None:
         """Paint the part of the image that falls on ``out``, whose corner lies at pixel x, y; leave the rest."""
@@ -73,7 +75,9 @@ class ArrayPage(PageImage):
 
 
 class BlankPage(PageImage):
-    """A plane the file does not hold: white."""
+    """A plane the file does not hold."""
+
+    is_empty = True
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height, self.format = width, height, PixelFormat()
@@ -93,6 +97,7 @@ class MergedPage(PageImage):
         self.channels = channels
         self.width, self.height, self.format = channels[0].width, channels[0].height, channels[0].format
         self.deep = channels[0].deep
+        self.is_empty = any(channel.is_empty for channel in channels)
 
     def _paint(self, out: RGB, x: int, y: int) -> None:
         for index, channel in enumerate(self.channels):
@@ -135,7 +140,13 @@ class TiledPage(PageImage):
         self.compression = int(page.compression)
         self.deep = page.dtype is not None and page.dtype.itemsize > 1
         self.format = page_format(page)
+        self.is_empty = not (any(self._counts) and any(self._offsets))
         self._decode = self._decoder(page)
+
+    @property
+    def raw(self) -> RawFile:
+        """The file it lies in."""
+        return self._raw
 
     @property
     def data_end(self) -> int:
