@@ -161,11 +161,30 @@ def _unknown(path: Path, head: bytes) -> SlideError:
 
 
 def _open_folder(path: Path) -> Slide:
+    """The one slide of a folder, in as many files as it has, or the stack that its pictures are the planes of.
+
+    Raises
+    ------
+    SlideError
+        If the folder holds several slides, or nothing that can be opened.
+    """
+    from focusviewer.slides.contents import folder_contents
     from focusviewer.slides.readers.plane_folder import PlaneFolder, image_files
 
-    if not image_files(path):
-        for dicom in sorted(path.glob("*.dcm")):
-            return _open_file(dicom, _look(dicom))
+    contents, images = folder_contents(path), image_files(path)
+    whole = [one for one in contents.slides if one in contents.parts or one not in images]
+    planes = set(contents.slides) - set(whole)
+    loose = [one for one in images if one.suffix.lower() in (".tif", ".tiff") and one in planes]
+    if len(whole) == 1 and not loose:  # pictures beside it are previews
+        return _open_file(whole[0], _look(whole[0]))
+    if whole:
+        names = [str(one.relative_to(path)) for one in (*whole, *loose)]
+        more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
+        raise SlideError(
+            f"Cannot open {path.name}",
+            f"the folder holds {len(names)} slides: {', '.join(names[:5])}{more}",
+            "Open one of them.",
+        )
     return PlaneFolder(path, lambda plane: _open_file(plane, _look(plane)))
 
 
@@ -210,6 +229,26 @@ def _picture(path: Path) -> Slide:
 
 
 register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
+
+
+def _is_dicom(path: Path, head: bytes) -> bool:
+    return head[128:132] == b"DICM"
+
+
+def _dicom_stack(path: Path) -> Slide:
+    from focusviewer.slides.readers.dicom.stack import open_dicom_stack
+
+    return open_dicom_stack(path)
+
+
+def _dicom(path: Path) -> Slide:
+    from focusviewer.slides.readers.dicom.stack import open_dicom
+
+    return open_dicom(path)
+
+
+register(Reader("dicom-planes", 26, _is_dicom, _dicom_stack))
 register(Reader("ome-companion", 25, _companion_supports, _companion))
 register(Reader("openslide", 20, _openslide_supports, _openslide))
 register(Reader("picture", 10, lambda path, head: path.suffix.lower() in PICTURE_SUFFIXES, _picture))
+register(Reader("dicom", 5, _is_dicom, _dicom))

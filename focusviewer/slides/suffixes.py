@@ -6,8 +6,11 @@ Which reader opens a file is decided by its content where that tells; names only
 from __future__ import annotations
 
 SLIDE_SUFFIXES = frozenset(
-    {".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".qptiff", ".tif", ".tiff"}
-)
+    {
+        ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".qptiff", ".tif", ".tiff",
+        ".btf", ".tf2", ".tf8",
+    }
+)  # fmt: skip
 """Names of what scanners write."""
 
 PICTURE_SUFFIXES = frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from focusviewer.slides.suffixes import VIEWED_SUFFIXES
+from focusviewer.slides.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -26,7 +26,9 @@ def open_dialog(dialog: QDialog) -> None:
 
 def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose files."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
+    # Scanners and archives write names in capitals as well, and some systems' dialogs mind.
+    names = sorted({*VIEWED_SUFFIXES, *COMPANION_SUFFIXES})
+    patterns = " ".join(f"*{name} *{name.upper()}" for name in names)
     filters = f"Slides and images ({patterns});;All files (*)"
     dialog = QFileDialog(parent, "Open slides", folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
 from focusviewer.slides.pixels import over_white, white
+from focusviewer.slides.readers.dicom.header import read_header
+from focusviewer.slides.readers.dicom.parts import by_uid, parts_of
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.metadata import number
 
@@ -60,10 +63,15 @@ class OpenSlideSlide(Slide):
             raise SlideError(
                 f"Cannot open {self._path.name}",
                 f"OpenSlide says: {text}",
-                "The file is damaged or of a kind OpenSlide does not read.",
+                "The file is damaged or of a kind OpenSlide does not read." + self._other_way(),
             ) from error
         except OSError as error:
             raise SlideError(f"Cannot open {self._path.name}", error.strerror or str(error), "") from error
+
+    def _other_way(self) -> str:
+        if read_header(self._path) is None or find_spec("wsidicom") is not None:
+            return ""
+        return " With pip install 'focusviewer[dicom]' more kinds of DICOM are read."
 
     def _describe(self) -> SlideInfo:
         slide = self._handle
@@ -87,8 +95,13 @@ class OpenSlideSlide(Slide):
             properties=properties,
             associated=tuple(sorted(slide.associated_images)),
             icc_profile=icc.tobytes() if icc is not None else None,
-            fingerprint=fingerprint(self._path, quick),
+            fingerprint=self._fingerprint(vendor, quick),
         )
+
+    def _fingerprint(self, vendor: str | None, quick: str) -> str:
+        """The same for every file of a DICOM slide, by whichever it was opened."""
+        parts = parts_of(self._path) if vendor == "dicom" else []
+        return fingerprint(by_uid(parts)) if len(parts) > 1 else fingerprint(self._path, quick)
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`; corners of coarse levels are rounded to whole pixels."""
