@@ -168,7 +168,7 @@ def _open_folder(path: Path) -> Slide:
     SlideError
         If the folder holds several slides, or nothing that can be opened.
     """
-    from focusviewer.slides.contents import folder_contents
+    from focusviewer.slides.readers.contents import folder_contents
     from focusviewer.slides.readers.plane_folder import PlaneFolder, image_files
 
     contents, images = folder_contents(path), image_files(path)

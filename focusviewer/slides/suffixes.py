@@ -7,8 +7,8 @@ from __future__ import annotations
 
 SLIDE_SUFFIXES = frozenset(
     {
-        ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".qptiff", ".tif", ".tiff",
-        ".btf", ".tf2", ".tf8",
+        ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".svslide", ".bif", ".czi", ".dcm", ".qptiff",
+        ".tif", ".tiff", ".btf", ".tf2", ".tf8",
     }
 )  # fmt: skip
 """Names of what scanners write."""

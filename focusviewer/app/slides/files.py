@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focusviewer.slides.contents import folder_contents
+from focusviewer.slides.readers.contents import folder_contents
 
 
 def slides_in(folder: Path) -> list[Path]:

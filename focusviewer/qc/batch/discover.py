@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from focusviewer.core.errors import UserError
-from focusviewer.slides.contents import sort_out
+from focusviewer.slides.readers.contents import sort_out
 
 _OF_MIRAX = "slidedat.ini"  # the file that tells a MIRAX slide's own folder
 

@@ -12,7 +12,7 @@ from focusviewer.core.errors import CancelledError, SlideError
 from focusviewer.qc.batch.discover import Found, find_slides
 from focusviewer.qc.batch.runner import Batch
 from focusviewer.qc.worklist.summary import QcSummary
-from focusviewer.slides.contents import parts_of_slide
+from focusviewer.slides.readers.contents import parts_of_slide
 
 _PATIENCE = 6
 """How many settling times a file that stands still but cannot be opened is waited for before it counts as broken."""

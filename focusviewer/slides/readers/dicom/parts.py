@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from focusviewer.core.errors import SlideError
+from focusviewer.core.files import natural_order
 from focusviewer.slides.base import DamagedError
 from focusviewer.slides.limits import MAX_FILES_LOOKED_AT
-from focusviewer.slides.names import natural_order
 from focusviewer.slides.readers.dicom.header import DIRECTORY_CLASS, DicomHeader, read_header
 from focusviewer.slides.suffixes import PICTURE_SUFFIXES, SLIDE_SUFFIXES
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from focusviewer.core.files import natural_order
 from focusviewer.slides.limits import MAX_FILES_LOOKED_AT
-from focusviewer.slides.names import natural_order
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import may_be_dicom, parts_of, slides_of
 from focusviewer.slides.readers.tiff.ome_files import spread_files
