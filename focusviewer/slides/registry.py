@@ -11,7 +11,7 @@ from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsureError
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, PICTURE_SUFFIXES
+from focusviewer.slides.suffixes import COMPANION_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -174,7 +174,7 @@ def _open_folder(path: Path) -> Slide:
     contents, images = folder_contents(path), image_files(path)
     whole = [one for one in contents.slides if one in contents.parts or one not in images]
     planes = set(contents.slides) - set(whole)
-    loose = [one for one in images if one.suffix.lower() in (".tif", ".tiff") and one in planes]
+    loose = [one for one in images if one.suffix.lower() in TIFF_SUFFIXES and one in planes]
     if len(whole) == 1 and not loose:  # pictures beside it are previews
         return _open_file(whole[0], _look(whole[0]))
     if whole:

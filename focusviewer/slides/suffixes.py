@@ -13,9 +13,10 @@ SLIDE_SUFFIXES = frozenset(
 )  # fmt: skip
 """Names of what scanners write."""
 
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
-)
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf2", ".tf8"})
+"""Names of TIFF files without a dialect of their own."""
+
+PICTURE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
 """Names of plain pictures, and of the planes of a stack that is a folder of them."""
 
 VIEWED_SUFFIXES = SLIDE_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}

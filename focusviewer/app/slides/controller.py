@@ -20,6 +20,7 @@ from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
+from focusviewer.slides.readers.plane_names import OrderError, PlaneOrders
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
@@ -36,6 +37,7 @@ class SlideController(QObject):
     records_ready = Signal(object, object)
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    order_asked = Signal(object)  # OrderError of a folder whose planes may have several orders
     already_open = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
 
@@ -70,12 +72,14 @@ class SlideController(QObject):
             return
         started = perf_counter()
 
-        def work(job: Job) -> Document | list[Path] | Path:
+        def work(job: Job) -> Document | list[Path] | Path | OrderError:
             worklist = worklist_in(path)
             if worklist is not None:
                 return worklist
             try:
                 slide = self.opener(path)
+            except OrderError as error:
+                return error
             except SlideError:
                 found = slides_in(path)
                 if found:
@@ -85,10 +89,13 @@ class SlideController(QObject):
                 slide.close()
             return Document.of(slide)
 
-        def done(result: Document | list[Path] | Path) -> None:
+        def done(result: Document | list[Path] | Path | OrderError) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
             if isinstance(result, Path):
                 self.worklist_found.emit(result)
+                return
+            if isinstance(result, OrderError):
+                self.order_asked.emit(result)
                 return
             if isinstance(result, list):
                 self.folder_found.emit(result)
@@ -98,6 +105,16 @@ class SlideController(QObject):
         title = f"Opening {path.name}"
         kind = f"open {path}"
         self._jobs.start(kind, work, lane=Lane.FILES, title=title, done=done, failed=self.failed.emit)
+
+    def set_order(self, asked: OrderError, place: int) -> None:
+        """Remember which number counts the planes of a folder, and open it."""
+        self._jobs.start(
+            f"order {asked.folder}",
+            lambda job: PlaneOrders().set(asked.orders[place], place),
+            lane=Lane.FILES,
+            done=lambda _: self.open([asked.folder]),
+            failed=self.failed.emit,
+        )
 
     def _add(self, document: Document) -> None:
         other = self.state.same_as(document)

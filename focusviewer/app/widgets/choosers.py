@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -68,6 +68,18 @@ def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> Non
     dialog.setLabelText("Your name, as it stands beside your verdicts:")
     dialog.setTextValue(name)
     dialog.textValueSelected.connect(lambda text: chosen(text.strip()[:60]) if text.strip() else None)
+    open_dialog(dialog)
+
+
+def choose_order(parent: QWidget, name: str, orders: Mapping[int, str], chosen: Callable[[int], None]) -> None:
+    """Ask which of several orders the planes of a folder have; ``orders`` maps what is handed on to what is shown."""
+    dialog = QInputDialog(parent)
+    dialog.setWindowTitle(f"Order of the planes of {name}")  # not into the label, which would show tags in it as such
+    dialog.setLabelText("The names of the planes allow several orders. Which is right?")
+    dialog.setComboBoxItems(list(orders.values()))
+    dialog.setComboBoxEditable(False)
+    places = {text: place for place, text in orders.items()}
+    dialog.textValueSelected.connect(lambda text: chosen(places[text]))
     open_dialog(dialog)
 
 

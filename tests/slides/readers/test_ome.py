@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from focusviewer.cli import main
+from focusviewer.cli.program import run
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import Region, Slide, open_slide, stepped_planes, with_step
 from focusviewer.slides.limits import MAX_PLANES, MAX_XML_BYTES
@@ -149,9 +149,9 @@ def test_planes_that_were_never_written_are_no_planes_and_are_named(
         assert slide.planes_um == (0.0, 0.5, 1.0)
         assert slide.info.missing_planes == 2 and slide.info.missing_um == (1.5, 2.0)
         assert any("2 of 5 planes are missing" in note for note in slide.info.notes)
-    assert main() == 0
+    assert run(["info", str(path)]) == 0
     assert "2 missing: z = 1.5, 2 um" in capsys.readouterr().out
-    assert main(["info", str(path), "--json"]) == 0
+    assert run(["info", str(path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["missing_planes"] == 2 and document["missing_um"] == [1.5, 2.0] and document["notes"]
 

@@ -72,7 +72,7 @@ class DicomSlide(Slide):
         plan = held_planes(stated if len(stated) > 1 else None, [True] * len(stated))
         missing = max(0, announced - len(stated))
         mpp = (base.mpp.width + base.mpp.height) / 2
-        data = base.datasets[0]
+        data = _attributes(parts[0])
         path = next(iter(getattr(data, "OpticalPathSequence", None) or []), None)
         icc = getattr(path, "ICCProfile", None)
         power = getattr(path, "ObjectiveLensPower", None)
@@ -154,6 +154,13 @@ class DicomSlide(Slide):
             if not self._closed:
                 self._closed = True
                 self._file.close()
+
+
+def _attributes(path: Path) -> Any:
+    """What a file says of slide and scanner, as a ``pydicom.Dataset``."""
+    import pydicom
+
+    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_PROPERTIES, "OpticalPathSequence"])
 
 
 def _rgb(pixels: Any) -> RGB:
