@@ -40,10 +40,8 @@ def sequence(group: int, number: int, *items: bytes, undefined: bool = False) ->
     if not undefined:
         body = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(item)) + item for item in items)
         return element(group, number, "SQ", body)
-    body = b"".join(
-        struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + item + struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
-        for item in items
-    )
+    begins, ends = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF), struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+    body = b"".join(begins + item + ends for item in items)
     end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
     return struct.pack("<HH", group, number) + b"SQ" + struct.pack("<HI", 0, 0xFFFFFFFF) + body + end
 
@@ -57,22 +55,14 @@ def wrap(sop_class: str, instance: str, *elements: bytes) -> bytes:
 def write_report(path: Path, number: int = 99) -> Path:
     """A structured report, as archives put it beside slides."""
     instance = f"{ROOT}.9.{number}"
-    path.write_bytes(
-        wrap(
-            REPORT,
-            instance,
-            text(8, 0x16, "UI", REPORT),
-            text(8, 0x18, "UI", instance),
-            text(8, 0x60, "CS", "SR"),
-            text(0x20, 0xE, "UI", f"{ROOT}.2.{number}"),
-        )  # fmt: skip
-    )
+    elements = [text(8, 0x16, "UI", REPORT), text(8, 0x18, "UI", instance), text(8, 0x60, "CS", "SR")]
+    path.write_bytes(wrap(REPORT, instance, *elements, text(0x20, 0xE, "UI", f"{ROOT}.2.{number}")))
     return path
 
 
 def write_instance(
     path: Path, planes: Sequence[np.ndarray], *, series: int = 1, number: int = 1, mpp: float = 0.25, step: float = 0.5,
-    z: float | None = None, flavor: str = "VOLUME", tile: int = 64, undefined: bool = False, announced: int | None = None,
+    z: float | None = None, flavor: str = "VOLUME", tile: int = 64, undefined: bool = False,
 ) -> Path:  # fmt: skip
     """One instance of a slide: a level, or a label, with its focal planes; ``planes`` are uint8 (H, W, 3).
 
@@ -113,7 +103,7 @@ def write_instance(
         text(0x48, 0x10, "CS", "YES" if flavor == "LABEL" else "NO"), text(0x48, 0x11, "CS", "AUTO"),
         text(0x48, 0x12, "CS", "NO"), text(0x48, 0x102, "DS", "0.0\\-1.0\\0.0\\-1.0\\0.0\\0.0"),
         sequence(0x48, 0x105, text(0x48, 0x106, "SH", "1") + text(0x48, 0x112, "DS", "40.0"), undefined=undefined),
-        ul(0x48, 0x302, 1), ul(0x48, 0x303, len(planes) if announced is None else announced),
+        ul(0x48, 0x302, 1), ul(0x48, 0x303, len(planes)),
         sequence(0x5200, 0x9229, measures, undefined=undefined),
         element(0x7FE0, 0x10, "OB", b"".join(frames)),
     ]  # fmt: skip

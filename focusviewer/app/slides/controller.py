@@ -20,6 +20,7 @@ from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
+from focusviewer.slides.readers.contents import parts_of_slide
 from focusviewer.slides.readers.plane_names import OrderError, PlaneOrders
 
 Opener = Callable[[Path], Slide]
@@ -87,7 +88,9 @@ class SlideController(QObject):
                 raise
             if job.cancel.is_set():
                 slide.close()
-            return Document.of(slide)
+            document = Document.of(slide)
+            document.parts = tuple(parts_of_slide(slide.path))
+            return document
 
         def done(result: Document | list[Path] | Path | OrderError) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
@@ -121,7 +124,8 @@ class SlideController(QObject):
         if other is not None:  # the same content under another name
             self._close_file(document.slide)
             self.show(other)
-            self.already_open.emit(document.path, other)
+            if document.path not in other.parts:  # the files of one slide may well be opened together
+                self.already_open.emit(document.path, other)
             return
         self.state.documents += (document,)
         self._tiles.add(document.pyramid)

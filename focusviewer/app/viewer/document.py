@@ -15,7 +15,7 @@ from focusviewer.slides import DisplayPyramid, Slide
 class Document:
     """One open slide: its pyramid, where the user was, and the focus maps made so far.
 
-    ``maps`` is keyed by model name and plane.
+    ``maps`` is keyed by model name and plane; ``parts`` are the files of a slide that has several.
     """
 
     slide: Slide
@@ -23,6 +23,7 @@ class Document:
     view: View
     maps: dict[tuple[str, int], FocusMap] = field(default_factory=dict)
     fresh: bool = True  # not shown yet: the first time the whole slide is shown
+    parts: tuple[Path, ...] = ()
     bad_tiles: int = 0
     fluorescence: bool | None = None  # None: not known yet
     focus_records: list[tuple[str, str]] | None = None  # by the scanner, for people; None: not read yet

@@ -55,10 +55,7 @@ def test_a_folder_and_each_file_open_the_one_slide(tmp_path: Path, image: np.nda
     for path in [tmp_path / "d", *paths]:
         with open_slide(path) as slide:
             assert isinstance(slide, OpenSlideSlide)
-            assert [(level.width, level.height) for level in slide.levels] == [
-                (WIDTH, HEIGHT),
-                (WIDTH // 2, HEIGHT // 2),
-            ]
+            assert [level.width for level in slide.levels] == [WIDTH, WIDTH // 2]
             assert slide.info.associated == ("label",) and slide.mpp == pytest.approx(0.25)
             assert np.array_equal(whole(slide), image)
             prints.add(slide.fingerprint)
