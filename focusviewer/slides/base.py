@@ -62,11 +62,11 @@ class SlideInfo:
     """What a file says about itself.
 
     ``stated_mpp`` is what the file states, however implausible; ``mpp`` is ``None`` unless the value is usable.
+    ``remarks`` are sentences, without their ends, about what the file lacks or leaves open and how it is read.
     ``planes_um`` are the focal positions (um, increasing) of the planes; when the file does not state a z step
     they are the indices 0, 1, 2 ... and ``z_step_known`` is False. ``missing_planes`` counts planes that the file
     announces but that were never written: they are no planes of the slide, and ``missing_um`` says where they would
-    lie, on the same axis, as far as that can be told. ``notes`` are clauses for people on what was dropped, guessed or
-    found missing.
+    lie, on the same axis, as far as that can be told.
     """
 
     path: Path
@@ -80,11 +80,11 @@ class SlideInfo:
     z_step_known: bool = True
     missing_planes: int = 0
     missing_um: tuple[float, ...] = ()
-    notes: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     associated: tuple[str, ...] = ()
     icc_profile: bytes | None = None
     fingerprint: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Slide(ABC):

@@ -27,10 +27,10 @@ def to_json(info: SlideInfo) -> dict[str, Any]:
         "z_step_known": info.z_step_known,
         "missing_planes": info.missing_planes,
         "missing_um": list(info.missing_um),
-        "notes": list(info.notes),
         "fingerprint": info.fingerprint,
         "computed": computed_pixels(info),
         "associated": list(info.associated),
         "icc_profile": info.icc_profile is not None,
+        "remarks": list(info.remarks),
         "properties": dict(info.properties),
     }

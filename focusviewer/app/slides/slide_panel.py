@@ -154,5 +154,5 @@ def facts_of(document: Document) -> list[tuple[str, str]]:
     if info.missing_planes:
         where = ", ".join(f"{z:g}" for z in info.missing_um) if info.z_step_known else ""
         facts.append(("Missing", f"{info.missing_planes} planes" + (f": z = {where} µm" if where else "")))
-    facts += [("Note", note) for note in info.notes]
+    facts += [("Note", f"{remark[:1].upper()}{remark[1:]}.") for remark in info.remarks]
     return facts

@@ -40,8 +40,8 @@ class SlideUpdates(QObject):
         self._slides.folder_found.connect(self._folder_found)
         self._slides.already_open.connect(self._already_open)
         self._slides.current_changed.connect(self._current_changed)
+        self._slides.opened.connect(self._opened)
         self._computed = ""  # the message on the current slide, if its pixels were computed
-        self._noted: set[str] = set()  # fingerprints of slides whose notes were shown
 
     @Slot()
     def _documents_changed(self) -> None:
@@ -49,16 +49,19 @@ class SlideUpdates(QObject):
 
     @Slot(object)
     def _current_changed(self, document: Document | None) -> None:
-        """Say, for as long as it is shown, that a file of ours holds computed pixels; once, what a slide lacks."""
-        if document is not None and document.slide.info.notes and document.slide.fingerprint not in self._noted:
-            self._noted.add(document.slide.fingerprint)
-            self._messages.show_message(f"{document.name}: {'; '.join(document.slide.info.notes)}.", "warning")
+        """Say, for as long as it is shown, that a file of ours holds computed pixels."""
         if self._computed:
             self._messages.dismiss(self._computed)
         computed = None if document is None else computed_pixels(document.slide.info)
         self._computed = "" if document is None or computed is None else f"{document.name}: {computed}."
         if self._computed:
             self._messages.show_message(self._computed, "warning")
+
+    @Slot(object)
+    def _opened(self, document: Document) -> None:
+        """Say once what a file lacks or leaves open."""
+        for remark in document.slide.info.remarks:
+            self._messages.show_message(f"{document.name}: {remark}.", "warning")
 
     @Slot(object, object)
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:

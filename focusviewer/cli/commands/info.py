@@ -20,7 +20,7 @@ def info(path: SlidePath, mpp: Mpp = None, magnification: Magnification = None, 
     from focusviewer.slides import to_json
     from focusviewer.slides.identity import describe_records, focus_records
 
-    with opened(path, mpp, magnification) as slide:
+    with opened(path, mpp, magnification, tell=False) as slide:
         records = focus_records(slide)
         document = to_json(slide.info) | {"focus_records": records}
     if json:
@@ -48,7 +48,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         ("other images", ", ".join(document.get("associated") or []) or "none"),
         ("fingerprint", document["fingerprint"]),
     ]
-    facts += [("note", note) for note in document.get("notes") or []]
+    facts += [("note", remark) for remark in document.get("remarks") or []]
     lines = [f"{name + ':':<15}{value}" for name, value in facts]
     properties = document.get("properties") or {}
     if properties:

@@ -128,7 +128,7 @@ class VerdictTask:
             with one_thread():
                 focus_map = map_of(slide, model, known)
             limits = self.rules.for_slide(facts.scanner, facts.stain)
-            features = slide_features(focus_map, limits.blurred_um)
+            features = slide_features(focus_map, limits.blurred_um, slide.info.missing_planes)
             result = Result(
                 facts,
                 features,

@@ -35,6 +35,8 @@ class SlideFeatures:
         Pixel size of level 0, um.
     absolute : bool
         Whether the scores are distances from focus at all.
+    missing_planes : int
+        Focal planes that the file announces and does not hold.
     """
 
     tissue_found: bool
@@ -48,15 +50,18 @@ class SlideFeatures:
     unreadable_fraction: float
     mpp: float | None
     absolute: bool
+    missing_planes: int = 0
 
 
-def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
+def slide_features(focus_map: FocusMap, blurred_um: float, missing_planes: int = 0) -> SlideFeatures:
     """Count a focus map into features.
 
     Parameters
     ----------
     blurred_um : float
         Distance from focus from which a window is blurred, um.
+    missing_planes : int
+        Of the slide's stack.
     """
     scored = focus_map.blur[focus_map.tissue].astype(np.float64) * LEVEL_UM
     unknown = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
@@ -80,4 +85,5 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
         unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,
         mpp=focus_map.mpp,
         absolute=focus_map.absolute,
+        missing_planes=missing_planes,
     )

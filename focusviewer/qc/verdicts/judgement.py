@@ -101,6 +101,9 @@ def _uncertainty_reasons(features: SlideFeatures, limits: Thresholds) -> list[tu
         found.append("the file does not state its pixel size, so distances from focus are unknown")
     elif not features.absolute:
         found.append("the model gives no distances from focus")
+    if features.missing_planes:
+        planes = "plane is" if features.missing_planes == 1 else "planes are"
+        found.append(f"{features.missing_planes} focal {planes} missing: announced, and not in the file")
     if features.unreadable_fraction >= limits.review_unreadable_fraction:
         found.append(f"{features.unreadable_fraction:.0%} of the tissue could not be read from the file")
     verdicts = [(Verdict.REVIEW, reason) for reason in found]

@@ -16,7 +16,7 @@ from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.plane_names import PlaneSeries, brief, gaps, plane_series
 from focusviewer.slides.readers.rawfile import fingerprint
-from focusviewer.slides.readers.tiff.ome_pages import missing_note
+from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.planes import held_planes
 from focusviewer.slides.suffixes import PICTURE_SUFFIXES, TIFF_SUFFIXES
 
@@ -96,7 +96,7 @@ class PlaneFolder(Slide):
             z_step_known=plan.known,
             missing_planes=len(lacking),
             missing_um=plan.missing,
-            notes=_notes(series, lacking),
+            remarks=_remarks(series, lacking),
             properties={**first.properties, "planes.files": ", ".join(path.name for path in self._files)},
             associated=(),
             fingerprint=fingerprint(self._files),
@@ -160,11 +160,11 @@ class PlaneFolder(Slide):
             self._open.clear()
 
 
-def _notes(series: PlaneSeries, lacking: list[int]) -> tuple[str, ...]:
-    notes = []
+def _remarks(series: PlaneSeries, lacking: list[int]) -> tuple[str, ...]:
+    remarks = []
     if series.left_out:
-        notes.append(f"left out, for their names are not of the series: {brief(series.left_out)}")
+        remarks.append(f"left out, for their names are not of the series: {brief(series.left_out)}")
     if lacking:
         announced = len(series.files) + len(lacking)
-        notes.append(missing_note(announced, len(series.files), "the numbers in the names skip them"))
-    return tuple(notes)
+        remarks.append(missing_remark(announced, len(series.files), "the numbers in the names skip them"))
+    return tuple(remarks)

@@ -288,7 +288,7 @@ def test_an_order_in_doubt_is_asked_for_and_the_answer_remembered(window, qtbot,
 def test_missing_planes_are_told_in_the_window(window, open_in, slides) -> None:
     info = slides["stack.tif"].info
     note = "2 of 7 planes are missing: its description announces them, the file does not hold them"
-    slides["stack.tif"].info = replace(info, missing_planes=2, missing_um=(3.0, 4.0), notes=(note,))
+    slides["stack.tif"].info = replace(info, missing_planes=2, missing_um=(3.0, 4.0), remarks=(note,))
     open_in(window, "stack.tif")
     assert any("2 of 7 planes are missing" in message.text for message in window.messages.messages())
     assert ("Missing", "2 planes: z = 3, 4 µm") in facts_of(window.document)

@@ -14,7 +14,7 @@ import tifffile
 from focusviewer.cli.program import run
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import Region, Slide, open_slide, stepped_planes, with_step
-from focusviewer.slides.limits import MAX_PLANES, MAX_XML_BYTES
+from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES
 from focusviewer.slides.readers.tiff.ome import read_document
 
 Maker = Callable[..., np.ndarray]
@@ -113,7 +113,7 @@ def test_images_that_are_not_shown_are_named(tmp_path: Path, planes: np.ndarray)
     other = image('<TiffData IFD="2" PlaneCount="3"/>', index=1, name="right", size=(WIDTH, HEIGHT, 3, 3, 1))
     with open_slide(write(tmp_path / "a.ome.tif", planes, ome(one, other))) as slide:
         assert_planes(slide, planes[:2])
-        assert any("left" in note and "right" in note for note in slide.info.notes)
+        assert any("left" in note and "right" in note for note in slide.info.remarks)
 
 
 @pytest.mark.parametrize("order", ["XYCZT", "XYZCT", "XYTZC"])
@@ -129,8 +129,8 @@ def test_channels_and_times_that_are_not_shown_are_said_and_planes_are_the_right
     xml = ome(image("<TiffData/>", size=(WIDTH, HEIGHT, size["C"], size["Z"], size["T"]), samples=1, order=order))
     with open_slide(write(tmp_path / "a.ome.tif", pages, xml)) as slide:
         assert [int(pixels(slide, z)[0, 0, 0]) for z in range(3)] == [0, 40, 80]
-        assert any("first of 2 channels" in note for note in slide.info.notes)
-        assert any("first of 2 times" in note for note in slide.info.notes)
+        assert any("first of 2 channels" in note for note in slide.info.remarks)
+        assert any("first of 2 times" in note for note in slide.info.remarks)
 
 
 # Planes that were never written
@@ -148,12 +148,12 @@ def test_planes_that_were_never_written_are_no_planes_and_are_named(
         assert_planes(slide, planes[:3])
         assert slide.planes_um == (0.0, 0.5, 1.0)
         assert slide.info.missing_planes == 2 and slide.info.missing_um == (1.5, 2.0)
-        assert any("2 of 5 planes are missing" in note for note in slide.info.notes)
+        assert any("2 of 5 planes are missing" in note for note in slide.info.remarks)
     assert run(["info", str(path)]) == 0
     assert "2 missing: z = 1.5, 2 um" in capsys.readouterr().out
     assert run(["info", str(path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["missing_planes"] == 2 and document["missing_um"] == [1.5, 2.0] and document["notes"]
+    assert document["missing_planes"] == 2 and document["missing_um"] == [1.5, 2.0] and document["remarks"]
 
 
 def test_a_gap_in_the_middle_leaves_the_other_planes_where_they_were(tmp_path: Path, planes: np.ndarray) -> None:
@@ -259,7 +259,7 @@ def test_files_that_are_not_there_are_named(tmp_path: Path, planes: np.ndarray) 
     with open_slide(paths[0]) as slide:
         assert_planes(slide, planes[[0, 2, 3, 4]])
         assert slide.planes_um == (0.0, 1.0, 1.5, 2.0) and slide.info.missing_um == (0.5,)
-        assert any("part-Z2.ome.tif" in note for note in slide.info.notes)
+        assert any("part-Z2.ome.tif" in note for note in slide.info.remarks)
 
 
 def test_a_file_without_its_companion_names_it(tmp_path: Path, planes: np.ndarray) -> None:
@@ -338,7 +338,7 @@ def test_absurd_counts_are_refused_at_once(tmp_path: Path, planes: np.ndarray, a
     size = (WIDTH, HEIGHT, 3, 100_000_000, 1) if axis == "Z" else (WIDTH, HEIGHT, 3, 1, 100_000_000)
     path = write(tmp_path / "a.ome.tif", planes[:1], ome(image("<TiffData/>", size=size)))
     started = time.perf_counter()
-    with pytest.raises(SlideError, match=rf"100,000,000 planes; up to {MAX_PLANES:,}"):
+    with pytest.raises(SlideError, match=rf"100,000,000 planes, and the limit is {MAX_PLANES:,}"):
         open_slide(path)
     assert time.perf_counter() - started < 5
 
@@ -359,7 +359,7 @@ def test_entities_are_refused(tmp_path: Path, planes: np.ndarray) -> None:
 
 def test_a_document_without_bound_is_refused() -> None:
     with pytest.raises(SlideError, match="OME-XML"):
-        read_document(" " * (MAX_XML_BYTES + 1), "a.ome.tif")
+        read_document(" " * (MAX_DESCRIPTION_BYTES + 1), "a.ome.tif")
 
 
 @pytest.mark.parametrize("damage", ['SizeZ="5"', 'DimensionOrder="XYCZT"', "</Pixels>"])
@@ -369,4 +369,4 @@ def test_a_document_that_cannot_be_read_is_said_and_the_pages_are_shown(
     xml = ome(image("<TiffData/>")).replace(damage, 'SizeZ="many"' if "SizeZ" in damage else "")
     with open_slide(write(tmp_path / "a.ome.tif", planes, xml)) as slide:
         assert len(slide.planes_um) == 5
-        assert damage.startswith("Dim") or any("OME-XML" in note for note in slide.info.notes)
+        assert damage.startswith("Dim") or any("OME-XML" in note for note in slide.info.remarks)

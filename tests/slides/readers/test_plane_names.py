@@ -89,7 +89,7 @@ def test_a_list_beside_the_planes_settles_the_order(tmp_path: Path) -> None:
     with open_slide(folder) as slide:
         grays = [int(slide.read_region(Region(0, 0, 0, 1, 1, plane))[0, 0, 0]) for plane in range(3)]
         assert grays == [2, 1, 0]
-        assert any("preview.png" in note for note in slide.info.notes)
+        assert any("preview.png" in note for note in slide.info.remarks)
 
 
 @pytest.mark.parametrize(("text", "why"), [("", "empty"), ("z9.png", "z9.png"), ("z1.png\nz1.png", "twice")])
@@ -113,7 +113,7 @@ def test_pictures_that_are_no_planes_are_named(tmp_path: Path) -> None:
     folder = write(tmp_path / "a", "z1.png", "z2.png", "z3.png", "z3 copy.png", "all-in-focus.png")
     with open_slide(folder) as slide:
         assert len(slide.planes_um) == 3
-        (note,) = slide.info.notes
+        (note,) = slide.info.remarks
         assert "z3 copy.png" in note and "all-in-focus.png" in note
 
 
@@ -123,7 +123,7 @@ def test_a_number_that_no_file_has_is_a_missing_plane(tmp_path: Path) -> None:
         assert slide.planes_um == (0.0, 1.0, 3.0, 4.0) and not slide.info.z_step_known
         assert slide.info.missing_planes == 1 and slide.info.missing_um == (2.0,)
         assert stepped_planes(slide.info, 0.5) == (0.0, 0.5, 1.5, 2.0)
-        assert any("1 of 5 planes is missing" in note for note in slide.info.notes)
+        assert any("1 of 5 planes is missing" in note for note in slide.info.remarks)
 
 
 def test_files_that_are_stacks_themselves_are_no_planes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError, usable_mpp
-from focusviewer.slides.limits import MAX_PLANES
+from focusviewer.slides.limits import MAX_PLANES, check_limit
 from focusviewer.slides.pixels import white
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import by_uid, has_several_planes, no_extra, parts_of, refuse_others
@@ -62,9 +62,7 @@ class DicomSlide(Slide):
     def _describe(self, parts: list[Path]) -> SlideInfo:
         base = self._file.levels.base_level
         stated = sorted(base.focal_planes)
-        if len(stated) > MAX_PLANES:
-            why = f"it states {len(stated):,} focal planes; up to {MAX_PLANES:,} are read"
-            raise SlideError(f"Cannot open {self._path.name}", why)
+        check_limit(self._path.name, "it states {} focal planes", len(stated), MAX_PLANES)
         # A level without all planes is made from the finer ones.
         self._levels = [level for level in self._file.levels if sorted(level.focal_planes) == stated]
         self._z = stated
@@ -95,7 +93,7 @@ class DicomSlide(Slide):
             planes_um=plan.positions,
             z_step_known=plan.known,
             missing_planes=missing,
-            notes=(f"{missing} of {announced} planes are missing: the file announces them and does not hold them",)
+            remarks=(f"{missing} of {announced} planes are missing: the file announces them and does not hold them",)
             if missing
             else (),
             properties={name: text for name, text in found.items() if text},

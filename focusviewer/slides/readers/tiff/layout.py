@@ -18,7 +18,7 @@ class Layout:
     """Pages by role.
 
     ``levels[level][plane]`` is one page, None (a plane the file does not hold) or a list of three pages that are
-    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ). ``notes`` say
+    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ). ``remarks`` say
     what was dropped or guessed.
     """
 
@@ -28,7 +28,7 @@ class Layout:
     stated: Stated = field(default_factory=Stated)
     associated: dict[str, Any] = field(default_factory=dict)
     contiguous: Contiguous | None = None
-    notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     missing_where: str = "its description announces them, the file does not hold them"
 
     @property
@@ -191,7 +191,7 @@ def _ome(tif: Any) -> Layout:
     pages = ome_pages.find_pages(document, own, source)
     if pages is None:
         return _without(tif, "its OME-XML names no page of the file that holds pixels")
-    layout = Layout("OME-TIFF", None, pages.levels, ome_pages.stated_by(document, pages), notes=pages.notes)
+    layout = Layout("OME-TIFF", None, pages.levels, ome_pages.stated_by(document, pages), remarks=pages.remarks)
     for image in document.images:
         if image is not pages.image and image.side and image.blocks and image.side not in layout.associated:
             picture = ome_pages.find_pages(document, [image], source)
@@ -203,7 +203,7 @@ def _ome(tif: Any) -> Layout:
 def _without(tif: Any, why: str) -> Layout:
     """A file whose description is of no use: its pages tell planes and levels."""
     layout = _pages(tif)
-    layout.notes.append(f"{why}: planes and levels are taken from its pages, and the scale is not known from it")
+    layout.remarks.append(f"{why}: planes and levels are taken from its pages, and the scale is not known from it")
     return layout
 
 

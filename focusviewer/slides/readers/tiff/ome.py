@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError
-from focusviewer.slides.limits import MAX_PLANES, MAX_XML_BYTES
+from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES, LimitError, check_limit
 
 _SIDE = re.compile(r"(slide\s+)?(label|macro|thumbnail|overview)(\s+image)?\W*\d*", re.IGNORECASE)
 _SIDE_WORD = re.compile(r"(?<![a-z])(label|macro|thumbnail)(?![a-z])", re.IGNORECASE)
@@ -171,7 +171,7 @@ def read_document(xml: str | bytes, name: str) -> OmeDocument | None:
 
     Raises
     ------
-    SlideError
+    LimitError
         If the document is too large, defines entities, or announces more planes than any slide has.
     """
     root = _root(xml, name)
@@ -190,22 +190,13 @@ def read_document(xml: str | bytes, name: str) -> OmeDocument | None:
 
 
 def _root(xml: str | bytes, name: str) -> ElementTree.Element | None:
-    if len(xml) > MAX_XML_BYTES:
-        raise DamagedError(
-            f"Cannot open {name}",
-            f"its OME-XML has {len(xml):,} bytes; up to {MAX_XML_BYTES:,} are read",
-            "Save it with less metadata.",
-        )
+    check_limit(name, "its OME-XML has {} bytes", len(xml), MAX_DESCRIPTION_BYTES)
     parser = ElementTree.XMLParser(target=_NoDoctype())
     try:
         parser.feed(xml)
         root: ElementTree.Element = parser.close()
     except _EntitiesError as error:
-        raise DamagedError(
-            f"Cannot open {name}",
-            "its OME-XML defines entities of its own (DOCTYPE), which are not read for safety",
-            "Save it anew with the program that made it.",
-        ) from error
+        raise LimitError(name, "its OME-XML defines XML entities", "none", "Copy it again from its source.") from error
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
     return root
@@ -230,11 +221,8 @@ def _image(element: ElementTree.Element, index: int, modulo: dict[str, int], nam
     angles = angles if size["Z"] % angles == 0 else 1
     planes = size["Z"] // angles if along_z else size["T"]
     if planes > MAX_PLANES:
-        raise DamagedError(
-            f"Cannot open {name}",
-            f"its OME-XML announces {planes:,} planes; up to {MAX_PLANES:,} are read",
-            "Is SizeZ or SizeT in its description right?",
-        )
+        advice = "Is SizeZ or SizeT in its description right?"
+        raise LimitError(name, f"its OME-XML announces {planes:,} planes", f"{MAX_PLANES:,}", advice)
     blocks = tuple(_blocks(pixels, size))
     in_xml = any(_tag(child) == "BinData" for child in pixels)
     if not blocks and not in_xml and index == 0 and all(_tag(child) != "MetadataOnly" for child in pixels):

@@ -11,7 +11,7 @@ from typing import Any
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide
 from focusviewer.slides.cache import TileCache
-from focusviewer.slides.limits import MAX_FILES_LOOKED_AT, MAX_XML_BYTES
+from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
 from focusviewer.slides.readers.filepool import FilePool, PooledFile
 from focusviewer.slides.readers.tiff.layout import Layout
 from focusviewer.slides.readers.tiff.ome import (
@@ -158,7 +158,7 @@ def _read(path: Path) -> OmeDocument | None:
     with path.open("rb") as file:
         head = file.read(4)
         if head not in _TIFF_MAGIC:
-            return read_document(head + file.read(MAX_XML_BYTES), path.name)
+            return read_document(head + file.read(MAX_DESCRIPTION_BYTES), path.name)
     description = description_of(path)
     return None if description is None else read_document(description, path.name)
 
@@ -246,7 +246,7 @@ class OmeFilesSlide(TiffSlide):
 
         try:
             stack = [[image(page) for page in row] for row in pages.levels]
-            layout = Layout("OME-TIFF", None, pages.levels, stated_by(spread.document, pages), notes=pages.notes)
+            layout = Layout("OME-TIFF", None, pages.levels, stated_by(spread.document, pages), remarks=pages.remarks)
             layout.missing_where = _where(spread, pages)
             self._assemble(layout, stack, path, spread.files(pages.image))
         except BaseException:

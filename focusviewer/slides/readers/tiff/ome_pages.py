@@ -64,7 +64,7 @@ class OmePages:
     image: OmeImage
     levels: list[list[Any]]
     fits: bool
-    notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def held(self) -> list[int]:
@@ -82,7 +82,7 @@ def find_pages(document: OmeDocument, images: Sequence[OmeImage], source: PageSo
             if pages.fits:
                 break
     if found is not None:
-        found.notes = _notes(document, found)
+        found.remarks = _remarks(document, found)
     return found
 
 
@@ -157,29 +157,29 @@ def stated_by(document: OmeDocument, pages: OmePages) -> Stated:
     return stated
 
 
-def _notes(document: OmeDocument, pages: OmePages) -> list[str]:
+def _remarks(document: OmeDocument, pages: OmePages) -> list[str]:
     """What of the document is not shown."""
-    image, notes = pages.image, []
+    image, remarks = pages.image, []
     others = [other for other in document.images if other is not image and other.blocks and other.side is None]
     if others:
         names = ", ".join(other.name or f"image {other.index}" for other in others[:5])
         more = "" if len(others) <= 5 else f" and {len(others) - 5} more"
-        notes.append(f"shown is {image.name or f'image {image.index}'}; other images of the file: {names}{more}")
+        remarks.append(f"shown is {image.name or f'image {image.index}'}; other images of the file: {names}{more}")
     first = next(page for page in pages.levels[0] if page is not None)
     if image.size["C"] > 1 and not isinstance(first, list) and int(first.samplesperpixel) == 1:
-        notes.append(f"shown is the first of {image.size['C']} channels")
+        remarks.append(f"shown is the first of {image.size['C']} channels")
     if image.is_z and image.size["T"] > 1:
-        notes.append(f"shown is the first of {image.size['T']} times")
+        remarks.append(f"shown is the first of {image.size['T']} times")
     if not image.is_z and image.size["T"] > 1:
-        notes.append("its planes are times, not focal planes, by its description")
+        remarks.append("its planes are times, not focal planes, by its description")
     if image.angles > 1:
-        notes.append(f"shown is the first of {image.angles} series along Z")
+        remarks.append(f"shown is the first of {image.angles} series along Z")
     if not pages.fits:
-        notes.append("its pages differ in size from what its description says")
-    return notes
+        remarks.append("its pages differ in size from what its description says")
+    return remarks
 
 
-def missing_note(announced: int, held: int, where: str) -> str:
+def missing_remark(announced: int, held: int, where: str) -> str:
     """The note on planes that were never written; ``where`` says why they are known to be missing."""
     count = announced - held
     return f"{count} of {announced} planes {'is' if count == 1 else 'are'} missing: {where}"

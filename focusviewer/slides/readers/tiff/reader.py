@@ -20,7 +20,7 @@ from focusviewer.slides.readers.filepool import FilePool
 from focusviewer.slides.readers.rawfile import FileArray, RawFile, fingerprint
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
 from focusviewer.slides.readers.tiff.metadata import tag_properties, usable
-from focusviewer.slides.readers.tiff.ome_pages import missing_note
+from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.pages import (
     ArrayPage,
     BlankPage,
@@ -68,7 +68,7 @@ class TiffSlide(Slide):
         held = [not page.is_empty for page in stack[0]]
         plan = held_planes(layout.stated.z_um, held if any(held) else [True] * len(held))
         if len(plan.order) < len(held):
-            layout.notes.append(missing_note(len(held), len(plan.order), layout.missing_where))
+            layout.remarks.append(missing_remark(len(held), len(plan.order), layout.missing_where))
         stack = [[row[i] for i in plan.order] for row in stack]
         # A level that one of the planes lacks is made from the finer ones, for all of them.
         stack = [row for row in stack if row is stack[0] or not any(isinstance(page, BlankPage) for page in row)]
@@ -87,7 +87,7 @@ class TiffSlide(Slide):
             z_step_known=plan.known,
             missing_planes=len(held) - len(plan.order),
             missing_um=plan.missing,
-            notes=tuple(layout.notes),
+            remarks=tuple(layout.remarks),
         )
 
     def _describe(self, layout: Layout, path: Path, files: list[Path]) -> SlideInfo:
