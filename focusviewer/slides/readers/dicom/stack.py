@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import by_uid, has_several_planes, no_extra, parts_of, refuse_others
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.planes import held_planes
+
+# Remarks about odd values would reach the terminal; errors are told in our own words.
+warnings.filterwarnings("ignore", module=r"(pydicom|wsidicom)\.")
 
 _MAX_READ_PX = 16 << 20
 _SIDES = {"label": "labels", "macro": "overviews"}
