@@ -11,8 +11,8 @@ from torch.nn import functional
 PICTURES = 6
 """What is mixed: the scan, and the Wiener pictures of :data:`focusviewer.refocus.learned.pictures.FILTERS`."""
 
-WIDTHS = (40, 72, 112)
-BLOCKS = (2, 2, 3)
+WIDTHS = (32, 64, 96)
+BLOCKS = (1, 1, 3)
 MOST_ADDED = 0.15
 """Largest rest that is added to the mixture in any colour, full scale = 1."""
 
