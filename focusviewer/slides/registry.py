@@ -9,6 +9,7 @@ from pathlib import Path
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsureError
+from focusviewer.slides.limits import LimitError
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
 from focusviewer.slides.suffixes import PICTURE_SUFFIXES
@@ -30,7 +31,7 @@ class Reader:
         (path, first bytes) -> whether this reader may open it; looks, but does not parse.
     open : callable
         path -> Slide; raises UnsureError to leave the file to the next reader, SlideError when it cannot open it
-        (others still try), DamagedError when nobody should.
+        (others still try), DamagedError or LimitError when nobody should.
     """
 
     name: str
@@ -114,7 +115,7 @@ def _open_file(path: Path, head: bytes) -> Slide:
             return reader.open(path)
         except UnsureError:
             continue
-        except DamagedError:
+        except (DamagedError, LimitError):
             raise
         except SlideError as error:
             problem = problem or error  # the reader with the highest priority knows the format best

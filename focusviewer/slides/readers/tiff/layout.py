@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from focusviewer.slides.base import UnsureError
+from focusviewer.slides.limits import check_xml
 from focusviewer.slides.readers.tiff import metadata as tiffmeta
 from focusviewer.slides.readers.tiff.metadata import Stated
 
@@ -50,8 +51,11 @@ def read_layout(tif: Any) -> Layout:
     ------
     UnsureError
         For dialects that another reader knows better.
+    LimitError
+        If the description would grow when it is read.
     """
     first = tif.pages[0]
+    check_xml(tif.filename, first.description)
     software = str(first.software or "")
     if tif.is_ndpi:
         return _ndpi(tif)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import DamagedError, Level, Region, Slide, SlideInfo, UnsureError
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.rawfile import RawFile, fingerprint
+from focusviewer.slides.readers.tiff.chain import check_chain, truncated
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
 from focusviewer.slides.readers.tiff.metadata import plane_positions, tag_properties, usable
 from focusviewer.slides.readers.tiff.pages import (
@@ -42,8 +42,7 @@ class TiffSlide(Slide):
         self._raw = RawFile(path)
         self._cache = TileCache(_TILE_CACHE_BYTES)
         try:
-            if self._raw.size < 1 << 32:  # larger ones of Hamamatsu keep their offsets in a way of their own
-                check_complete(self._raw, path.name)
+            check_chain(self._raw, path.name)
             with tifffile.TiffFile(path) as tif:
                 self._build(tif, path)
         except BaseException:
@@ -206,41 +205,3 @@ def _check_data(stack: list[list[PageImage]], size: int, name: str) -> None:
                 raise truncated(name, page.data_end, size)
             if isinstance(page, BlankPage) and known is not None:
                 page.width, page.height, page.format = known.width, known.height, known.format
-
-
-def truncated(name: str, needed: int, size: int) -> DamagedError:
-    """The error for a file that ends too early."""
-    return DamagedError(
-        f"Cannot open {name}",
-        f"the file is cut off: it has {size:,} bytes, and its image data needs at least {needed:,}",
-        "Copy it again from its source.",
-    )
-
-
-def check_complete(raw: RawFile, name: str) -> None:
-    """Follow the chain of pages to its end.
-
-    Raises
-    ------
-    DamagedError
-        If a page of the chain lies beyond the end of the file.
-    """
-    head = raw.read_at(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack(order + "H", head[2:4])[0] == 43
-    word, count_format, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
-    at = 8 if big else 4
-    width, count_width = struct.calcsize(word), struct.calcsize(count_format)
-    seen: set[int] = set()
-    while True:
-        data = raw.read_at(at, width)
-        if len(data) < width:
-            raise truncated(name, at + width, raw.size)
-        offset = struct.unpack(order + word, data)[0]
-        if offset == 0 or offset in seen:
-            return
-        seen.add(offset)
-        data = raw.read_at(offset, count_width)
-        if len(data) < count_width:
-            raise truncated(name, offset + count_width, raw.size)
-        at = offset + count_width + struct.unpack(order + count_format, data)[0] * entry
