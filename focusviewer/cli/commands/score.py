@@ -87,6 +87,8 @@ def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dic
     from focusviewer.focus.calibration.store import find_calibration
     from focusviewer.focus.resample import read_scaled
 
+    if model.mpps and slide.info.not_square is not None:
+        raise slide.scale_error()
     assumed = bool(model.mpps) and slide.mpp is None
     slide_mpp = model.mpps[0] if assumed else slide.mpp
     scale = model.scale_for(slide_mpp)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import stop_if
-from focusviewer.core.errors import ScaleUnknownError, SlideError
+from focusviewer.core.errors import SlideError
 from focusviewer.focus.base import FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.mapping.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
@@ -84,7 +84,7 @@ def map_slide(
     started = time.perf_counter()
     slide_mpp = mpp if mpp is not None else slide.mpp
     if model.mpps and slide_mpp is None:
-        raise ScaleUnknownError(slide.name)
+        raise slide.scale_error()
     stop_if(cancel)
     grid = WindowGrid.over(slide.dimensions, model, model.scale_for(slide_mpp))
     part = grid.within(region)
@@ -165,6 +165,7 @@ class _Job:
             stride_px=grid.stride_px * grid.scale,
             mpp=mpp,
             plane=plane,
+            sides_um=slide.sides_um if mpp is None else None,
         )
         self.layers: dict[Layer, FloatMap] = {("blur", ""): self.map.blur}
 

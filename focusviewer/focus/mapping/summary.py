@@ -33,6 +33,7 @@ def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, An
         "window_px": focus_map.window_px,
         "stride_px": focus_map.stride_px,
         "mpp": focus_map.mpp,
+        "sides_um": None if focus_map.sides_um is None else list(focus_map.sides_um),
         "windows": int(focus_map.blur.size),
         "tissue_windows": int(values.size),
         "median": float(np.median(values)) if some else None,

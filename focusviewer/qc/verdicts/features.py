@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ class SlideFeatures:
         Pixel size of level 0, um.
     absolute : bool
         Whether the scores are distances from focus at all.
+    sides_um : (float, float) or None
+        Sides of a level-0 pixel across and down, where it is not square and ``mpp`` is None.
     """
 
     tissue_found: bool
@@ -48,6 +51,7 @@ class SlideFeatures:
     unreadable_fraction: float
     mpp: float | None
     absolute: bool
+    sides_um: Sequence[float] | None = None
 
 
 def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
@@ -80,4 +84,5 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
         unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,
         mpp=focus_map.mpp,
         absolute=focus_map.absolute,
+        sides_um=focus_map.sides_um,
     )

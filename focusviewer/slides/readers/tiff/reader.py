@@ -16,7 +16,7 @@ from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.rawfile import RawFile, fingerprint
 from focusviewer.slides.readers.tiff.chain import check_chain, truncated
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
-from focusviewer.slides.readers.tiff.metadata import plane_positions, tag_properties, usable
+from focusviewer.slides.readers.tiff.metadata import plane_positions, stated_sizes, tag_properties
 from focusviewer.slides.readers.tiff.pages import (
     ArrayPage,
     BlankPage,
@@ -68,7 +68,7 @@ class TiffSlide(Slide):
 
     def _describe(self, layout: Layout, path: Path, positions: tuple[float, ...], known: bool) -> SlideInfo:
         first, base = layout.first, self._images[0][0]
-        stated, mpp = usable(layout.stated, first)
+        sizes = stated_sizes(layout.stated, first)
         icc = first.tags.get(_ICC_TAG)
         levels = tuple(
             Level(row[0].width, row[0].height, (base.width / row[0].width + base.height / row[0].height) / 2)
@@ -79,8 +79,9 @@ class TiffSlide(Slide):
             format=layout.format,
             vendor=layout.vendor,
             levels=levels,
-            stated_mpp=stated,
-            mpp=mpp,
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
             objective_power=layout.stated.objective_power,
             planes_um=positions,
             z_step_known=known,
