@@ -11,7 +11,6 @@ from focusviewer.slides.base import PixelSizes, pixel_sizes
 from focusviewer.slides.readers.numbers import microns, number, unit_um
 
 _RESOLUTION_UNITS_UM = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
-_OTHER_MARKS = ("label", "macro", "thumbnail", "overview")
 
 
 @dataclass
@@ -59,6 +58,17 @@ def aperio(description: str) -> Stated:
     stated.mpp = microns(stated.properties.get("aperio.MPP"))
     stated.objective_power = number(stated.properties.get("aperio.AppMag"))
     return stated
+
+
+def aperio_z_um(page: Any) -> float | None:
+    """Focal position that the description of an Aperio page states."""
+    return microns(aperio(page.description).properties.get("aperio.OffsetZ")) if page.is_svs else None
+
+
+def distinct(z_um: Sequence[float | None]) -> list[float] | None:
+    """Focal positions when every plane states one of its own, else None."""
+    known = [z for z in z_um if z is not None]
+    return known if len(set(known)) == len(z_um) else None
 
 
 def imagej(metadata: Mapping[str, Any], page: Any) -> Stated:
@@ -196,10 +206,3 @@ def stated_sizes(stated: Stated, page: Any) -> PixelSizes:
     if stated.mpp is not None:
         return pixel_sizes(stated.mpp, stated.mpp_y)
     return pixel_sizes(*(resolution_um(page) or (None, None)))
-
-
-def other_image(description: str) -> str | None:
-    """``label``, ``macro`` or ``thumbnail`` when an Aperio description names one of them."""
-    second = description.splitlines()[1].strip().lower() if len(description.splitlines()) > 1 else ""
-    word = second.split(" ")[0]
-    return {"overview": "macro"}.get(word, word) if word in _OTHER_MARKS else None

@@ -89,6 +89,7 @@ class TiffSlide(Slide):
             associated=tuple(sorted(self._sides)),
             icc_profile=bytes(icc.value) if icc is not None and isinstance(icc.value, bytes) else None,
             fingerprint=fingerprint(path),
+            remarks=tuple(layout.remarks),
         )
 
     def _contiguous(self, layout: Layout, path: Path) -> list[PageImage]:
