@@ -20,7 +20,7 @@ def info(path: SlidePath, mpp: Mpp = None, magnification: Magnification = None, 
     from focusviewer.slides import to_json
     from focusviewer.slides.identity import describe_records, focus_records
 
-    with opened(path, mpp, magnification) as slide:
+    with opened(path, mpp, magnification, tell=False) as slide:
         records = focus_records(slide)
         document = to_json(slide.info) | {"focus_records": records}
     if json:

@@ -14,6 +14,7 @@ from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.rawfile import RawFile, fingerprint
+from focusviewer.slides.readers.tiff.absent import absent_remark, lend_finer_tiles, tile_count
 from focusviewer.slides.readers.tiff.chain import check_chain, truncated
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
 from focusviewer.slides.readers.tiff.metadata import plane_positions, stated_sizes, tag_properties
@@ -61,6 +62,7 @@ class TiffSlide(Slide):
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):
                 page.format = judged.format if not isinstance(page, BlankPage) else page.format
+        layout.remarks += _lend_tiles(stack)
         positions, known, order = plane_positions(layout.stated.z_um, len(stack[0]))
         self._images = [[row[i] for i in order] for row in stack]
         self._sides = {name: int(page.offset) for name, page in layout.associated.items()}
@@ -165,6 +167,14 @@ def open_tiff(path: Path) -> Slide:
         raise SlideError(
             f"Cannot open {path.name}", f"not a sound TIFF file ({error})", "Copy it again from its source."
         ) from error
+
+
+def _lend_tiles(stack: list[list[PageImage]]) -> list[str]:
+    """Have tiles that levels lack made from finer ones, and say so, in one sentence for all planes."""
+    lent = np.sum([lend_finer_tiles(levels) for levels in zip(*stack, strict=True)], axis=0)
+    totals = [sum(map(tile_count, row)) for row in stack]
+    remark = absent_remark(lent.tolist(), totals)
+    return [] if remark is None else [remark]
 
 
 def _every_page(tif: Any) -> list[Any]:
