@@ -198,6 +198,8 @@ class FocusMap:
         fold, nothing but fat or pale glass. ``blur`` is NaN there, so they are never called blurred.
     calibration : str
         Which calibration turned the scores into levels; empty when they are the model's own.
+    fluorescence : bool
+        Whether the slide looks like fluorescence: scores then rank its windows, and no calibration holds.
     """
 
     blur: FloatMap
@@ -218,6 +220,7 @@ class FocusMap:
     weights: Mapping[str, FloatMap] = field(default_factory=dict)
     cannot_tell: npt.NDArray[np.bool_] | None = None
     calibration: str = ""
+    fluorescence: bool = False
     sides_um: tuple[float, float] | None = None
 
     @property

@@ -18,6 +18,7 @@ from focusviewer.core.errors import SlideError
 from focusviewer.focus.base import FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.mapping.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
+from focusviewer.focus.tissue.fluorescence import FluorescenceError
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 from focusviewer.slides import Slide
 
@@ -76,6 +77,8 @@ def map_slide(
     ------
     ScaleUnknownError
         If the model needs microns and neither ``mpp`` nor the slide has them.
+    FluorescenceError
+        If the slide looks like fluorescence, and the model gives distances from focus.
     CancelledError
         If ``cancel`` was set.
     SlideError
@@ -90,11 +93,13 @@ def map_slide(
     part = grid.within(region)
     if tissue is None:
         tissue = tissue_mask(slide, plane=plane, mpp=slide_mpp)
+    if tissue.fluorescence and model.absolute:
+        raise FluorescenceError(slide.name)
     stop_if(cancel)
     job = _Job(slide, model, grid, part, plane, slide_mpp, on_progress, cancel)
     job.started, job.threads = started, max(1, threads)
     cannot_tell = windows_that_cannot_tell(grid, tissue)
-    job.map = replace(job.map, cannot_tell=cannot_tell[part.slices])
+    job.map = replace(job.map, cannot_tell=cannot_tell[part.slices], fluorescence=tissue.fluorescence)
     job.run((windows_with_tissue(grid, tissue) & ~cannot_tell)[part.slices])
     return job.result()
 

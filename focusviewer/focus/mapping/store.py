@@ -18,7 +18,7 @@ from focusviewer.slides import Slide
 _ARRAYS = ("blur", "x", "y")
 _OPTIONAL = ("uncertainty", "cannot_tell")
 _GROUPS = ("members", "weights")  # one array for each member model, as "members/<name>"
-_FORMAT = 2
+_FORMAT = 3
 """Of the file and of what the engine makes: raise it when grid, tissue mask or scaling change, and cached maps are made
 anew (a model has a version of its own)."""
 

@@ -47,6 +47,7 @@ def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, An
         "unreadable_windows": focus_map.unreadable,
         "calibration": focus_map.calibration or None,
         "regions": [region.as_dict() for region in regions[:MOST_REGIONS]],
+        "fluorescence": focus_map.fluorescence,
         "cannot_tell_windows": 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum()),
     }
 

@@ -38,6 +38,8 @@ class SlideFeatures:
         Whether the scores are distances from focus at all.
     sides_um : (float, float) or None
         Sides of a level-0 pixel across and down, where it is not square and ``mpp`` is None.
+    fluorescence : bool
+        Whether the slide looks like fluorescence.
     """
 
     tissue_found: bool
@@ -52,6 +54,7 @@ class SlideFeatures:
     mpp: float | None
     absolute: bool
     sides_um: Sequence[float] | None = None
+    fluorescence: bool = False
 
 
 def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
@@ -85,4 +88,5 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
         mpp=focus_map.mpp,
         absolute=focus_map.absolute,
         sides_um=focus_map.sides_um,
+        fluorescence=focus_map.fluorescence,
     )
