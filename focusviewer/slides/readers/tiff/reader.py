@@ -172,6 +172,8 @@ def open_tiff(path: Path) -> Slide:
 def _lend_tiles(stack: list[list[PageImage]]) -> list[str]:
     """Have tiles that levels lack made from finer ones, and say so, in one sentence for all planes."""
     lent = np.sum([lend_finer_tiles(levels) for levels in zip(*stack, strict=True)], axis=0)
+    if not lent.any():
+        return []
     totals = [sum(map(tile_count, row)) for row in stack]
     remark = absent_remark(lent.tolist(), totals)
     return [] if remark is None else [remark]
