@@ -100,15 +100,15 @@ class SlideInfo:
         return self._side(1)
 
     def _side(self, axis: int) -> float | None:
-        if self.mpp is not None or self.not_square is None:
-            return self.mpp
-        return usable_mpp(self.not_square[axis])
+        return self.mpp if self.not_square is None else self.not_square[axis]
 
     @property
     def not_square(self) -> tuple[float, float] | None:
-        """Sides of a pixel, um, where the file states some that are not square and nobody has said better."""
+        """Sides of a pixel, um, where the file states plausible ones that differ and nobody has said better."""
         sides = self.stated_mpp_xy
-        return sides if sides is not None and self.mpp is None and not _is_square(*sides) else None
+        if sides is None or self.mpp is not None or None in map(usable_mpp, sides):
+            return None
+        return None if _is_square(*sides) else sides
 
 
 class Slide(ABC):
