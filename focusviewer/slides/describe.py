@@ -21,7 +21,10 @@ def to_json(info: SlideInfo) -> dict[str, Any]:
             for i, lv in enumerate(info.levels)
         ],
         "mpp": info.mpp,
+        "mpp_x": info.mpp_x,
+        "mpp_y": info.mpp_y,
         "stated_mpp": info.stated_mpp,
+        "stated_mpp_xy": None if info.stated_mpp_xy is None else list(info.stated_mpp_xy),
         "objective_power": info.objective_power,
         "planes_um": list(info.planes_um),
         "z_step_known": info.z_step_known,

@@ -247,4 +247,6 @@ def _figures_text(figures: MapFigures | None) -> str:
         text += f"<br>made in {figures.seconds:.1f} s"
     if statistics.cannot_tell:
         text += f"<br><span>▨</span> {statistics.cannot_tell:,} windows cannot be judged"
+    if statistics.fluorescence:
+        text += "<br>It looks like fluorescence: scores rank its windows, and are no distances."
     return f"<b>Stopped: only a part of the slide.</b><br>{text}" if figures.stopped else text

@@ -51,6 +51,11 @@ class Document:
         return self.slide.mpp
 
     @property
+    def sides_um(self) -> tuple[float, float] | None:
+        """Sides of a level-0 pixel across and down, um, if known; pixels need not be square."""
+        return self.slide.sides_um
+
+    @property
     def planes_um(self) -> tuple[float, ...]:
         """Z of the acquired planes."""
         return self.slide.planes_um

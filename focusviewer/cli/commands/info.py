@@ -57,10 +57,15 @@ def _lines(document: dict[str, Any]) -> list[str]:
 
 
 def _scale(document: dict[str, Any]) -> str:
+    sides = document.get("stated_mpp_xy")
+    both = " x ".join(f"{side:.4g}" for side in sides) + " um" if sides else ""
     if document["mpp"]:
-        return f"{document['mpp']:.4g} um"
-    stated = document.get("stated_mpp")
-    why = f"the file states {stated:g} um, which cannot be" if stated else "not stated"
+        differ = sides is not None and len({f"{side:.4g}" for side in sides}) > 1
+        return f"{document['mpp']:.4g} um" + (f" (the file states {both}, across x down)" if differ else "")
+    if document.get("mpp_x") and document.get("mpp_y"):
+        return f"{both} (across x down: the pixels are not square)"
+    stated = both or (f"{document['stated_mpp']:g} um" if document.get("stated_mpp") else "")
+    why = f"the file states {stated}, which cannot be" if stated else "not stated"
     return f"unknown ({why}; give --mpp UM or --magnification X to commands that need it)"
 
 

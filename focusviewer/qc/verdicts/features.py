@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,10 @@ class SlideFeatures:
         Pixel size of level 0, um.
     absolute : bool
         Whether the scores are distances from focus at all.
+    sides_um : (float, float) or None
+        Sides of a level-0 pixel across and down, where it is not square and ``mpp`` is None.
+    fluorescence : bool
+        Whether the slide looks like fluorescence.
     missing_planes : int
         Focal planes that the file announces and does not hold.
     """
@@ -50,6 +55,8 @@ class SlideFeatures:
     unreadable_fraction: float
     mpp: float | None
     absolute: bool
+    sides_um: Sequence[float] | None = None
+    fluorescence: bool = False
     missing_planes: int = 0
 
 
@@ -85,5 +92,7 @@ def slide_features(focus_map: FocusMap, blurred_um: float, missing_planes: int =
         unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,
         mpp=focus_map.mpp,
         absolute=focus_map.absolute,
+        sides_um=focus_map.sides_um,
+        fluorescence=focus_map.fluorescence,
         missing_planes=missing_planes,
     )

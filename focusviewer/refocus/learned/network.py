@@ -11,8 +11,8 @@ from torch.nn import functional
 PICTURES = 6
 """What is mixed: the scan, and the Wiener pictures of :data:`focusviewer.refocus.learned.pictures.FILTERS`."""
 
-WIDTHS = (40, 72, 112)
-BLOCKS = (2, 2, 3)
+WIDTHS = (32, 64, 96)
+BLOCKS = (1, 1, 3)
 MOST_ADDED = 0.15
 """Largest rest that is added to the mixture in any colour, full scale = 1."""
 
@@ -66,9 +66,10 @@ class WienerMixer(nn.Module):
         assumed_um : float32 (B,)
             Distance from focus that the Wiener pictures assume, um.
         """
-        differences = (filtered - scan[:, None]).flatten(1, 2) * _CONTRAST
-        hidden = functional.pixel_unshuffle(torch.cat([2 * scan - 1, differences], 1), 2)
-        distance = (assumed_um / _FAR_UM)[:, None, None, None].expand(-1, 1, *hidden.shape[2:])
+        kind = torch.get_autocast_dtype(scan.device.type) if torch.is_autocast_enabled(scan.device.type) else scan.dtype
+        differences = ((filtered - scan[:, None]) * _CONTRAST).flatten(1, 2).to(kind)
+        hidden = functional.pixel_unshuffle(torch.cat([(2 * scan - 1).to(kind), differences], 1), 2)
+        distance = (assumed_um / _FAR_UM).to(kind)[:, None, None, None].expand(-1, 1, *hidden.shape[2:])
         hidden = torch.cat([hidden, distance], 1).contiguous(memory_format=torch.channels_last)
         hidden = self.enter(hidden)
         passed = []
@@ -84,7 +85,7 @@ class WienerMixer(nn.Module):
         made = MOST_ADDED * torch.tanh(found[:, PICTURES:])
         weights = torch.softmax(found[:, :PICTURES], 1)
         for index in range(PICTURES):  # one at a time: the stack of all would be the largest array here
-            made = made + weights[:, index : index + 1] * (scan if index == 0 else filtered[:, index - 1])
+            made = torch.addcmul(made, weights[:, index : index + 1], scan if index == 0 else filtered[:, index - 1])
         return made
 
 

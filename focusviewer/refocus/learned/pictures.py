@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from focusviewer.core.arrays import FloatArray
+from focusviewer.refocus.fast.parallel import each
 from focusviewer.refocus.wiener.filters import PictureSpectrum, wiener_transfer
 
 FILTERS = ((1.0, 0.1), (1.0, 0.4), (1.0, 1.6), (0.6, 0.4), (1.6, 0.4))
@@ -38,7 +39,13 @@ def wiener_pictures(spectrum: PictureSpectrum, distance_um: float) -> FloatArray
     distance_um : float
         From :func:`assumed_um`.
     """
-    frequency = spectrum.table.frequency
-    return np.stack(
-        [spectrum.filtered(wiener_transfer(frequency, share * distance_um, 0.0, n)) for share, n in FILTERS]
-    )
+    height, width = spectrum.table.bins.shape
+    made = np.empty((len(FILTERS), height, width, 3), np.float32)
+
+    def fill(index: int) -> None:
+        share, regularisation = FILTERS[index]
+        transfer = wiener_transfer(spectrum.table.frequency, share * distance_um, 0.0, regularisation)
+        made[index] = spectrum.filtered(transfer)
+
+    each(fill, range(len(FILTERS)))
+    return made

@@ -12,7 +12,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError, usable_mpp
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError, pixel_sizes
 from focusviewer.slides.limits import MAX_PLANES, check_limit
 from focusviewer.slides.pixels import white
 from focusviewer.slides.readers.dicom.header import read_header
@@ -73,7 +73,7 @@ class DicomSlide(Slide):
         announced = max((header.focal_planes for path in parts if (header := read_header(path))), default=1)
         plan = held_planes(stated if len(stated) > 1 else None, [True] * len(stated))
         missing = max(0, announced - len(stated))
-        mpp = (base.mpp.width + base.mpp.height) / 2
+        sizes = pixel_sizes(base.mpp.width, base.mpp.height)
         data = _attributes(parts[0])
         path = next(iter(getattr(data, "OpticalPathSequence", None) or []), None)
         icc = getattr(path, "ICCProfile", None)
@@ -91,8 +91,9 @@ class DicomSlide(Slide):
                 )
                 for level in self._levels
             ),
-            stated_mpp=mpp,
-            mpp=usable_mpp(mpp),
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
             objective_power=float(power) if power else None,
             planes_um=plan.positions,
             z_step_known=plan.known,

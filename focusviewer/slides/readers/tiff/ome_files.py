@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from focusviewer.slides.base import DamagedError, Slide
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
 from focusviewer.slides.readers.filepool import FilePool, PooledFile
+from focusviewer.slides.readers.rawfile import RawFile
+from focusviewer.slides.readers.tiff.chain import check_chain
 from focusviewer.slides.readers.tiff.layout import Layout
 from focusviewer.slides.readers.tiff.ome import (
     Block,
@@ -207,6 +210,8 @@ class _Files:
         import tifffile
 
         if path not in self._open:
+            with closing(RawFile(path)) as raw:
+                check_chain(raw, path.name)
             try:
                 self._open[path] = tifffile.TiffFile(path)
             except (OSError, tifffile.TiffFileError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,15 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import DamagedError, Level, Region, Slide, SlideInfo, UnsureError
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
 from focusviewer.slides.readers.filepool import FilePool
 from focusviewer.slides.readers.rawfile import FileArray, RawFile, fingerprint
+from focusviewer.slides.readers.tiff.absent import absent_remark, lend_finer_tiles, tile_count
+from focusviewer.slides.readers.tiff.chain import check_chain, truncated
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
-from focusviewer.slides.readers.tiff.metadata import tag_properties, usable
+from focusviewer.slides.readers.tiff.metadata import stated_sizes, tag_properties
 from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.pages import (
     ArrayPage,
@@ -48,8 +49,7 @@ class TiffSlide(Slide):
         self._raw = raw = RawFile(path)
         self._cache = TileCache(TILE_CACHE_BYTES)
         try:
-            if raw.size < 1 << 32:  # larger ones of Hamamatsu keep their offsets in a way of their own
-                check_complete(raw, path.name)
+            check_chain(raw, path.name)
             with tifffile.TiffFile(path) as tif:
                 self._build(tif, path, raw)
         except BaseException:
@@ -79,6 +79,7 @@ class TiffSlide(Slide):
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):
                 page.format = judged.format
+        layout.remarks += _lend_tiles(stack)
         self._images = stack
         self._sides = {name: int(page.offset) for name, page in layout.associated.items()}
         self.info = replace(
@@ -92,7 +93,7 @@ class TiffSlide(Slide):
 
     def _describe(self, layout: Layout, path: Path, files: list[Path]) -> SlideInfo:
         first, base = layout.first, self._images[0][0]
-        stated, mpp = usable(layout.stated, first)
+        sizes = stated_sizes(layout.stated, first)
         icc = first.tags.get(_ICC_TAG)
         levels = tuple(
             Level(row[0].width, row[0].height, (base.width / row[0].width + base.height / row[0].height) / 2)
@@ -103,8 +104,9 @@ class TiffSlide(Slide):
             format=layout.format,
             vendor=layout.vendor,
             levels=levels,
-            stated_mpp=stated,
-            mpp=mpp,
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
             objective_power=layout.stated.objective_power,
             properties={**tag_properties(first), **layout.stated.properties},
             associated=tuple(sorted(self._sides)),
@@ -179,6 +181,16 @@ def _every_page(tif: Any) -> Iterator[Any]:
         yield from (page for page in one.pages if page is not None)
 
 
+def _lend_tiles(stack: list[list[PageImage]]) -> list[str]:
+    """Have tiles that levels lack made from finer ones, and say so, in one sentence for all planes."""
+    lent = np.sum([lend_finer_tiles(levels) for levels in zip(*stack, strict=True)], axis=0)
+    if not lent.any():
+        return []
+    totals = [sum(map(tile_count, row)) for row in stack]
+    remark = absent_remark(lent.tolist(), totals)
+    return [] if remark is None else [remark]
+
+
 def _pages(layout: Layout) -> list[list[Any]]:
     return [] if layout.contiguous else layout.levels
 
@@ -230,41 +242,3 @@ def _check_data(stack: list[list[PageImage]]) -> None:
     for page in (page for row in stack for page in row):
         if isinstance(page, TiledPage) and page.data_end > page.raw.size:
             raise truncated(page.raw.path.name, page.data_end, page.raw.size)
-
-
-def truncated(name: str, needed: int, size: int) -> DamagedError:
-    """The error for a file that ends too early."""
-    return DamagedError(
-        f"Cannot open {name}",
-        f"the file is cut off: it has {size:,} bytes, and its image data needs at least {needed:,}",
-        "Copy it again from its source.",
-    )
-
-
-def check_complete(raw: RawFile, name: str) -> None:
-    """Follow the chain of pages to its end.
-
-    Raises
-    ------
-    DamagedError
-        If a page of the chain lies beyond the end of the file.
-    """
-    head = raw.read_at(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack(order + "H", head[2:4])[0] == 43
-    word, count_format, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
-    at = 8 if big else 4
-    width, count_width = struct.calcsize(word), struct.calcsize(count_format)
-    seen: set[int] = set()
-    while True:
-        data = raw.read_at(at, width)
-        if len(data) < width:
-            raise truncated(name, at + width, raw.size)
-        offset = struct.unpack(order + word, data)[0]
-        if offset == 0 or offset in seen:
-            return
-        seen.add(offset)
-        data = raw.read_at(offset, count_width)
-        if len(data) < count_width:
-            raise truncated(name, offset + count_width, raw.size)
-        at = offset + count_width + struct.unpack(order + count_format, data)[0] * entry

@@ -298,7 +298,7 @@ def entries() -> list[TaskEntry]:
             LearnedTask,
             LearnedSettings(),
             LabConfig(
-                steps=4500, seed=70, batch=12, learning_rate=4e-4, weight_decay=1e-4, precision="bf16", validations=10
+                steps=6000, seed=70, batch=12, learning_rate=4e-4, weight_decay=1e-4, precision="bf16", validations=10
             ),
         )
     ]
