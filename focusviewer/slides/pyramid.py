@@ -12,6 +12,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB
 from focusviewer.slides.base import Level, Region, Slide
 from focusviewer.slides.cache import TileCache
+from focusviewer.slides.limits import MAX_PIXELS_WITHOUT_PYRAMID, LimitError, check_limit
 from focusviewer.slides.pixels import halve, white
 
 _TILE = 512
@@ -24,10 +25,28 @@ _Key = tuple[int, int, int, int]
 
 
 def with_pyramid(slide: Slide) -> Slide:
-    """The slide itself if its pyramid goes down far enough, else a :class:`PyramidSlide` around it."""
+    """The slide itself if its pyramid goes down far enough, else a :class:`PyramidSlide` around it.
+
+    Raises
+    ------
+    LimitError
+        If the overview would have to be made from too many pixels; the slide is closed.
+    """
     last = slide.levels[-1]
     limit = _COARSE_ENOUGH if len(slide.levels) == 1 else _TOO_COARSE_TO_AVERAGE
-    return PyramidSlide(slide) if max(last.width, last.height) > limit else slide
+    if max(last.width, last.height) <= limit:
+        return slide
+    try:
+        check_limit(
+            slide.name,
+            f"its coarsest level, of {last.width:,} x {last.height:,}, has {{}} pixels",
+            last.width * last.height,
+            MAX_PIXELS_WITHOUT_PYRAMID,
+        )
+    except LimitError:
+        slide.close()
+        raise
+    return PyramidSlide(slide)
 
 
 class PyramidSlide(Slide):

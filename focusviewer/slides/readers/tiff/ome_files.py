@@ -14,6 +14,7 @@ from focusviewer.slides.base import DamagedError, Slide
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
 from focusviewer.slides.readers.filepool import FilePool, PooledFile
+from focusviewer.slides.readers.orientation import shown_upright
 from focusviewer.slides.readers.rawfile import RawFile
 from focusviewer.slides.readers.tiff.chain import check_chain
 from focusviewer.slides.readers.tiff.layout import Layout
@@ -288,7 +289,8 @@ def open_ome_files(path: Path) -> Slide:
     SlideError
         If its description is not there or of no use, or none of the files it names is there.
     """
-    return OmeFilesSlide(path)
+    slide = OmeFilesSlide(path)
+    return shown_upright(slide, slide.turns)
 
 
 def spread_files(path: Path) -> Sequence[Path]:
