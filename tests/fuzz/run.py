@@ -6,6 +6,7 @@ import json
 import select
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from tests.fuzz.mutate import mutate
 from tests.fuzz.worker import MEMORY_BYTES
 
 SECONDS = 20.0
+_PATIENCE = 10
 GOOD = ("opened", "partly", "refused")
 BAD = ("crashed", "hung", "memory", "traceback")
 
@@ -54,7 +57,7 @@ class Worker:
         assert process.stdout is not None
         process.stdin.write(f"{path}\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], seconds)
+        ready = _wait(process, seconds)
         line = process.stdout.readline() if ready else ""
         if line:
             answer: dict[str, Any] = json.loads(line)
@@ -72,6 +75,28 @@ class Worker:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+def _wait(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Wait for an answer or the end of the process: seconds of its processor time, or ten times as long by the clock.
+
+    On a busy machine the clock alone would call sound files hung.
+    """
+    started, used = time.monotonic(), _processor_seconds(process)
+    while time.monotonic() - started < _PATIENCE * seconds:
+        if select.select([process.stdout], [], [], 0.5)[0]:
+            return True
+        if _processor_seconds(process) - used > seconds:
+            break
+    return False
+
+
+def _processor_seconds(process: subprocess.Popen[str]) -> float:
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def fuzz(

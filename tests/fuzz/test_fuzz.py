@@ -23,14 +23,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_the_unchanged_files_are_read(corpus: list[Path]) -> None:
     worker = Worker()
     try:
-        outcomes = {path.name: worker.ask(path, 60)["outcome"] for path in corpus}
+        outcomes = {path.name: worker.ask(path, 20)["outcome"] for path in corpus}
     finally:
         worker.stop()
     assert set(outcomes.values()) == {"opened"}, outcomes
 
 
 def test_mutants_are_read_or_refused_in_words(corpus: list[Path], tmp_path: Path) -> None:
-    figures = fuzz(corpus, 3 * len(corpus), 20, tmp_path, seconds=60)
+    figures = fuzz(corpus, 3 * len(corpus), 20, tmp_path)
     assert figures.found == []
     assert sum(figures.counts[outcome] for outcome in GOOD) == 3 * len(corpus)
     assert list(tmp_path.iterdir()) == []
@@ -46,7 +46,7 @@ def test_a_mutant_follows_from_seed_and_number_alone() -> None:
 
 @pytest.mark.parametrize(
     ("code", "outcome"),
-    [("import os; os.abort()", "crashed"), ("import time; time.sleep(60)", "hung")],
+    [("import os; os.abort()", "crashed"), ("while True: pass", "hung")],
 )
 def test_crashes_and_hangs_are_noticed(tmp_path: Path, code: str, outcome: str) -> None:
     import subprocess
@@ -55,5 +55,5 @@ def test_crashes_and_hangs_are_noticed(tmp_path: Path, code: str, outcome: str) 
     worker._process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert worker.ask(tmp_path / "x", 2)["outcome"] == outcome
+    assert worker.ask(tmp_path / "x", 1)["outcome"] == outcome
     worker.stop()
