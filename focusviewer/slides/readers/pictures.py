@@ -146,7 +146,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
     Image.MAX_IMAGE_PIXELS = None  # our own limit says what to do instead
     try:
-        with Image.open(path) as picture:
+        # By its handle: Pillow maps files that it knows by name, and a mapped file that shrinks ends the process.
+        with path.open("rb") as file, Image.open(file) as picture:
             yield picture
     except SlideError:
         raise

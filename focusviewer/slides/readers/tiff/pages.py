@@ -13,7 +13,7 @@ from focusviewer.core.arrays import RGB
 from focusviewer.slides.base import UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import CMYK, MIN_IS_WHITE, PALETTE, PHOTO_RGB, YCBCR, PixelFormat, Raw, value_range
-from focusviewer.slides.readers.rawfile import RawFile
+from focusviewer.slides.readers.rawfile import FileArray, RawFile
 
 JPEG, JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000 = 7, 33003, 33005, 34712
 _JPEG2000_KINDS = (JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000)
@@ -47,7 +47,7 @@ class PageImage(ABC):
 
 
 class ArrayPage(PageImage):
-    """An image that can be sliced like an array (memory-mapped, or decoded already).
+    """An image that can be sliced like an array (it lies in the file as it is, or is decoded already).
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class ArrayPage(PageImage):
     pixel_format : PixelFormat
     """
 
-    def __init__(self, array: npt.NDArray[Any], pixel_format: PixelFormat) -> None:
+    def __init__(self, array: npt.NDArray[Any] | FileArray, pixel_format: PixelFormat) -> None:
         self.height, self.width = array.shape[:2]
         self.array, self.format = array, pixel_format
         self.deep = array.dtype.itemsize > 1
@@ -192,9 +192,7 @@ class TiledPage(PageImage):
         offset, count = self._offsets[index], self._counts[index]
         if count == 0 or offset == 0:
             return None
-        data = self._raw.read_at(offset, count)
-        if len(data) < count:
-            raise ValueError("the file ends inside this tile")
+        data = self._raw.read_whole(offset, count)
         return self._decode(data, index)
 
     def _decoder(self, page: Any) -> Callable[[bytes, int], Raw | None]:

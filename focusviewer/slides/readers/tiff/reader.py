@@ -14,7 +14,7 @@ from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
-from focusviewer.slides.readers.rawfile import RawFile, fingerprint
+from focusviewer.slides.readers.rawfile import FileArray, RawFile, fingerprint
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
 from focusviewer.slides.readers.tiff.metadata import plane_positions, tag_properties, usable
 from focusviewer.slides.readers.tiff.pages import (
@@ -101,8 +101,8 @@ class TiffSlide(Slide):
             offset = spec.offset + plane * spec.plane_stride
             if offset + nbytes > self._raw.size:
                 raise truncated(path.name, offset + nbytes, self._raw.size)
-            array = self._raw.array(offset, dtype, shape)
-            planes.append(ArrayPage(_channels_last(array, page), page_format(page)))
+            array = FileArray(self._raw, offset, dtype, shape, planar=_is_planar(page, shape))
+            planes.append(ArrayPage(array, page_format(page)))
         return planes
 
     def read_region(self, region: Region) -> RGB:
@@ -143,7 +143,7 @@ class TiffSlide(Slide):
         """Release the file."""
         self._raw.close()
         self._cache.clear()
-        self._images = []  # mapped planes keep the file open, which Windows minds
+        self._images = []
 
 
 def open_tiff(path: Path) -> Slide:
@@ -187,14 +187,18 @@ def _image(page: Any, raw: RawFile, cache: TileCache) -> PageImage:
         end = start + int(np.prod(page.shape)) * dtype.itemsize
         if end > raw.size:
             raise truncated(raw.path.name, end, raw.size)
-        array = raw.array(start, dtype, tuple(page.shape))
-        return ArrayPage(_channels_last(array, page), page_format(page))
+        shape = tuple(page.shape)
+        return ArrayPage(FileArray(raw, start, dtype, shape, planar=_is_planar(page, shape)), page_format(page))
     return TiledPage(page, raw, cache)
 
 
+def _is_planar(page: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the samples of a pixel lie apart: (samples, H, W)."""
+    return int(page.planarconfig) == 2 and int(page.samplesperpixel) > 1 and len(shape) == 3
+
+
 def _channels_last(array: Any, page: Any) -> Any:
-    planar = int(page.planarconfig) == 2 and int(page.samplesperpixel) > 1 and array.ndim == 3
-    return np.moveaxis(array, 0, -1) if planar else array
+    return np.moveaxis(array, 0, -1) if _is_planar(page, array.shape) else array
 
 
 def _check_data(stack: list[list[PageImage]], size: int, name: str) -> None:
