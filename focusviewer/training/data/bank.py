@@ -9,7 +9,6 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from focusviewer.core.errors import UserError
-from focusviewer.core.files import cache_dir, output_folder
+from focusviewer.core.files import building_folder, cache_dir
 from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
@@ -122,11 +121,10 @@ def focus_bank(data: Path, split: str, config: BankConfig | None = None) -> Focu
         raise UserError(f"No training data for {config.mpp:g} um per pixel", "its optics are unknown", f"Use {scales}.")
     folder = bank_folder(data, split, config)
     if not folder.exists():
-        with TemporaryDirectory(prefix="making-", dir=output_folder(folder.parent)) as making:
-            _make(data, split, config, Path(making))
+        with building_folder(folder.parent) as making:
+            _make(data, split, config, making)
             with suppress(OSError):  # another program may have been faster, with the same bytes
-                Path(making).rename(folder)
-            output_folder(Path(making))  # for the cleaner
+                making.rename(folder)
     return FocusBank(
         np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
         np.load(folder / "z_um.npy", allow_pickle=False),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatArray
-from focusviewer.core.files import atomic_write, cache_dir, output_folder
+from focusviewer.core.files import atomic_write, cache_dir, output_folder, unfinished_file
 from focusviewer.core.json_text import json_digest
 from focusviewer.training.data.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
@@ -154,11 +154,10 @@ def _make(data: Path, split: str, config: StackBankConfig, folder: Path, pieces:
 def _pictures(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     """Open a file of pictures for writing; it is there in its full length or not at all."""
     if not path.exists():
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
-        with suppress(FileExistsError):  # another program was faster, and may have written into it already
-            os.link(temporary, path)
-        temporary.unlink()
+        with unfinished_file(path) as temporary:
+            np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+            with suppress(FileExistsError):  # another program was faster, and may have written into it already
+                os.link(temporary, path)
     return np.lib.format.open_memmap(path, mode="r+")
 
 
