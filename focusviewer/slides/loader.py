@@ -76,6 +76,12 @@ class TileLoader:
         with self._wake:
             self._wanted.pop(pyramid, None)
 
+    def forget(self, pyramid: DisplayPyramid) -> None:
+        """Forget the tiles of a slide, wanted, bad and kept: its file is another now."""
+        self.drop(pyramid)
+        self.forget_bad(pyramid)
+        self.cache.remove(lambda key: isinstance(key, TileKey) and key.slide == pyramid.fingerprint)
+
     def close(self, timeout: float = 5) -> None:
         """Stop: nothing is reported any more; waits for running reads, at most ``timeout`` seconds."""
         with self._wake:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -56,6 +57,11 @@ class PyramidSlide(Slide):
         self._cache = TileCache(_CACHE_BYTES)
         self._locks: dict[_Key, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See :attr:`Slide.files`."""
+        return self._inner.files
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""

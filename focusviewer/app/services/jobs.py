@@ -31,6 +31,7 @@ class Lane(Enum):
     INFERENCE = ("inference", 1)
     EXPORT = ("export", 1)  # files of whole regions take minutes, which the knob must not wait for
     SWEEP = ("sweep", 1)  # animations do not wait for a region
+    LOOK = ("look", 1)  # at files that may be gone, which can take as long as a network that does not answer
     WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given
 
 

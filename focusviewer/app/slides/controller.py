@@ -20,6 +20,7 @@ from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
+from focusviewer.slides.freshness import Stamp, stamp_of
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
@@ -36,6 +37,7 @@ class SlideController(QObject):
     records_ready = Signal(object, object)
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    asked_again = Signal()  # a slide that is open was named again: its file may be another by now
     already_open = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
 
@@ -67,6 +69,7 @@ class SlideController(QObject):
         known = self.state.at(path)
         if known is not None:
             self.show(known)
+            self.asked_again.emit()
             return
         started = perf_counter()
 
@@ -74,6 +77,7 @@ class SlideController(QObject):
             worklist = worklist_in(path)
             if worklist is not None:
                 return worklist
+            before = stamp_of((path,))
             try:
                 slide = self.opener(path)
             except SlideError:
@@ -83,7 +87,7 @@ class SlideController(QObject):
                 raise
             if job.cancel.is_set():
                 slide.close()
-            return Document.of(slide)
+            return Document.of(slide, _stamp(slide, before))
 
         def done(result: Document | list[Path] | Path) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
@@ -111,6 +115,27 @@ class SlideController(QObject):
         self.opened.emit(document)
         self.show(document)
         self.documents_changed.emit()
+
+    def replace(self, old: Document, new: Document) -> None:
+        """Put a document into the place of one whose file is another now, and show the same part of it."""
+        if old.slide.dimensions == new.slide.dimensions and len(old.planes_um) == len(new.planes_um):
+            new.view, new.fresh = old.view, old.fresh
+        documents = tuple(new if document is old else document for document in self.state.documents)
+        twin = next((document for document in documents if document is not new and _same(document, new)), None)
+        self._tiles.forget(old.pyramid)
+        if twin is not None:
+            documents = tuple(document for document in documents if document is not new)
+            self._close_file(new.slide)
+        self.state.documents = documents
+        self._tiles.add((twin or new).pyramid)
+        if old is self.current:
+            self.show(twin or new)
+        self._close_file(old.slide)
+        self.documents_changed.emit()
+
+    def discard(self, document: Document) -> None:
+        """Close a document that was opened in vain."""
+        self._close_file(document.slide)
 
     def show(self, document: Document | None) -> None:
         """Make an open slide the current one."""
@@ -202,3 +227,16 @@ class SlideController(QObject):
             self.records_ready.emit(document, records)
 
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+
+
+def _stamp(slide: Slide, before: Stamp) -> Stamp | None:
+    """How the files of a slide were when it was opened; None for those that cannot be looked at."""
+    now = stamp_of(slide.files)
+    if before.problem or now.problem:
+        return None
+    # Written while it was opened: it is told from every later state.
+    return now if stamp_of((slide.path,)) == before else Stamp()
+
+
+def _same(one: Document, other: Document) -> bool:
+    return one.pyramid.fingerprint == other.pyramid.fingerprint

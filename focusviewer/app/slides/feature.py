@@ -17,6 +17,7 @@ from focusviewer.app.slides.scale import ScaleController
 from focusviewer.app.slides.slide_list import SlideList
 from focusviewer.app.slides.slide_panel import SlidePanel
 from focusviewer.app.slides.updates import SlideUpdates
+from focusviewer.app.slides.watch import FileWatch
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import choosers
 from focusviewer.app.widgets.bars import MessageBar
@@ -49,6 +50,7 @@ class SlidesFeature(QObject):
         self.controller = SlideController(jobs, tiles)
         self.scale = ScaleController(parent, messages, self.controller)
         self.updates = SlideUpdates(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
+        self.watch = FileWatch(jobs, self.controller, tiles, messages)
         self.controller.opened.connect(self._opened)
         self.list.document_chosen.connect(self.controller.show)
         self.list.document_closed.connect(self.controller.close)

@@ -9,6 +9,7 @@ from focusviewer.app.viewer.view import View
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import DisplayPyramid, Slide
+from focusviewer.slides.freshness import Stamp
 
 
 @dataclass(eq=False)
@@ -25,14 +26,15 @@ class Document:
     fresh: bool = True  # not shown yet: the first time the whole slide is shown
     bad_tiles: int = 0
     fluorescence: bool | None = None  # None: not known yet
+    stamp: Stamp | None = None  # of its files as they were opened; None: not looked at
     focus_records: list[tuple[str, str]] | None = None  # by the scanner, for people; None: not read yet
 
     @classmethod
-    def of(cls, slide: Slide) -> Document:
+    def of(cls, slide: Slide, stamp: Stamp | None = None) -> Document:
         """Build the document of a slide (no file access)."""
         width, height = slide.dimensions
         plane = len(slide.planes_um) // 2
-        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane))
+        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane), stamp=stamp)
 
     @property
     def path(self) -> Path:

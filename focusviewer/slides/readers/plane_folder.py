@@ -157,6 +157,11 @@ class PlaneFolder(Slide):
             return self._open_plane(path)
         return PictureSlide(path, self._deep)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The folder and its planes."""
+        return (self.info.path, *self._files)
+
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""
         plane = self._plane(region.plane)
