@@ -74,6 +74,7 @@ def confirm_close(parent: QWidget, titles: list[str], chosen: Callable[[], None]
     dialog = QMessageBox(parent)
     dialog.setIcon(QMessageBox.Icon.Question)
     dialog.setWindowTitle("Close")
+    dialog.setTextFormat(Qt.TextFormat.PlainText)
     dialog.setText(f"Still at work: {', '.join(titles)}.")
     dialog.setInformativeText("What is not written to the end is lost.")
     stop = dialog.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
