@@ -83,6 +83,21 @@ def confirm_close(parent: QWidget, titles: list[str], chosen: Callable[[], None]
     open_dialog(dialog)
 
 
+def confirm_link(parent: QWidget, paths: list[str], chosen: Callable[[], None]) -> None:
+    """Ask whether to open what a link names."""
+    dialog = QMessageBox(parent)
+    dialog.setIcon(QMessageBox.Icon.Question)
+    dialog.setWindowTitle("Open a link")
+    dialog.setTextFormat(Qt.TextFormat.PlainText)
+    shown = "\n".join("".join(sign if sign.isprintable() else " " for sign in path) for path in paths)
+    dialog.setText(f"A link wants to open this, where you have opened nothing before:\n\n{shown}")
+    dialog.setInformativeText("Open it only if you expected it. A path on another computer tells that one who you are.")
+    agree = dialog.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
+    dialog.setDefaultButton(dialog.addButton("Do not open", QMessageBox.ButtonRole.RejectRole))
+    agree.clicked.connect(chosen)
+    open_dialog(dialog)
+
+
 def choose_picture(parent: QWidget, title: str, folder: str, stem: str, chosen: Callable[[Path], None]) -> None:
     """Let the user choose where a picture is saved."""
     dialog = QFileDialog(parent, title, folder, PICTURES)

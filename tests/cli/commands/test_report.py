@@ -102,7 +102,9 @@ def test_view_takes_links_and_places(command: Command, tmp_path: Path, monkeypat
     from focusviewer.qc.reports.links import open_link
 
     asked: list[object] = []
-    monkeypatch.setattr("focusviewer.app.run_view", lambda paths, at: asked.append((list(paths), at)) or 0)
+    monkeypatch.setattr(
+        "focusviewer.app.run_view", lambda paths, at, linked: asked.append((list(paths) + linked, at)) or 0
+    )
     path = tmp_path / "a & b.svs"
     path.touch()
     assert command("view", open_link(path, (40, 50))).code == 0
