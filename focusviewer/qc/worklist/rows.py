@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from focusviewer.core.errors import UserError
+from focusviewer.core.json_text import from_json_text
 from focusviewer.qc.verdicts.features import SlideFeatures
 from focusviewer.qc.verdicts.judgement import Judgement, Verdict
 from focusviewer.qc.worklist.records import Failure, FileRow, RegionRow, Result, SlideFacts, SlideRow, VerdictRow
@@ -32,10 +32,9 @@ def told(file: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, ValueError, KeyError, RecursionError, msgspec.ValidationError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    except (TypeError, ValueError, KeyError, msgspec.ValidationError) as error:
         advice = "It is damaged, or no worklist of FocusViewer. Take a copy of it that is whole, or judge anew with qc."
-        raise UserError(f"Cannot read the worklist {file}", reason, advice) from error
+        raise UserError(f"Cannot read the worklist {file}", str(error), advice) from error
 
 
 def slide_of(row: sqlite3.Row, regions: Regions) -> SlideRow:
@@ -50,7 +49,7 @@ def slide_of(row: sqlite3.Row, regions: Regions) -> SlideRow:
     )
     result = None
     if row["result_id"] is not None:
-        reasons = msgspec.convert(json.loads(_text(row, "reasons")), tuple[str, ...])
+        reasons = msgspec.convert(from_json_text(_text(row, "reasons")), tuple[str, ...])
         result = Result(
             facts,
             _features(row),
@@ -142,7 +141,7 @@ def _number(row: sqlite3.Row, name: str) -> float:
 
 
 def _features(row: sqlite3.Row) -> SlideFeatures:
-    features = msgspec.convert(json.loads(_text(row, "features")), SlideFeatures)
+    features = msgspec.convert(from_json_text(_text(row, "features")), SlideFeatures)
     for name, value in vars(features).items():
         if value is not None and abs(value) > _LARGEST:  # infinity; NaN stands for what nobody knows
             raise ValueError(f"the feature {name!r} of a slide is {value:g}")
