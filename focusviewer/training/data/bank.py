@@ -22,6 +22,7 @@ from focusviewer.focus.base import LEVEL_UM
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.data.stacks import simulate_focus_crops
+from focusviewer.training.waiting import tell
 
 SCALES: dict[float, tuple[float, float]] = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}
 """Pixel sizes (um) that networks are trained for, and the numerical apertures that scan at them."""
@@ -163,6 +164,7 @@ def _make(data: Path, split: str, config: BankConfig, folder: Path) -> None:
     z_um, source = np.empty(config.count, np.float32), np.empty(config.count, np.int32)
     first = 0
     for start in range(0, config.count, _PIECE):
+        tell(f"{start} of {config.count} {split} crops of {config.mpp:g} µm per pixel")
         count = min(_PIECE, config.count - start)
         piece, depths, ids = simulate_focus_crops(
             crops,

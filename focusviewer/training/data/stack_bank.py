@@ -23,6 +23,7 @@ from focusviewer.training.data.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.data.stacks import SHARES, STEPS_PER_SLOT, PlaneConfig, PlaneGenerator, glass_light
+from focusviewer.training.waiting import tell
 
 VALIDATION_SHARE = 8
 """A validation bank has one field for so many of the training bank."""
@@ -140,6 +141,7 @@ def _make(data: Path, split: str, config: StackBankConfig, folder: Path, pieces:
         path = _piece_file(folder, number)
         if path.exists():
             continue
+        tell(f"{sum(_piece_file(folder, other).exists() for other in range(len(pieces)))} of {len(pieces)} parts")
         part = pieces[number]
         z_um = np.empty((len(part), config.planes), np.float32)
         source = np.empty(len(part), np.int32)
