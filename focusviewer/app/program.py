@@ -97,7 +97,19 @@ def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None, linke
         window.opening.open_linked(linked, lambda: None if at is None else look_at(window, at))
     # the lists of models can wait until there is something to look at
     QTimer.singleShot(600 if paths or linked else 0, window.load_registries)
-    return app.exec()
+    return leave(app.exec(), window)
+
+
+def leave(code: int, window: MainWindow) -> int:
+    """The exit code of a window that was closed; ends the process where a thread that hangs would keep it for ever."""
+    if window.jobs.is_hung or window.tiles.loader.is_hung:
+        log.warning("a file, a disk or a network does not answer; the program ends without it")
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 def look_at(window: MainWindow, at: tuple[float, float]) -> None:

@@ -82,7 +82,12 @@ class TileLoader:
         self.forget_bad(pyramid)
         self.cache.remove(lambda key: isinstance(key, TileKey) and key.slide == pyramid.fingerprint)
 
-    def close(self, timeout: float = 5) -> None:
+    @property
+    def is_hung(self) -> bool:
+        """Whether a read went on when the loader was closed, and still does."""
+        return self._closed and any(thread.is_alive() for thread in self._threads)
+
+    def close(self, timeout: float = 2) -> None:
         """Stop: nothing is reported any more; waits for running reads, at most ``timeout`` seconds."""
         with self._wake:
             self._closed = True

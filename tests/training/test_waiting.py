@@ -6,6 +6,7 @@ import io
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from focusviewer.training import waiting as words
@@ -37,7 +38,12 @@ def test_what_is_done_at_once_needs_no_word() -> None:
 def test_making_a_bank_says_how_far_it_is(
     tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def simulated(crops: object, count: int, side: int, *rest: object) -> tuple[np.ndarray, ...]:
+        return np.zeros((count, side, side, 3), np.uint8), np.zeros(count), np.zeros(count, np.int32)
+
     monkeypatch.setattr("focusviewer.training.data.bank._PIECE", 8)
+    monkeypatch.setattr("focusviewer.training.data.bank.simulate_focus_crops", simulated)
+    monkeypatch.setattr("focusviewer.training.data.bank.sharp_crops", lambda sources, side: None)
     said: list[str] = []
     monkeypatch.setattr("focusviewer.training.data.bank.tell", said.append)
     focus_bank(tiny_data, "train", BankConfig(0.5, 24))

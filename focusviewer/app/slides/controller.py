@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +17,7 @@ from focusviewer.app.slides.files import slides_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.slides.state import SlidesState
 from focusviewer.app.viewer.document import Document
-from focusviewer.core.cancel import stop_if
+from focusviewer.core.cancel import done_within, stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
@@ -24,6 +25,9 @@ from focusviewer.slides.freshness import Stamp, stamp_of
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
+CLOSING_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class SlideController(QObject):
@@ -178,7 +182,8 @@ class SlideController(QObject):
     def close_all(self) -> None:
         """Release every file (at the end of the program, when no worker reads any more)."""
         for slide in [*(document.slide for document in self.documents), *self._closing]:
-            slide.close()
+            if not done_within(CLOSING_S, slide.close):  # some reader of it hangs
+                log.warning("%s could not be closed", slide.name)
         self._closing.clear()
         self.state.documents = ()
         with self.state.events.current.blocked():  # nothing is shown any more
