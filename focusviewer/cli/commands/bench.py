@@ -10,6 +10,8 @@ import typer
 from focusviewer.cli.arguments import AsJson
 from focusviewer.cli.output import Progress, note, print_json, table
 
+MONKEY = "monkey"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
@@ -23,14 +25,22 @@ def bench(
     slide: Annotated[
         Path | None, typer.Option("--slide", metavar="FILE", help="A slide of yours instead of the generated one.")
     ] = None,
+    actions: Annotated[int, typer.Option("--actions", min=1, help="With monkey: how many.")] = 18_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="With monkey: the same seed does the same.")] = 1,
     list_names: Annotated[bool, typer.Option("--list", help="Print the names and what they measure.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure this machine: value, reference (another library or the budget) and value / reference."""
+    """Measure this machine: value, reference (another library or the budget) and value / reference.
+
+    "bench monkey" does random things in an off-screen window instead and tells what went wrong (exit code 1).
+    """
     from focusviewer.bench import BENCHMARKS, run_benchmarks
 
+    if names == [MONKEY]:
+        return _monkey(slide, actions, seed, json)
     if list_names:
-        typer.echo(table(["name", "measures"], [[b.name, b.summary] for b in BENCHMARKS]))
+        listed = [[b.name, b.summary] for b in BENCHMARKS]
+        typer.echo(table(["name", "measures"], [*listed, [MONKEY, "random actions in the window; only by its name"]]))
         return
     with Progress("bench", quiet=json) as progress:
         results, failures = run_benchmarks(names or [], slide, progress)
@@ -41,3 +51,28 @@ def bench(
         typer.echo(table(["name", "value", "unit", "reference", "ratio", "reference is"], rows))
     for name, reason in failures:
         note(f"{name} could not be measured: {reason}", quiet=json)
+
+
+def _monkey(slide: Path | None, actions: int, seed: int, json: bool) -> None:
+    from focusviewer.bench.monkey import let_monkey_loose
+
+    with Progress(MONKEY, quiet=json) as progress:
+        report = let_monkey_loose(slide, actions, seed, progress)
+    problems = report.problems()
+    facts = {
+        "actions": report.actions,
+        "seed": seed,
+        "seconds": report.seconds,
+        "longest_standstill_ms": report.blocked_ms,
+        "longest_standstill_after": report.blocked_by,
+        "memory_growth": report.growth,
+        "memory_mb": report.memory_mb[-1] if report.memory_mb else None,
+        "problems": problems,
+    }
+    if json:
+        print_json(facts)
+    else:
+        typer.echo("\n".join(f"{name}: {value}" for name, value in facts.items() if name != "problems"))
+        typer.echo("\n".join(problems) or "no problems")
+    if problems:
+        raise typer.Exit(1)
