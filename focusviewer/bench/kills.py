@@ -125,7 +125,7 @@ def _kill_export(folder: Path, times: int, rng: np.random.Generator, progress: C
     out = folder / "out" / "export.ome.tif"
     out.parent.mkdir()
     command = [sys.executable, "-m", "focusviewer", "refocus", str(picture), "--mpp", "0.25", "--z", "1"]
-    command += ["--out", str(out)]
+    command += ["--out", str(out), "--force"]
     whole, problems = _time_of(command), []
     for done in range(times):
         _killed(command, float(rng.uniform(0.3, 1.05)) * whole)
