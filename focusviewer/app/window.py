@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _map_failed(self, text: str) -> None:
         document = self.document
-        if document is not None and document.mpp is None:
+        if document is not None and document.mpp is None and document.slide.info.not_square is None:
             self.opening.scale.offer(text, document, "error")
         else:
             self.show_error(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from focusviewer.cli.output import note
 from focusviewer.core.errors import UserError
 from focusviewer.core.geometry import Box
 
@@ -32,8 +33,12 @@ RegionText = Annotated[
 
 
 @contextmanager
-def opened(path: Path, mpp: float | None = None, magnification: float | None = None) -> Iterator[Slide]:
+def opened(
+    path: Path, mpp: float | None = None, magnification: float | None = None, *, tell: bool = True
+) -> Iterator[Slide]:
     """Open a slide with the scale options of the command line, and close it in the end.
+
+    What its file lacks or leaves open is told on the terminal unless ``tell`` is False.
 
     Raises
     ------
@@ -44,6 +49,8 @@ def opened(path: Path, mpp: float | None = None, magnification: float | None = N
 
     check_scale(mpp, magnification)
     slide = open_slide(path, mpp=mpp, magnification=magnification)
+    for remark in slide.info.remarks if tell else ():
+        note(f"{slide.name}: {remark}")
     try:
         yield slide
     finally:

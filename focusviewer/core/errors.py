@@ -45,5 +45,17 @@ class ScaleUnknownError(UserError):
         )
 
 
+class NotSquareError(ScaleUnknownError):
+    """A step that needs square pixels was asked of a slide whose pixels are not: ``across`` and ``down`` in um."""
+
+    def __init__(self, name: str, across: float, down: float) -> None:
+        UserError.__init__(
+            self,
+            f"The pixels of {name} are not square",
+            f"they are {across:.4g} x {down:.4g} um, and what models and engines know of blur holds for square ones",
+            "Resample it to square pixels; --mpp UM takes them for square as they are.",
+        )
+
+
 class CancelledError(Exception):
     """A job was cancelled by its token; not an error, never shown."""

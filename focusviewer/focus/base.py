@@ -185,6 +185,8 @@ class FocusMap:
         Window and step in **level-0** pixels.
     mpp : float or None
         Pixel size of **level 0** in um that the map was made with.
+    sides_um : (float, float) or None
+        Sides of a level-0 pixel across and down, where it is not square and ``mpp`` is None.
     unreadable : int
         Windows with tissue whose pixels could not be decoded.
     uncertainty : float32 (rows, cols) or None
@@ -196,6 +198,8 @@ class FocusMap:
         fold, nothing but fat or pale glass. ``blur`` is NaN there, so they are never called blurred.
     calibration : str
         Which calibration turned the scores into levels; empty when they are the model's own.
+    fluorescence : bool
+        Whether the slide looks like fluorescence: scores then rank its windows, and no calibration holds.
     """
 
     blur: FloatMap
@@ -216,6 +220,8 @@ class FocusMap:
     weights: Mapping[str, FloatMap] = field(default_factory=dict)
     cannot_tell: npt.NDArray[np.bool_] | None = None
     calibration: str = ""
+    fluorescence: bool = False
+    sides_um: tuple[float, float] | None = None
 
     @property
     def tissue(self) -> npt.NDArray[np.bool_]:
@@ -225,7 +231,9 @@ class FocusMap:
     @property
     def cell_mm2(self) -> float | None:
         """Area of the stride-sized middle of a window; None without a pixel size."""
-        return None if self.mpp is None else (self.stride_px * self.mpp / 1000) ** 2
+        if self.mpp is not None:
+            return (self.stride_px * self.mpp / 1000) ** 2
+        return None if self.sides_um is None else self.stride_px**2 * self.sides_um[0] * self.sides_um[1] / 1e6
 
     def at(self, x_px: float, y_px: float) -> float:
         """Blur at a level-0 pixel: the nearest window's, NaN outside the grid."""

@@ -14,7 +14,7 @@ from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration, Curve, fit_curve, working_mpp
 from focusviewer.focus.calibration.store import scanner_key, shipped_calibrations
 from focusviewer.focus.mapping.engine import map_slide
-from focusviewer.slides import Slide
+from focusviewer.slides import Slide, stepped_planes
 
 OnShare = Callable[[float], None]
 
@@ -148,7 +148,7 @@ def _positions(slide: Slide, step_um: float | None) -> tuple[float, ...]:
             "Give a stack of 3 planes or more, or mark regions.",
         )
     if step_um is not None:
-        return tuple(index * step_um for index in range(count))
+        return stepped_planes(slide.info, step_um)
     if not slide.info.z_step_known:
         raise UserError(
             f"{slide.name} does not state the distance of its planes", "", "State it, in um, like --step 0.5."

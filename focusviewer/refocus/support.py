@@ -11,22 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.core.arrays import RGB
+from focusviewer.focus.tissue.fluorescence import WHAT_IT_LOOKS_LIKE, is_fluorescence, looks_fluorescent
 from focusviewer.refocus.base import MAX_Z_UM
-from focusviewer.slides.base import Region, Slide
+
+__all__ = ["MAX_MPP", "distance_um", "is_fluorescence", "is_within_reach", "looks_fluorescent", "unsupported"]
 
 MAX_MPP = 0.6
 """Coarsest pixel, in um, at which a few microns of defocus can be seen and so be worked on."""
 
-FLUORESCENCE_PX = 1024
-"""Longest side of the picture of a slide that is looked at for a dark background."""
-
 _NEARLY = 1e-6
 _AT_ONCE = 1_000_000
-_BLACK = 25
-_DARK = 100
-_EMPTY = 8
-_BRIGHT = 180
 
 
 def unsupported(
@@ -51,7 +45,7 @@ def unsupported(
         The reason in words, without a full stop; empty when there is nothing against it.
     """
     if fluorescence:
-        return "it looks like fluorescence, and the engines know stained tissue in transmitted light only"
+        return f"{WHAT_IT_LOOKS_LIKE}, and the engines know stained tissue in transmitted light only"
     if mpp is None:
         return "its pixel size is not known, and blur cannot be told in microns"
     if mpp > MAX_MPP + _NEARLY:
@@ -85,40 +79,3 @@ def distance_um(planes_um: Sequence[float], z_um: float | npt.NDArray[np.floatin
         distances = np.minimum(np.abs(targets - positions[above]), np.abs(targets - positions[below]))
         farthest = max(farthest, float(distances.max()))
     return farthest
-
-
-def looks_fluorescent(pixels: RGB) -> bool:
-    """Whether a picture shows fluorescing specimens on a dark background.
-
-    In transmitted light the background is the brightest part and hardly any tissue is black. In fluorescence most
-    is dark, some of it black, and the bright part is the rare one. Black that surrounds a bright picture is what was
-    not scanned.
-
-    Parameters
-    ----------
-    pixels : uint8 (H, W, 3)
-    """
-    brightest = pixels.max(axis=2)
-    floor, middle, peak = np.percentile(brightest, [1, 50, 99])
-    if floor >= _BLACK or middle >= _DARK or peak - middle <= middle - floor:
-        return False
-    shown = brightest[brightest > _EMPTY]
-    return bool(shown.size == 0 or np.median(shown) < _BRIGHT)
-
-
-def is_fluorescence(slide: Slide) -> bool:
-    """Whether a slide is fluorescence, by a coarse picture of its middle plane.
-
-    Raises
-    ------
-    SlideError
-        If the slide cannot be read.
-    """
-    width, height = slide.dimensions
-    level = slide.best_level(max(width, height) / FLUORESCENCE_PX)
-    of_level = slide.levels[level]
-    # Of a slide without a pyramid the middle is looked at, not the whole.
-    take = (min(of_level.width, 2 * FLUORESCENCE_PX), min(of_level.height, 2 * FLUORESCENCE_PX))
-    x = round((of_level.width - take[0]) / 2 * of_level.downsample)
-    y = round((of_level.height - take[1]) / 2 * of_level.downsample)
-    return looks_fluorescent(slide.read_region(Region(level, x, y, *take, len(slide.planes_um) // 2)))

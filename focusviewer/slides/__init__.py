@@ -7,7 +7,7 @@ from focusviewer.slides.describe import to_json
 from focusviewer.slides.loader import TileLoader
 from focusviewer.slides.marks import computed_pixels
 from focusviewer.slides.registry import Reader, open_slide, readers, register
-from focusviewer.slides.scale import ScaleStore, even_planes, with_scale
+from focusviewer.slides.scale import ScaleStore, stepped_planes, with_scale, with_step
 from focusviewer.slides.tiles import DisplayPyramid, TileKey, visible_tiles
 
 __all__ = [
@@ -24,13 +24,14 @@ __all__ = [
     "TileKey",
     "TileLoader",
     "computed_pixels",
-    "even_planes",
     "mpp_from_power",
     "open_slide",
     "readers",
     "register",
+    "stepped_planes",
     "to_json",
     "usable_mpp",
     "visible_tiles",
     "with_scale",
+    "with_step",
 ]

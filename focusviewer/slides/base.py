@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from focusviewer.core.arrays import RGB
-from focusviewer.core.errors import SlideError
+from focusviewer.core.errors import NotSquareError, ScaleUnknownError, SlideError
 
 PLAUSIBLE_MPP = (0.05, 5.0)
 """Pixel sizes of level 0, in microns, that a light microscope's scanner can have; others are taken for mistakes."""
+
+SQUARE = 1.01
+"""Pixels whose sides differ by no more than this factor are square: scanners' sides differ by tenths of a percent."""
 
 
 class UnsureError(Exception):
@@ -62,8 +65,14 @@ class SlideInfo:
     """What a file says about itself.
 
     ``stated_mpp`` is what the file states, however implausible; ``mpp`` is ``None`` unless the value is usable.
+    ``stated_mpp_xy`` is set where the file states two sizes that differ, across and down. Where pixels are not square
+    (see SQUARE) the other two are ``None``, so that nobody works with a size that holds in no direction; lengths are
+    measured with ``mpp_x`` and ``mpp_y``. :func:`pixel_sizes` fills in all three.
+    ``remarks`` are sentences, without their ends, about what the file lacks or leaves open and how it is read.
     ``planes_um`` are the focal positions (um, increasing) of the planes; when the file does not state a z step
-    they are the indices 0, 1, 2 ... and ``z_step_known`` is False.
+    they are the indices 0, 1, 2 ... and ``z_step_known`` is False. ``missing_planes`` counts planes that the file
+    announces but that were never written: they are no planes of the slide, and ``missing_um`` says where they would
+    lie, on the same axis, as far as that can be told.
     """
 
     path: Path
@@ -72,13 +81,38 @@ class SlideInfo:
     levels: tuple[Level, ...]
     stated_mpp: float | None = None
     mpp: float | None = None
+    stated_mpp_xy: tuple[float, float] | None = None
     objective_power: float | None = None
     planes_um: tuple[float, ...] = (0.0,)
     z_step_known: bool = True
+    missing_planes: int = 0
+    missing_um: tuple[float, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     associated: tuple[str, ...] = ()
     icc_profile: bytes | None = None
     fingerprint: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def mpp_x(self) -> float | None:
+        """Microns per level-0 pixel across."""
+        return self._side(0)
+
+    @property
+    def mpp_y(self) -> float | None:
+        """Microns per level-0 pixel down."""
+        return self._side(1)
+
+    def _side(self, axis: int) -> float | None:
+        return self.mpp if self.not_square is None else self.not_square[axis]
+
+    @property
+    def not_square(self) -> tuple[float, float] | None:
+        """Sides of a pixel, um, where the file states plausible ones that differ and nobody has said better."""
+        sides = self.stated_mpp_xy
+        if sides is None or self.mpp is not None or None in map(usable_mpp, sides):
+            return None
+        return None if _is_square(*sides) else sides
 
 
 class Slide(ABC):
@@ -117,8 +151,20 @@ class Slide(ABC):
 
     @property
     def mpp(self) -> float | None:
-        """Microns per level-0 pixel, or None when neither the file nor the user has said it."""
+        """Microns per level-0 pixel; None when neither the file nor the user has said it, or pixels are not square."""
         return self.info.mpp
+
+    @property
+    def sides_um(self) -> tuple[float, float] | None:
+        """Sides of a level-0 pixel across and down, um, or None when one is not known; for lengths and areas."""
+        across, down = self.info.mpp_x, self.info.mpp_y
+        return None if across is None or down is None else (across, down)
+
+    def scale_error(self) -> ScaleUnknownError:
+        """The error for a step that needs ``mpp`` where there is none."""
+        if self.info.not_square is not None:
+            return NotSquareError(self.name, *self.info.not_square)
+        return ScaleUnknownError(self.name)
 
     @property
     def planes_um(self) -> tuple[float, ...]:
@@ -167,6 +213,31 @@ class Slide(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class PixelSizes(NamedTuple):
+    """``stated_mpp``, ``mpp`` and ``stated_mpp_xy`` of SlideInfo."""
+
+    stated: float | None
+    usable: float | None
+    sides: tuple[float, float] | None
+
+
+def pixel_sizes(across: float | None, down: float | None) -> PixelSizes:
+    """What to believe of the pixel size that a file states across and down, um; one that is missing is the other."""
+    if across is None or down is None:
+        stated = down if across is None else across
+        return PixelSizes(stated, usable_mpp(stated), None)
+    if across == down:
+        return PixelSizes(across, usable_mpp(across), None)
+    if not _is_square(across, down):
+        return PixelSizes(None, None, (across, down))
+    stated = (across + down) / 2
+    return PixelSizes(stated, usable_mpp(stated), (across, down))
+
+
+def _is_square(across: float, down: float) -> bool:
+    return 0 < max(across, down) <= SQUARE * min(across, down)
 
 
 def usable_mpp(value: float | None) -> float | None:

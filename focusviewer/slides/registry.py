@@ -9,9 +9,10 @@ from pathlib import Path
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsureError
+from focusviewer.slides.limits import LimitError
 from focusviewer.slides.pyramid import with_pyramid
-from focusviewer.slides.scale import ScaleStore, checked_mpp, even_planes, mpp_of_magnification
-from focusviewer.slides.suffixes import PICTURE_SUFFIXES
+from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
+from focusviewer.slides.suffixes import COMPANION_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -30,7 +31,7 @@ class Reader:
         (path, first bytes) -> whether this reader may open it; looks, but does not parse.
     open : callable
         path -> Slide; raises UnsureError to leave the file to the next reader, SlideError when it cannot open it
-        (others still try), DamagedError when nobody should.
+        (others still try), DamagedError or LimitError when nobody should.
     """
 
     name: str
@@ -88,7 +89,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, magnification: flo
             info = replace(info, mpp=known)
         step = ScaleStore().get_step(info.fingerprint) if len(info.planes_um) > 1 else None
         if step is not None:
-            info = replace(info, planes_um=tuple(even_planes(len(info.planes_um), step)), z_step_known=True)
+            info = with_step(info, step)
         if magnification is not None:
             info = replace(info, objective_power=float(magnification))
         slide.info = info
@@ -114,7 +115,7 @@ def _open_file(path: Path, head: bytes) -> Slide:
             return reader.open(path)
         except UnsureError:
             continue
-        except DamagedError:
+        except (DamagedError, LimitError):
             raise
         except SlideError as error:
             problem = problem or error  # the reader with the highest priority knows the format best
@@ -161,18 +162,53 @@ def _unknown(path: Path, head: bytes) -> SlideError:
 
 
 def _open_folder(path: Path) -> Slide:
+    """The one slide of a folder, in as many files as it has, or the stack that its pictures are the planes of.
+
+    Raises
+    ------
+    SlideError
+        If the folder holds several slides, or nothing that can be opened.
+    """
+    from focusviewer.slides.readers.contents import folder_contents
     from focusviewer.slides.readers.plane_folder import PlaneFolder, image_files
 
-    if not image_files(path):
-        for dicom in sorted(path.glob("*.dcm")):
-            return _open_file(dicom, _look(dicom))
+    contents, images = folder_contents(path), image_files(path)
+    whole = [one for one in contents.slides if one in contents.parts or one not in images]
+    planes = set(contents.slides) - set(whole)
+    loose = [one for one in images if one.suffix.lower() in TIFF_SUFFIXES and one in planes]
+    if len(whole) == 1 and not loose:  # pictures beside it are previews
+        return _open_file(whole[0], _look(whole[0]))
+    if whole:
+        names = [str(one.relative_to(path)) for one in (*whole, *loose)]
+        more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
+        raise SlideError(
+            f"Cannot open {path.name}",
+            f"the folder holds {len(names)} slides: {', '.join(names[:5])}{more}",
+            "Open one of them.",
+        )
     return PlaneFolder(path, lambda plane: _open_file(plane, _look(plane)))
 
 
 def _tiff(path: Path) -> Slide:
+    from focusviewer.slides.readers.tiff.ome_files import open_ome_files
+    from focusviewer.slides.readers.tiff.ome_pages import SpreadError
     from focusviewer.slides.readers.tiff.reader import open_tiff
 
-    return open_tiff(path)
+    try:
+        return open_tiff(path)
+    except SpreadError:
+        return open_ome_files(path)
+
+
+def _companion(path: Path) -> Slide:
+    from focusviewer.slides.readers.tiff.ome_files import open_ome_files
+
+    return open_ome_files(path)
+
+
+def _companion_supports(path: Path, head: bytes) -> bool:
+    is_xml = head.lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"<" and b"<OME" in head
+    return is_xml or path.name.lower().endswith(COMPANION_SUFFIXES)
 
 
 def _openslide(path: Path) -> Slide:
@@ -194,5 +230,26 @@ def _picture(path: Path) -> Slide:
 
 
 register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
+
+
+def _is_dicom(path: Path, head: bytes) -> bool:
+    return head[128:132] == b"DICM"
+
+
+def _dicom_stack(path: Path) -> Slide:
+    from focusviewer.slides.readers.dicom.stack import open_dicom_stack
+
+    return open_dicom_stack(path)
+
+
+def _dicom(path: Path) -> Slide:
+    from focusviewer.slides.readers.dicom.stack import open_dicom
+
+    return open_dicom(path)
+
+
+register(Reader("dicom-planes", 26, _is_dicom, _dicom_stack))
+register(Reader("ome-companion", 25, _companion_supports, _companion))
 register(Reader("openslide", 20, _openslide_supports, _openslide))
 register(Reader("picture", 10, lambda path, head: path.suffix.lower() in PICTURE_SUFFIXES, _picture))
+register(Reader("dicom", 5, _is_dicom, _dicom))

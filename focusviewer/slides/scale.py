@@ -11,7 +11,7 @@ from itertools import pairwise
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, config_dir
 from focusviewer.core.json_text import from_json_text
-from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, mpp_from_power, usable_mpp
+from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, SlideInfo, mpp_from_power, usable_mpp
 
 _lock = threading.Lock()
 
@@ -93,9 +93,23 @@ def mpp_of_magnification(magnification: float) -> float:
     return mpp
 
 
-def even_planes(count: int, step_um: float) -> list[float]:
-    """Focal positions (um) of ``count`` planes at equal distances, zero at the one that is shown first."""
-    return [round((index - count // 2) * step_um, 6) for index in range(count)]
+def stepped_planes(info: SlideInfo, step_um: float) -> tuple[float, ...]:
+    """Focal positions (um) of a slide's planes at equal distances, from the lowest; missing planes keep their place."""
+    ranks = {z: rank for rank, z in enumerate(sorted({*info.planes_um, *info.missing_um}))}
+    return tuple(round(ranks[z] * step_um, 6) for z in info.planes_um)
+
+
+def with_step(info: SlideInfo, step_um: float) -> SlideInfo:
+    """The facts of a stack whose planes lie ``step_um`` apart, zero at the one that is shown first."""
+    placed = stepped_planes(info, step_um)
+    middle = placed[len(placed) // 2]
+    gaps = stepped_planes(replace(info, planes_um=info.missing_um, missing_um=info.planes_um), step_um)
+    return replace(
+        info,
+        planes_um=tuple(round(z - middle, 6) for z in placed),
+        missing_um=tuple(round(z - middle, 6) for z in gaps),
+        z_step_known=True,
+    )
 
 
 def with_scale(slide: Slide, mpp: float | None, planes_um: Sequence[float] | None = None) -> None:

@@ -140,7 +140,14 @@ def test_folder_of_dicom_files_opens(data_dir: Path, tmp_path: Path) -> None:
         assert slide.dimensions == (957, 715)
 
 
-@pytest.mark.parametrize("name", ["broken.svs", "sm_image_grayscale.dcm", "sm_image_jpegls.dcm"])
+def test_pixels_that_openslide_does_not_decode_are_read_with_the_extra_for_dicom(data_dir: Path) -> None:
+    pytest.importorskip("wsidicom")
+    with open_slide(data_dir / "wsi" / "sm_image_jpegls.dcm") as slide:
+        assert slide.dimensions == (50, 50) and slide.mpp == pytest.approx(0.499)
+        assert slide.read_region(Region(0, 0, 0, 50, 50)).std() > 0
+
+
+@pytest.mark.parametrize("name", ["broken.svs", "sm_image_grayscale.dcm"])
 def test_unreadable_files_say_why(data_dir: Path, name: str) -> None:
     with pytest.raises(SlideError) as caught:
         open_slide(data_dir / "wsi" / name)

@@ -68,9 +68,9 @@ def second_document(document: Document, key: str, others: list[Document]) -> Doc
 
 def pixel_sizes(a: Document, b: Document) -> tuple[float, float]:
     """Sizes of the two documents' pixels in one unit: um where both are known."""
-    if a.mpp is None or b.mpp is None:
+    if a.sides_um is None or b.sides_um is None:
         return 1.0, 1.0
-    return a.mpp, b.mpp
+    return a.sides_um[0], b.sides_um[0]
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ class HeatmapController(QObject):
         """Show another slide, and its map if one was made before."""
         self.stop()
         self._document = document
-        self.state.mpp = None if document is None else document.mpp
+        self.state.mpp = None if document is None else document.slide.info.mpp_x
         self._show_current_map()
 
     def plane_changed(self) -> None:

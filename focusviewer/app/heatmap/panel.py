@@ -247,4 +247,6 @@ def _figures_text(figures: MapFigures | None) -> str:
         text += f"\nmade in {figures.seconds:.1f} s"
     if statistics.cannot_tell:
         text += f"\n▨ {statistics.cannot_tell:,} windows cannot be judged"
+    if statistics.fluorescence:
+        text += "\nIt looks like fluorescence: scores rank its windows, and are no distances."
     return f"Stopped: only a part of the slide.\n{text}" if figures.stopped else text

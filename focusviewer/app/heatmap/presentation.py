@@ -49,6 +49,7 @@ class MapStatistics:
     cannot_tell: int = 0
     calibration: str = ""
     has_uncertainty: bool = False
+    fluorescence: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,8 @@ def map_statistics(focus_map: FocusMap, threshold: float) -> MapStatistics:
     if values.size:
         figures = float(np.mean(values >= threshold)), float(np.median(values)), float(np.percentile(values, 95))
     has_uncertainty = focus_map.uncertainty is not None
-    return MapStatistics(int(values.size), *figures, cannot_tell, focus_map.calibration, has_uncertainty)
+    said = focus_map.calibration, has_uncertainty, focus_map.fluorescence
+    return MapStatistics(int(values.size), *figures, cannot_tell, *said)
 
 
 def extent(focus_map: FocusMap) -> tuple[float, float, float, float]:

@@ -119,6 +119,8 @@ def obstacle(document: Document | None) -> str:
     """Why the current view cannot be refocused; empty when it can."""
     if document is None:
         return "Open a slide first."
+    if document.slide.info.not_square is not None:
+        return "The pixels of this slide are not square, and the engines know the blur of square ones only."
     if document.mpp is None:
         return "The pixel size of this slide is not known. Set its scale to measure and refocus in microns."
     if document.fluorescence:

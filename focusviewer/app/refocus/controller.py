@@ -170,7 +170,8 @@ class RefocusController(QObject):
         document = self.document
         self.state.obstacle = obstacle(document)
         self.state.offers_scale = document is not None and (
-            document.mpp is None or (len(document.planes_um) > 1 and not document.slide.info.z_step_known)
+            (document.mpp is None and document.slide.info.not_square is None)
+            or (len(document.planes_um) > 1 and not document.slide.info.z_step_known)
         )
         return not self.state.obstacle
 

@@ -16,12 +16,14 @@ from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.files import slides_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.slides.state import SlidesState
-from focusviewer.app.viewer.document import Document
+from focusviewer.app.viewer.document import Document, files_of
 from focusviewer.core.cancel import done_within, stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
-from focusviewer.slides import ScaleStore, Slide, even_planes, open_slide, with_scale
+from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
 from focusviewer.slides.freshness import Stamp, stamp_of
+from focusviewer.slides.readers.contents import parts_of_slide
+from focusviewer.slides.readers.plane_names import OrderError, PlaneOrders
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
@@ -42,6 +44,7 @@ class SlideController(QObject):
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
     asked_again = Signal()  # a slide that is open was named again: its file may be another by now
+    order_asked = Signal(object)  # OrderError of a folder whose planes may have several orders
     already_open = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
 
@@ -77,13 +80,15 @@ class SlideController(QObject):
             return
         started = perf_counter()
 
-        def work(job: Job) -> Document | list[Path] | Path:
+        def work(job: Job) -> Document | list[Path] | Path | OrderError:
             worklist = worklist_in(path)
             if worklist is not None:
                 return worklist
             before = stamp_of((path,))
             try:
                 slide = self.opener(path)
+            except OrderError as error:
+                return error
             except SlideError:
                 found = slides_in(path)
                 if found:
@@ -91,12 +96,16 @@ class SlideController(QObject):
                 raise
             if job.cancel.is_set():
                 slide.close()
-            return Document.of(slide, _stamp(slide, before))
+            parts = tuple(parts_of_slide(slide.path))
+            return Document.of(slide, _stamp(slide, parts, before), parts)
 
-        def done(result: Document | list[Path] | Path) -> None:
+        def done(result: Document | list[Path] | Path | OrderError) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
             if isinstance(result, Path):
                 self.worklist_found.emit(result)
+                return
+            if isinstance(result, OrderError):
+                self.order_asked.emit(result)
                 return
             if isinstance(result, list):
                 self.folder_found.emit(result)
@@ -107,12 +116,23 @@ class SlideController(QObject):
         kind = f"open {path}"
         self._jobs.start(kind, work, lane=Lane.FILES, title=title, done=done, failed=self.failed.emit)
 
+    def set_order(self, asked: OrderError, place: int) -> None:
+        """Remember which number counts the planes of a folder, and open it."""
+        self._jobs.start(
+            f"order {asked.folder}",
+            lambda job: PlaneOrders().set(asked.orders[place], place),
+            lane=Lane.FILES,
+            done=lambda _: self.open([asked.folder]),
+            failed=self.failed.emit,
+        )
+
     def _add(self, document: Document) -> None:
         other = self.state.same_as(document)
         if other is not None:  # the same content under another name
             self._close_file(document.slide)
             self.show(other)
-            self.already_open.emit(document.path, other)
+            if document.path not in other.parts:  # the files of one slide may well be opened together
+                self.already_open.emit(document.path, other)
             return
         self.state.documents += (document,)
         self._tiles.add(document.pyramid)
@@ -165,7 +185,9 @@ class SlideController(QObject):
     def set_scale(self, document: Document, answer: ScaleAnswer) -> None:
         """Use and remember the scale the user has given."""
         step = answer.z_step_um
-        with_scale(document.slide, answer.mpp, None if step is None else even_planes(len(document.planes_um), step))
+        with_scale(document.slide, answer.mpp)
+        if step is not None:
+            document.slide.info = with_step(document.slide.info, step)
         fingerprint = document.slide.fingerprint
         self._jobs.start(
             "remember scale",
@@ -234,9 +256,9 @@ class SlideController(QObject):
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
 
 
-def _stamp(slide: Slide, before: Stamp) -> Stamp | None:
+def _stamp(slide: Slide, parts: tuple[Path, ...], before: Stamp) -> Stamp | None:
     """How the files of a slide were when it was opened; None for those that cannot be looked at."""
-    now = stamp_of(slide.files)
+    now = stamp_of(files_of(slide, parts))
     if before.problem or now.problem:
         return None
     # Written while it was opened: it is told from every later state.

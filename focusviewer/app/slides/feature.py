@@ -23,6 +23,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import choosers
 from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.app.widgets.common import Section
+from focusviewer.slides.readers.plane_names import OrderError, brief, ordinal
 
 
 class SlidesFeature(QObject):
@@ -53,6 +54,7 @@ class SlidesFeature(QObject):
         self.updates = SlideUpdates(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
         self.watch = FileWatch(jobs, self.controller, tiles, messages)
         self.controller.opened.connect(self._opened)
+        self.controller.order_asked.connect(self._ask_order)
         self.list.document_chosen.connect(self.controller.show)
         self.list.document_closed.connect(self.controller.close)
         self.list.path_chosen.connect(self.open_one)
@@ -131,6 +133,14 @@ class SlidesFeature(QObject):
     def ask_open_folder(self) -> None:
         """Let the user choose a folder: a stack of plane images, or slides."""
         choosers.choose_folder(self._parent, self._settings.last_folder, self.open_paths)
+
+    @Slot(object)
+    def _ask_order(self, asked: OrderError) -> None:
+        """Ask which of several orders the planes of a folder have."""
+        texts = {place: f"by the {ordinal(place)} number: {brief(files)}" for place, files in asked.orders.items()}
+        choosers.choose_order(
+            self._parent, asked.folder.name, texts, lambda place: self.controller.set_order(asked, place)
+        )
 
     @Slot()
     def ask_scale(self) -> None:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from focusviewer.slides.suffixes import VIEWED_SUFFIXES
+from focusviewer.slides.readers.contents import folder_contents
 
 
 def slides_in(folder: Path) -> list[Path]:
-    """Slide files of a folder, by name; empty where it is no folder or cannot be read."""
+    """One file of each slide of a folder, by name; empty where it is no folder or cannot be read."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIEWED_SUFFIXES and path.is_file())
+        return folder_contents(folder).slides
     except OSError:
         return []
 

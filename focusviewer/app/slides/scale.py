@@ -29,6 +29,14 @@ class ScaleController(QObject):
         if document is None or document.mpp is not None or document.slide.fingerprint in self._asked:
             return
         self._asked.add(document.slide.fingerprint)
+        if document.slide.info.not_square is not None:
+            across, down = document.slide.info.not_square
+            self._messages.show_message(
+                f"The pixels of {document.name} are not square ({across:.4g} × {down:.4g} µm). Lengths and areas are "
+                "right; refocusing and focus in µm need square pixels.",
+                "warning",
+            )
+            return
         stated = document.slide.info.stated_mpp
         why = "" if stated is None else f" (its file says {stated:.4g} µm, which cannot be)"
         self.offer(f"The pixel size of {document.name} is not known{why}. Lengths and refocusing need it.", document)

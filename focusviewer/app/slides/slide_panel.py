@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import (
@@ -17,7 +19,7 @@ from PySide6.QtWidgets import (
 from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import button, panel_layout, row
-from focusviewer.slides import computed_pixels
+from focusviewer.slides import SlideInfo, computed_pixels
 
 PICTURE_WIDTH = 250
 
@@ -135,17 +137,30 @@ def facts_of(document: Document) -> list[tuple[str, str]]:
     computed = computed_pixels(info)
     if computed is not None:
         facts.insert(1, ("Pixels", computed))
-    if info.mpp is not None:
-        facts.append(("Pixel", f"{info.mpp:.4g} µm"))
-        facts.append(("Field", f"{width * info.mpp / 1000:.2f} × {height * info.mpp / 1000:.2f} mm"))
-    elif info.stated_mpp is not None:
-        facts.append(("Pixel", f"unknown (the file says {info.stated_mpp:.4g} µm, which cannot be)"))
-    else:
-        facts.append(("Pixel", "unknown"))
+    facts += _scale_facts(info, width, height)
     if info.objective_power:
         facts.append(("Objective", f"{info.objective_power:g}×"))
     facts.append(("Levels", ", ".join(f"{level.downsample:.4g}" for level in info.levels)))
     if len(info.planes_um) > 1:
-        step = (info.planes_um[-1] - info.planes_um[0]) / (len(info.planes_um) - 1)
-        facts.append(("Planes", f"{len(info.planes_um)}" + (f", {step:.3g} µm apart" if info.z_step_known else "")))
+        steps = [b - a for a, b in pairwise(info.planes_um)]
+        apart = f"{min(steps):.3g}" + (f" to {max(steps):.3g}" if max(steps) > 1.01 * min(steps) else "")
+        facts.append(("Planes", f"{len(info.planes_um)}" + (f", {apart} µm apart" if info.z_step_known else "")))
+    if info.missing_planes:
+        where = ", ".join(f"{z:g}" for z in info.missing_um) if info.z_step_known else ""
+        facts.append(("Missing", f"{info.missing_planes} planes" + (f": z = {where} µm" if where else "")))
+    facts += [("Note", f"{remark[:1].upper()}{remark[1:]}.") for remark in info.remarks]
     return facts
+
+
+def _scale_facts(info: SlideInfo, width: int, height: int) -> list[tuple[str, str]]:
+    """Pixel size and field of view, each side with its own measure."""
+    sides = info.stated_mpp_xy
+    both = f"{sides[0]:.4g} × {sides[1]:.4g} µm" if sides is not None else ""
+    if info.mpp_x is None or info.mpp_y is None:
+        stated = both or (f"{info.stated_mpp:.4g} µm" if info.stated_mpp is not None else "")
+        return [("Pixel", f"unknown (the file says {stated}, which cannot be)" if stated else "unknown")]
+    field = ("Field", f"{width * info.mpp_x / 1000:.2f} × {height * info.mpp_y / 1000:.2f} mm")
+    if info.mpp is None:
+        return [("Pixel", f"{both}, not square"), field]
+    differ = sides is not None and f"{sides[0]:.4g}" != f"{sides[1]:.4g}"
+    return [("Pixel", f"{info.mpp:.4g} µm" + (f" (the file says {both})" if differ else "")), field]

@@ -21,8 +21,8 @@ class SlidesState:
     current: Document | None = None
 
     def at(self, path: Path) -> Document | None:
-        """The open slide of a path."""
-        return next((document for document in self.documents if document.path == path), None)
+        """The open slide of a path, which may be one of its several files."""
+        return next((document for document in self.documents if path in (document.path, *document.parts)), None)
 
     def same_as(self, document: Document) -> Document | None:
         """The open slide that has the same content as another document."""

@@ -40,6 +40,7 @@ class SlideUpdates(QObject):
         self._slides.folder_found.connect(self._folder_found)
         self._slides.already_open.connect(self._already_open)
         self._slides.current_changed.connect(self._current_changed)
+        self._slides.opened.connect(self._opened)
         self._computed = ""  # the message on the current slide, if its pixels were computed
 
     @Slot()
@@ -55,6 +56,12 @@ class SlideUpdates(QObject):
         self._computed = "" if document is None or computed is None else f"{document.name}: {computed}."
         if self._computed:
             self._messages.show_message(self._computed, "warning")
+
+    @Slot(object)
+    def _opened(self, document: Document) -> None:
+        """Say once what a file lacks or leaves open."""
+        for remark in document.slide.info.remarks:
+            self._messages.show_message(f"{document.name}: {remark}.", "warning")
 
     @Slot(object, object)
     def _pictures_ready(self, document: Document, pictures: dict[str, QImage]) -> None:

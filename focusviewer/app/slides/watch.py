@@ -79,14 +79,14 @@ class FileWatch(QObject):
 
         def look(document: Document, job: Job) -> Look:
             stop_if(job.cancel)
-            now = stamp_of(document.slide.files)
+            now = stamp_of(document.files)
             if now.problem or (now == document.stamp and document not in lost):
                 return Look(document, now, problem=now.problem)
             time.sleep(SETTLE_S)
-            if stamp_of(document.slide.files) != now:
+            if stamp_of(document.files) != now:
                 return Look(document, now, problem="it is being written")
             try:
-                return Look(document, now, Document.of(opener(document.path), now))
+                return Look(document, now, Document.of(opener(document.path), now, document.parts))
             except UserError as error:
                 return Look(document, now, problem=error.why or str(error))
 

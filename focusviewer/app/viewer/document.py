@@ -16,7 +16,7 @@ from focusviewer.slides.freshness import Stamp
 class Document:
     """One open slide: its pyramid, where the user was, and the focus maps made so far.
 
-    ``maps`` is keyed by model name and plane.
+    ``maps`` is keyed by model name and plane; ``parts`` are the files of a slide that has several.
     """
 
     slide: Slide
@@ -24,17 +24,23 @@ class Document:
     view: View
     maps: dict[tuple[str, int], FocusMap] = field(default_factory=dict)
     fresh: bool = True  # not shown yet: the first time the whole slide is shown
+    parts: tuple[Path, ...] = ()
     bad_tiles: int = 0
     fluorescence: bool | None = None  # None: not known yet
     stamp: Stamp | None = None  # of its files as they were opened; None: not looked at
     focus_records: list[tuple[str, str]] | None = None  # by the scanner, for people; None: not read yet
 
     @classmethod
-    def of(cls, slide: Slide, stamp: Stamp | None = None) -> Document:
+    def of(cls, slide: Slide, stamp: Stamp | None = None, parts: tuple[Path, ...] = ()) -> Document:
         """Build the document of a slide (no file access)."""
         width, height = slide.dimensions
         plane = len(slide.planes_um) // 2
-        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane), stamp=stamp)
+        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane), stamp=stamp, parts=parts)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files and folders it is read from."""
+        return files_of(self.slide, self.parts)
 
     @property
     def path(self) -> Path:
@@ -52,6 +58,11 @@ class Document:
         return self.slide.mpp
 
     @property
+    def sides_um(self) -> tuple[float, float] | None:
+        """Sides of a level-0 pixel across and down, um, if known; pixels need not be square."""
+        return self.slide.sides_um
+
+    @property
     def planes_um(self) -> tuple[float, ...]:
         """Z of the acquired planes."""
         return self.slide.planes_um
@@ -66,3 +77,8 @@ class Document:
         """Which acquired plane is shown, in words."""
         z = f"  ·  z = {z_text(self.plane_um)}" if self.slide.info.z_step_known else ""
         return f"Acquired plane {self.view.plane + 1} of {len(self.planes_um)}{z}"
+
+
+def files_of(slide: Slide, parts: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files and folders a slide is read from, those of its parts included."""
+    return tuple(dict.fromkeys((*slide.files, *parts)))

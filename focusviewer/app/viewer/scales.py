@@ -55,8 +55,8 @@ def length_text(um: float) -> str:
     return f"{um / 1000:g} mm" if um >= 1000 else f"{um:g} µm"
 
 
-def position_text(x: float, y: float, mpp: float | None) -> str:
-    """A slide position in um where the scale is known, else in level-0 pixels."""
-    if mpp is None:
+def position_text(x: float, y: float, sides_um: tuple[float, float] | None) -> str:
+    """A slide position in um where the sides of a pixel are known, else in level-0 pixels."""
+    if sides_um is None:
         return f"x {x:,.0f}  y {y:,.0f} px"
-    return f"x {x * mpp:,.1f}  y {y * mpp:,.1f} µm"
+    return f"x {x * sides_um[0]:,.1f}  y {y * sides_um[1]:,.1f} µm"

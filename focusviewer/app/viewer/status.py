@@ -37,5 +37,5 @@ class Status(QStatusBar):
     def show_point(self, document: Document | None, x: float, y: float, blur: str) -> None:
         """Show a position (level-0 pixels; NaN for none) and the blur there."""
         inside = document is not None and not math.isnan(x)
-        self.position.setText(scales.position_text(x, y, document.mpp) if inside and document else "")
+        self.position.setText(scales.position_text(x, y, document.sides_um) if inside and document else "")
         self.blur.setText(f"blur {blur}" if inside and blur else "")

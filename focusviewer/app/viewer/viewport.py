@@ -285,7 +285,7 @@ class Viewport(QWidget):
             self.minimap.paint(painter, view, thumb, self.heatmap, ratio)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.scale_bar.visible:
-            self.scale_bar.paint(painter, view, self.document.mpp, font, ratio)
+            self.scale_bar.paint(painter, view, self.document.slide.info.mpp_x, font, ratio)
         scan = self.document.plane_text if len(self.document.planes_um) > 1 else ""
         corner = self.minimap.rect(view, ratio) if self.minimap.visible else QRect(view.width, 0, 0, 0)
         paint_badges(painter, self.badge, self.patch, view, scan, corner, font, ratio)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from focusviewer.slides.suffixes import VIEWED_SUFFIXES
+from focusviewer.slides.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -26,7 +26,9 @@ def open_dialog(dialog: QDialog) -> None:
 
 def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose files."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
+    # Scanners and archives write names in capitals as well, and some systems' dialogs mind.
+    names = sorted({*VIEWED_SUFFIXES, *COMPANION_SUFFIXES})
+    patterns = " ".join(f"*{name} *{name.upper()}" for name in names)
     filters = f"Slides and images ({patterns});;All files (*)"
     dialog = QFileDialog(parent, "Open slides", folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
@@ -66,6 +68,18 @@ def ask_reader(parent: QWidget, name: str, chosen: Callable[[str], None]) -> Non
     dialog.setLabelText("Your name, as it stands beside your verdicts:")
     dialog.setTextValue(name)
     dialog.textValueSelected.connect(lambda text: chosen(text.strip()[:60]) if text.strip() else None)
+    open_dialog(dialog)
+
+
+def choose_order(parent: QWidget, name: str, orders: Mapping[int, str], chosen: Callable[[int], None]) -> None:
+    """Ask which of several orders the planes of a folder have; ``orders`` maps what is handed on to what is shown."""
+    dialog = QInputDialog(parent)
+    dialog.setWindowTitle(f"Order of the planes of {name}")  # not into the label, which would show tags in it as such
+    dialog.setLabelText("The names of the planes allow several orders. Which is right?")
+    dialog.setComboBoxItems(list(orders.values()))
+    dialog.setComboBoxEditable(False)
+    places = {text: place for place, text in orders.items()}
+    dialog.textValueSelected.connect(lambda text: chosen(places[text]))
     open_dialog(dialog)
 
 

@@ -12,7 +12,7 @@ import typer
 from focusviewer.cli.arguments import AsJson, Magnification, Mpp, check_planes, opened, parse_ints
 from focusviewer.cli.commands.heatmap import cancel_on_interrupt
 from focusviewer.cli.output import Progress, print_json, table
-from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
     from focusviewer.focus.calibrating import Mark
@@ -109,7 +109,7 @@ def _fit(
 
     focus_model = get_model(name)
     if slide.mpp is None:
-        raise ScaleUnknownError(slide.name)
+        raise slide.scale_error()
     with Progress(f"{slide.name}: {name}", quiet=quiet) as progress, cancel_on_interrupt() as cancel:
         best: int | None
         if marks:

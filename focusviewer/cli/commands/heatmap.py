@@ -113,6 +113,10 @@ def describe(document: dict[str, Any], focus_map: FocusMap, out: Path | None) ->
         if document["blurred_fraction"] is not None:
             share = f"{document['blurred_fraction']:.1%} of tissue windows"
             lines.append(f"blurred:      {share} at or above {document['threshold']:g}")
+    if document["fluorescence"]:
+        lines.append(
+            "note:         it looks like fluorescence: scores rank its windows, they are no distances from focus"
+        )
     if document["calibration"]:
         lines.append(f"calibration:  {document['calibration']}")
     lines += [

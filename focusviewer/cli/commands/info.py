@@ -20,7 +20,7 @@ def info(path: SlidePath, mpp: Mpp = None, magnification: Magnification = None, 
     from focusviewer.slides import to_json
     from focusviewer.slides.identity import describe_records, focus_records
 
-    with opened(path, mpp, magnification) as slide:
+    with opened(path, mpp, magnification, tell=False) as slide:
         records = focus_records(slide)
         document = to_json(slide.info) | {"focus_records": records}
     if json:
@@ -48,6 +48,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         ("other images", ", ".join(document.get("associated") or []) or "none"),
         ("fingerprint", document["fingerprint"]),
     ]
+    facts += [("note", remark) for remark in document.get("remarks") or []]
     lines = [f"{name + ':':<15}{value}" for name, value in facts]
     properties = document.get("properties") or {}
     if properties:
@@ -56,20 +57,31 @@ def _lines(document: dict[str, Any]) -> list[str]:
 
 
 def _scale(document: dict[str, Any]) -> str:
+    sides = document.get("stated_mpp_xy")
+    both = " x ".join(f"{side:.4g}" for side in sides) + " um" if sides else ""
     if document["mpp"]:
-        return f"{document['mpp']:.4g} um"
-    stated = document.get("stated_mpp")
-    why = f"the file states {stated:g} um, which cannot be" if stated else "not stated"
+        differ = sides is not None and len({f"{side:.4g}" for side in sides}) > 1
+        return f"{document['mpp']:.4g} um" + (f" (the file states {both}, across x down)" if differ else "")
+    if document.get("mpp_x") and document.get("mpp_y"):
+        return f"{both} (across x down: the pixels are not square)"
+    stated = both or (f"{document['stated_mpp']:g} um" if document.get("stated_mpp") else "")
+    why = f"the file states {stated}, which cannot be" if stated else "not stated"
     return f"unknown ({why}; give --mpp UM or --magnification X to commands that need it)"
 
 
 def _planes(document: dict[str, Any]) -> str:
-    planes = document["planes_um"]
+    planes, lacking = document["planes_um"], document.get("missing_planes") or 0
+    known = document.get("z_step_known", True)
+    missing = ""
+    if lacking:
+        where = ", ".join(f"{z:g}" for z in document.get("missing_um") or [])
+        at = f": z = {where} um" if where and known else f": numbers {where}, from 0" if where else ""
+        missing = f"; {lacking} missing{at}"
     if len(planes) == 1:
-        return "1"
-    if not document.get("z_step_known", True):
-        return f"{len(planes)}, z step not stated"
-    return f"{len(planes)}, z = {', '.join(f'{z:g}' for z in planes)} um"
+        return "1" + missing
+    if not known:
+        return f"{len(planes)}, z step not stated{missing}"
+    return f"{len(planes)}, z = {', '.join(f'{z:g}' for z in planes)} um{missing}"
 
 
 def _short(text: str, limit: int = 150) -> str:

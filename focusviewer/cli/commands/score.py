@@ -58,6 +58,8 @@ def score(
     rows = [[r["score"], r["unit"], r["model"], *([str(r["plane"])] if several else []), r["path"]] for r in results]
     typer.echo(table(head, rows))
     assumed = sorted({(result["path"], result["mpp"]) for result in results if result["mpp_assumed"]})
+    for name in sorted({result["path"] for result in results if result["fluorescence"]}):
+        note(f"{name} looks like fluorescence; trained models know stained tissue in transmitted light only")
     for name, used in assumed:
         note(f"{name} does not state its pixel size; scored as {used:g} um (state it with --mpp UM)")
 
@@ -86,7 +88,10 @@ def score_slide(slide: Slide, path: Path, models: list[FocusModel], plane: int |
 def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dict[str, Any]:
     from focusviewer.focus.calibration.store import find_calibration
     from focusviewer.focus.resample import read_scaled
+    from focusviewer.focus.tissue.fluorescence import looks_fluorescent
 
+    if model.mpps and slide.info.not_square is not None:
+        raise slide.scale_error()
     assumed = bool(model.mpps) and slide.mpp is None
     slide_mpp = model.mpps[0] if assumed else slide.mpp
     scale = model.scale_for(slide_mpp)
@@ -94,7 +99,8 @@ def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dic
     pixels = read_scaled(slide, plane, scale, (0, 0, max(1, round(width / scale)), max(1, round(height / scale))))
     working_mpp = None if slide_mpp is None else slide_mpp * scale
     score = model.score(pixels, working_mpp)
-    known = None if assumed else find_calibration(model, slide, slide_mpp)
+    fluorescence = looks_fluorescent(pixels)
+    known = None if assumed or fluorescence else find_calibration(model, slide, slide_mpp)
     return {
         "path": str(path),
         "model": model.name,
@@ -107,4 +113,5 @@ def _score_plane(slide: Slide, path: Path, model: FocusModel, plane: int) -> dic
         "z_um": slide.planes_um[plane] if slide.info.z_step_known else None,
         "mpp": slide_mpp,
         "mpp_assumed": assumed,
+        "fluorescence": fluorescence,
     }

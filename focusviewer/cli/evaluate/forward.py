@@ -125,7 +125,7 @@ def _read_plane(
     """A plane as uint8 (H, W, 1 or 3), its middle where it is large, and its pixel size."""
     with opened(path, mpp, magnification) as slide:
         if required and slide.mpp is None:
-            raise ScaleUnknownError(path.name)
+            raise slide.scale_error()
         pixels = _read_all(slide)
         scale = slide.mpp
     gray = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all())

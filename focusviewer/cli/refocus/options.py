@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from focusviewer.cli.arguments import parse_planes, parse_region
-from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.errors import UserError
 from focusviewer.core.geometry import Box
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def view_of(
     from focusviewer.refocus.regions.layout import View
 
     if slide.mpp is None:
-        raise ScaleUnknownError(slide.name)
+        raise slide.scale_error()
     box = parse_region(region, slide) or (0, 0, *slide.dimensions)
     if box[2] * box[3] > MAX_PIXELS and not large:
         raise UserError(
@@ -179,7 +179,9 @@ def _positions_um(slide: Slide, z_step: float | None) -> tuple[float, ...]:
         return slide.planes_um
     if not 0.01 <= z_step <= 100:
         raise UserError(f"--z-step {z_step:g} is not a usable distance", "", "Give microns, like --z-step 0.5.")
-    return tuple(index * z_step for index in range(len(slide.planes_um)))
+    from focusviewer.slides import stepped_planes
+
+    return stepped_planes(slide.info, z_step)
 
 
 def _chosen_planes(

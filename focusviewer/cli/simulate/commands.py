@@ -20,7 +20,7 @@ from focusviewer.cli.simulate.options import (
     one_of,
     takes_imaging_options,
 )
-from focusviewer.core.errors import ScaleUnknownError, UserError
+from focusviewer.core.errors import UserError
 from focusviewer.core.json_text import write_json
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def defocus(
         if width * height > MAX_PIXELS:
             raise UserError(f"{slide.name} is too large", f"it is {width} x {height} pixels", "Cut out a part first.")
         if slide.mpp is None:
-            raise ScaleUnknownError(slide.name)
+            raise slide.scale_error()
         if plane is None and len(slide.planes_um) > 1:
             raise UserError(f"{slide.name} is a focal stack", "only one image can be blurred", "Name one with --plane.")
         check_planes([plane or 0], slide)
@@ -248,7 +248,7 @@ def _patch(path: Path, size: str | None, mpp: float | None) -> tuple[npt.NDArray
     with opened(path, mpp) as picture:
         width, height = picture.dimensions
         if picture.mpp is None:
-            raise ScaleUnknownError(picture.name)
+            raise picture.scale_error()
         wide, high = _size(size, MAX_STACK_PIXELS) if size else (width, height)
         if wide > width or high > height:
             raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -138,3 +139,13 @@ def write_safetensors(path: Path, data: bytes) -> None:
     text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight bytes
     with atomic_write(path) as temporary:
         temporary.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])
+
+
+def natural_order(path: Path | str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """A key to sort file names by as people do, numbers by their value and letters without regard to their size.
+
+    ``img_2`` comes before ``IMG_10``.
+    """
+    text = str(path)
+    parts = re.split(r"(\d+)", text.casefold())
+    return tuple((int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)), text

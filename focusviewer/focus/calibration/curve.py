@@ -160,8 +160,8 @@ def working_mpp(model: FocusModel, slide_mpp: float | None) -> float | None:
 
 
 def apply_calibration(focus_map: FocusMap, calibration: Calibration | None) -> FocusMap:
-    """The map in levels of 0.25 um by a calibration; as it is without one, or where it has one already."""
-    if calibration is None or focus_map.calibration:
+    """The map in levels of 0.25 um by a calibration; as it is without one, of fluorescence, or where it has one."""
+    if calibration is None or focus_map.calibration or focus_map.fluorescence:
         return focus_map
     curve = calibration.curve
     uncertainty = focus_map.uncertainty

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import stop_if
-from focusviewer.core.errors import ScaleUnknownError, SlideError
+from focusviewer.core.errors import SlideError
 from focusviewer.focus.base import FocusMap, FocusModel, ScoreGrid
 from focusviewer.focus.mapping.grid import Block, WindowGrid, bands, blocks
 from focusviewer.focus.resample import read_scaled
+from focusviewer.focus.tissue.fluorescence import FluorescenceError
 from focusviewer.focus.tissue.mask import TissueMask, tissue_mask
 from focusviewer.slides import Slide
 
@@ -76,6 +77,8 @@ def map_slide(
     ------
     ScaleUnknownError
         If the model needs microns and neither ``mpp`` nor the slide has them.
+    FluorescenceError
+        If the slide looks like fluorescence, and the model gives distances from focus.
     CancelledError
         If ``cancel`` was set.
     SlideError
@@ -84,17 +87,19 @@ def map_slide(
     started = time.perf_counter()
     slide_mpp = mpp if mpp is not None else slide.mpp
     if model.mpps and slide_mpp is None:
-        raise ScaleUnknownError(slide.name)
+        raise slide.scale_error()
     stop_if(cancel)
     grid = WindowGrid.over(slide.dimensions, model, model.scale_for(slide_mpp))
     part = grid.within(region)
     if tissue is None:
         tissue = tissue_mask(slide, plane=plane, mpp=slide_mpp)
+    if tissue.fluorescence and model.absolute:
+        raise FluorescenceError(slide.name)
     stop_if(cancel)
     job = _Job(slide, model, grid, part, plane, slide_mpp, on_progress, cancel)
     job.started, job.threads = started, max(1, threads)
     cannot_tell = windows_that_cannot_tell(grid, tissue)
-    job.map = replace(job.map, cannot_tell=cannot_tell[part.slices])
+    job.map = replace(job.map, cannot_tell=cannot_tell[part.slices], fluorescence=tissue.fluorescence)
     job.run((windows_with_tissue(grid, tissue) & ~cannot_tell)[part.slices])
     return job.result()
 
@@ -165,6 +170,7 @@ class _Job:
             stride_px=grid.stride_px * grid.scale,
             mpp=mpp,
             plane=plane,
+            sides_um=slide.sides_um if mpp is None else None,
         )
         self.layers: dict[Layer, FloatMap] = {("blur", ""): self.map.blur}
 

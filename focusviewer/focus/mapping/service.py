@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 
-from focusviewer.core.errors import ScaleUnknownError
 from focusviewer.core.geometry import Box
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration, apply_calibration
@@ -104,7 +103,7 @@ def check_scale(slide: Slide, model: FocusModel) -> None:
     ScaleUnknownError
     """
     if model.mpps and slide.mpp is None:
-        raise ScaleUnknownError(slide.name)
+        raise slide.scale_error()
 
 
 def _sharpest(

@@ -18,7 +18,7 @@ from focusviewer.slides import Slide
 _ARRAYS = ("blur", "x", "y")
 _OPTIONAL = ("uncertainty", "cannot_tell")
 _GROUPS = ("members", "weights")  # one array for each member model, as "members/<name>"
-_FORMAT = 2
+_FORMAT = 3
 """Of the file and of what the engine makes: raise it when grid, tissue mask or scaling change, and cached maps are made
 anew (a model has a version of its own)."""
 
@@ -62,6 +62,7 @@ def load_map(path: Path) -> FocusMap:
                 arrays[group] = {name.partition("/")[2]: archive[name] for name in kept}
         known = {field.name for field in fields(FocusMap)}
         parts: dict[str, Any] = {**described, **arrays}
+        parts["sides_um"] = tuple(described["sides_um"]) if described.get("sides_um") else None
         result = FocusMap(**{key: value for key, value in parts.items() if key in known})
     except Exception as error:  # zip, JSON, NumPy and OS errors: all mean the same to the user
         raise UserError(f"Cannot read the focus map {path}", str(error), "Make it again with: heatmap.") from error
@@ -100,7 +101,8 @@ class MapCache:
         except UserError:
             return None
         # Models that take any scale find their map again after the user has told the slide's.
-        return replace(found, mpp=mpp if mpp is not None else slide.mpp)
+        known = mpp if mpp is not None else slide.mpp
+        return replace(found, mpp=known, sides_um=slide.sides_um if known is None else None)
 
     def put(self, slide: Slide, model: FocusModel, focus_map: FocusMap, mpp: float | None = None) -> None:
         """Keep a whole-slide map; a cache that cannot be written is no reason to lose the map.

@@ -33,6 +33,7 @@ def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, An
         "window_px": focus_map.window_px,
         "stride_px": focus_map.stride_px,
         "mpp": focus_map.mpp,
+        "sides_um": None if focus_map.sides_um is None else list(focus_map.sides_um),
         "windows": int(focus_map.blur.size),
         "tissue_windows": int(values.size),
         "median": float(np.median(values)) if some else None,
@@ -46,6 +47,7 @@ def summary(focus_map: FocusMap, threshold: float | None = None) -> dict[str, An
         "unreadable_windows": focus_map.unreadable,
         "calibration": focus_map.calibration or None,
         "regions": [region.as_dict() for region in regions[:MOST_REGIONS]],
+        "fluorescence": focus_map.fluorescence,
         "cannot_tell_windows": 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum()),
     }
 

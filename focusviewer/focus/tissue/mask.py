@@ -17,6 +17,7 @@ from focusviewer.core.errors import SlideError
 from focusviewer.focus.resample import read_scaled
 from focusviewer.focus.tissue.appearance import Appearance
 from focusviewer.focus.tissue.artefacts import dilate, erode, find_artefacts, find_pen
+from focusviewer.focus.tissue.fluorescence import FLUORESCENCE_PX, glowing, looks_fluorescent
 from focusviewer.slides import Slide
 
 _COARSEST_PX = 2048  # longest side of the picture the mask is made of
@@ -87,6 +88,8 @@ class TissueMask:
         Mean optical density above glass, on the grid of the artefacts; None on slides without colour.
     fine_downsample : float
         Level-0 pixels along a pixel of that grid.
+    fluorescence : bool
+        Whether the slide looks like fluorescence: tissue is then what glows, and no artefacts are looked for.
     """
 
     mask: Mask
@@ -94,6 +97,7 @@ class TissueMask:
     artefacts: Mapping[str, Mask] = field(default_factory=dict)
     stain: FloatArray | None = None
     fine_downsample: float = 1.0
+    fluorescence: bool = False
 
     @cached_property
     def areas(self) -> Areas:
@@ -141,6 +145,8 @@ def tissue_mask(slide: Slide, *, plane: int = 0, mpp: float | None = None) -> Ti
     except SlideError:  # a finer level with a damaged part: the coarser one must do
         finer = 1
         fine = _overview(slide, plane, downsample)
+    if looks_fluorescent(_thinned(fine)):
+        return TissueMask(_cleaned(glowing(_averaged(fine, finer))), downsample, fluorescence=True)
     known = mpp if mpp is not None else slide.mpp
     um_per_px = (known if known is not None else _USUAL_MPP) * downsample / finer
     appearance = Appearance.at(fine)
@@ -211,8 +217,19 @@ def _tissue_of(appearance: Appearance, um_per_px: float, pen: Mask | None = None
     tissue &= ~dilate(erode(appearance.gray < _DARK, 2), 5)
     if not appearance.colourless:
         tissue &= ~(find_pen(appearance.density, appearance.texture, tissue, um_per_px) if pen is None else pen)
+    return _cleaned(tissue)
+
+
+def _cleaned(tissue: Mask) -> Mask:
+    """Without gaps and specks of a few pixels."""
     closed = erode(dilate(tissue, 2), 2)
     return dilate(erode(closed, 1), 1)
+
+
+def _thinned(picture: RGB) -> RGB:
+    """Every so manieth pixel, enough to count gray levels in."""
+    step = max(1, max(picture.shape[:2]) // FLUORESCENCE_PX)
+    return picture[::step, ::step]
 
 
 def _resembles_tissue(appearance: Appearance) -> Mask:

@@ -151,7 +151,8 @@ class Batch:
         result = row.result
         if result is None or result.judgement.rules != self.rules.label:
             return False
-        relative = result.model == RELATIVE_MODEL and result.features.mpp is None
+        features = result.features
+        relative = result.model == RELATIVE_MODEL and (features.mpp is None or features.fluorescence)
         return relative or (result.model, result.model_version) == (self.model.name, self._version)
 
     # -- the work

@@ -20,6 +20,7 @@ from focusviewer.focus.calibration.curve import Calibration
 from focusviewer.focus.mapping.outputs import write_map, write_picture
 from focusviewer.focus.mapping.service import map_focus
 from focusviewer.focus.mapping.summary import summary
+from focusviewer.focus.tissue.fluorescence import FluorescenceError
 from focusviewer.qc.batch.tasks import output_error
 from focusviewer.qc.verdicts.features import slide_features
 from focusviewer.qc.verdicts.judgement import judgement_of
@@ -31,7 +32,7 @@ from focusviewer.slides.identity import NamePattern, identify
 
 SLIDES_FOLDER = "slides"
 RELATIVE_MODEL = "tenengrad"
-"""Maps slides of unknown pixel size: not in um, but where they are sharper and where less sharp."""
+"""Maps slides of unknown pixel size, and fluorescence: not in um, but where they are sharper and where less sharp."""
 
 THUMBNAIL_PX = 512
 PICTURE_PX = 800
@@ -126,9 +127,13 @@ class VerdictTask:
                 model = _model(RELATIVE_MODEL)
             known = calibrations_of(self.model) if self.calibrations is None else self.calibrations
             with one_thread():
-                focus_map = map_of(slide, model, known)
+                try:
+                    focus_map = map_of(slide, model, known)
+                except FluorescenceError:
+                    model = _model(RELATIVE_MODEL)
+                    focus_map = map_of(slide, model, known)
             limits = self.rules.for_slide(facts.scanner, facts.stain)
-            features = slide_features(focus_map, limits.blurred_um)
+            features = slide_features(focus_map, limits.blurred_um, slide.info.missing_planes)
             result = Result(
                 facts,
                 features,

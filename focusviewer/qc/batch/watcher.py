@@ -12,6 +12,7 @@ from focusviewer.core.errors import CancelledError, SlideError
 from focusviewer.qc.batch.discover import Found, find_slides
 from focusviewer.qc.batch.runner import Batch
 from focusviewer.qc.worklist.summary import QcSummary
+from focusviewer.slides.readers.contents import parts_of_slide
 
 _PATIENCE = 6
 """How many settling times a file that stands still but cannot be opened is waited for before it counts as broken."""
@@ -120,8 +121,6 @@ def _parts(path: Path) -> list[Path]:
     kind = path.suffix.lower()
     if kind == ".mrxs" and path.with_suffix("").is_dir():
         return [path, *path.with_suffix("").iterdir()]
-    if kind == ".dcm":
-        return [part for part in path.parent.iterdir() if part.suffix.lower() == kind]
     if kind in (".vms", ".vmu"):
         return [part for part in path.parent.iterdir() if part.is_file()]
-    return [path]
+    return list(parts_of_slide(path))

@@ -9,6 +9,7 @@ from focusviewer.core.json_text import from_json_text
 from focusviewer.qc.reports.focusplan import PlannedRegion, plan_region
 from focusviewer.qc.reports.markup import NOTHING, number, percent
 from focusviewer.qc.reports.pictures import SlidePicture
+from focusviewer.qc.verdicts.features import SlideFeatures
 from focusviewer.qc.worklist.listing import Entry
 from focusviewer.qc.worklist.records import Result
 from focusviewer.slides.identity import describe_records
@@ -79,9 +80,15 @@ def _facts(result: Result) -> list[tuple[str, str]]:
             "cannot tell, unreadable",
             f"{percent(features.cannot_tell_fraction)}, {percent(features.unreadable_fraction)}",
         ),
-        ("pixel size", _unit(features.mpp, "µm", 4)),
+        ("pixel size", _pixel_size(features)),
         ("model", f"{result.model} {result.model_version}"),
     ]
+
+
+def _pixel_size(features: SlideFeatures) -> str:
+    if features.mpp is not None or features.sides_um is None:
+        return _unit(features.mpp, "µm", 4)
+    return " × ".join(number(side, 4) for side in features.sides_um) + " µm"
 
 
 def _unit(value: float | None, unit: str, digits: int = 2) -> str:

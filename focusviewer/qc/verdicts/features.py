@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,12 @@ class SlideFeatures:
         Pixel size of level 0, um.
     absolute : bool
         Whether the scores are distances from focus at all.
+    sides_um : (float, float) or None
+        Sides of a level-0 pixel across and down, where it is not square and ``mpp`` is None.
+    fluorescence : bool
+        Whether the slide looks like fluorescence.
+    missing_planes : int
+        Focal planes that the file announces and does not hold.
     """
 
     tissue_found: bool
@@ -48,15 +55,20 @@ class SlideFeatures:
     unreadable_fraction: float
     mpp: float | None
     absolute: bool
+    sides_um: Sequence[float] | None = None
+    fluorescence: bool = False
+    missing_planes: int = 0
 
 
-def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
+def slide_features(focus_map: FocusMap, blurred_um: float, missing_planes: int = 0) -> SlideFeatures:
     """Count a focus map into features.
 
     Parameters
     ----------
     blurred_um : float
         Distance from focus from which a window is blurred, um.
+    missing_planes : int
+        Of the slide's stack.
     """
     scored = focus_map.blur[focus_map.tissue].astype(np.float64) * LEVEL_UM
     unknown = 0 if focus_map.cannot_tell is None else int(focus_map.cannot_tell.sum())
@@ -80,4 +92,7 @@ def slide_features(focus_map: FocusMap, blurred_um: float) -> SlideFeatures:
         unreadable_fraction=focus_map.unreadable / windows if windows else 0.0,
         mpp=focus_map.mpp,
         absolute=focus_map.absolute,
+        sides_um=focus_map.sides_um,
+        fluorescence=focus_map.fluorescence,
+        missing_planes=missing_planes,
     )

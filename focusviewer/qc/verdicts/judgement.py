@@ -93,14 +93,22 @@ def _blur_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Ver
 def _uncertainty_reasons(features: SlideFeatures, limits: Thresholds) -> list[tuple[Verdict, str]]:
     """Why the slide cannot be measured in full."""
     found = []
+    if features.fluorescence:
+        found.append("it looks like fluorescence, and distances from focus are known of stained tissue only")
     if not features.tissue_found:
         found.append("no tissue was found")
     elif features.tissue_mm2 is not None and features.tissue_mm2 < limits.review_least_tissue_mm2:
         found.append(f"only {features.tissue_mm2:.2g} mm2 of tissue was found")
-    if features.mpp is None:
+    if features.mpp is None and features.sides_um is not None:
+        both = " x ".join(f"{side:.4g}" for side in features.sides_um)
+        found.append(f"its pixels are not square ({both} um), so distances from focus are unknown")
+    elif features.mpp is None:
         found.append("the file does not state its pixel size, so distances from focus are unknown")
-    elif not features.absolute:
+    elif not features.absolute and not features.fluorescence:
         found.append("the model gives no distances from focus")
+    if features.missing_planes:
+        planes = "plane is" if features.missing_planes == 1 else "planes are"
+        found.append(f"{features.missing_planes} focal {planes} missing: announced, and not in the file")
     if features.unreadable_fraction >= limits.review_unreadable_fraction:
         found.append(f"{features.unreadable_fraction:.0%} of the tissue could not be read from the file")
     verdicts = [(Verdict.REVIEW, reason) for reason in found]

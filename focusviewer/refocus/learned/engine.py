@@ -8,11 +8,15 @@ is
 
 with H the transfer function of the standard lens relative to its focus: what is known of the optics, and that part of
 the scan which J does not explain in the measure in which the target is like the scan. At ``r = b`` it is the scan.
+
+Several planes tell more than any network adds: they are left to the joint operators of the engine ``fast``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -20,8 +24,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatArray, FloatMap
-from focusviewer.core.weights import unreadable_weights
-from focusviewer.refocus.base import Encoded
+from focusviewer.core.weights import need_weights, unreadable_weights
+from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.fast.parallel import on_all_cores, on_one_core
 from focusviewer.refocus.learned.pictures import LEAST_UM, MULTIPLE, REACH_PX, assumed_um, wiener_pictures
 from focusviewer.refocus.wiener.engine import View, WienerRefocuser
@@ -44,30 +48,33 @@ class _InFocus:
 
 @dataclass(frozen=True)
 class _LearnedView(View):
-    """The planes' pictures in focus are made when first asked for."""
+    in_focus: _InFocus
 
-    images: tuple[RGB, ...] = ()
-    mpp: float = 0.25
-    made: dict[int, _InFocus] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
+
+@dataclass(frozen=True)
+class _Joint:
+    """Several planes, as the engine for them has encoded them."""
+
+    encoded: Encoded
 
 
 class LearnedRefocuser(WienerRefocuser):
-    """A network draws the view in focus from Wiener filters; optics give every other target.
-
-    Works from the acquired plane that is nearest to the target.
+    """A network draws one plane in focus from its Wiener filters; optics give every other target.
 
     Parameters
     ----------
     weights : Path
         safetensors file of the network.
+    for_stacks : callable () -> Refocuser, optional
+        Builds the engine that several planes are left to; without it the engine ``fast``.
     """
 
     name = "learned"
     halo_px = REACH_PX
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, for_stacks: Callable[[], Refocuser] | None = None) -> None:
         self._weights = weights
+        self._for_stacks = cache(for_stacks or _fast)
         self._net: WienerMixer | None = None
         self._loading = Lock()
 
@@ -84,31 +91,32 @@ class LearnedRefocuser(WienerRefocuser):
     def _encode(
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
+        if len(images) > 1:
+            joint = self._for_stacks().encode(images, mpp, planes_um, focus_maps)
+            return replace(joint, state=_Joint(joint))
         encoded = super()._encode(images, mpp, planes_um, focus_maps)
         plain: View = encoded.state
         # What reads as in focus may still be a little out of it; what is sharp the network leaves as it is.
-        depth = max(plain.depth_um, planes_um[0] + LEAST_UM) if len(planes_um) == 1 else plain.depth_um
-        view = _LearnedView(plain.spectra, depth, plain.clearance_px, images, mpp)
-        if len(planes_um) == 1:
-            self._in_focus(view, 0, depth - planes_um[0])
-        blur = np.full(encoded.shape, max(depth - planes_um[0], 0.0), np.float32)
+        distance = max(plain.depth_um - planes_um[0], LEAST_UM)
+        in_focus = self._drawn(images[0], plain.spectra[0], mpp, distance)
+        view = _LearnedView(plain.spectra, planes_um[0] + distance, plain.clearance_px, in_focus)
+        blur = np.full(encoded.shape, distance, np.float32)
         return replace(encoded, state=view, blur_um=blur, notes=(), operators_only=False)
+
+    def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
+        if isinstance(encoded.state, _Joint):
+            return self._for_stacks().render(encoded.state.encoded, target_um)
+        return super()._render(encoded, target_um)
 
     def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
         assert isinstance(view, _LearnedView)
-        made = self._in_focus(view, plane, blur_um)
+        sharp = view.in_focus.spectrum
         kept = np.float32(min(residual_um / max(blur_um, LEAST_UM), 1.0))
-        sharp = made.spectrum
-        return sharp.filtered(lens_transfer(sharp.table.frequency, residual_um)) + kept * made.unexplained
+        return sharp.filtered(lens_transfer(sharp.table.frequency, residual_um)) + kept * view.in_focus.unexplained
 
-    def _in_focus(self, view: _LearnedView, plane: int, blur_um: float) -> _InFocus:
-        with view.lock:
-            if plane not in view.made:
-                scan, spectrum = view.images[plane], view.spectra[plane]
-                sharp = PictureSpectrum(draw_in_focus(self._load(), scan, spectrum, blur_um), view.mpp)
-                blurred = sharp.filtered(lens_transfer(sharp.table.frequency, blur_um))
-                view.made[plane] = _InFocus(sharp, scan - blurred)
-            return view.made[plane]
+    def _drawn(self, scan: RGB, spectrum: PictureSpectrum, mpp: float, blur_um: float) -> _InFocus:
+        sharp = PictureSpectrum(draw_in_focus(self._load(), scan, spectrum, blur_um), mpp)
+        return _InFocus(sharp, scan - sharp.filtered(lens_transfer(sharp.table.frequency, blur_um)))
 
 
 @on_one_core
@@ -142,6 +150,12 @@ def draw_in_focus(net: WienerMixer, scan: RGB, spectrum: PictureSpectrum, distan
             made[:, top : top + _ROWS] = drawn[:, top - first : top - first + _ROWS]
     inner = made[:, :height, :width].clamp_(0, 1).permute(1, 2, 0).numpy()
     return np.ascontiguousarray(inner * np.float32(255))
+
+
+def _fast() -> Refocuser:
+    from focusviewer.refocus.fast.engine import FastRefocuser
+
+    return FastRefocuser(need_weights(FastRefocuser.name))
 
 
 def _network(weights: Path) -> WienerMixer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
 from focusviewer.slides.pixels import over_white, white
+from focusviewer.slides.readers.dicom.header import read_header
+from focusviewer.slides.readers.dicom.parts import by_uid, parts_of
+from focusviewer.slides.readers.numbers import microns, number
 from focusviewer.slides.readers.rawfile import fingerprint
-from focusviewer.slides.readers.tiff.metadata import number
 
 _MAX_READ_PX = 16 << 20
 _SEVERAL_FILES = ("mirax", "hamamatsu", "dicom")
@@ -22,6 +26,11 @@ _NAMES = {
     "leica": "Leica SCN", "mirax": "MIRAX", "philips-tiff": "Philips TIFF", "sakura": "Sakura", "trestle": "Trestle", 
     "ventana": "Ventana BIF", "zeiss": "Zeiss CZI", "synthetic": "Synthetic",
 }  # fmt: skip
+
+# Where vendors state what OpenSlide could not read as a number: it knows decimal commas, but no units and no groups.
+_SIDES = ("aperio.MPP", "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_{axis}", "ventana.ScanRes")
+_POWERS = ("aperio.AppMag", "mirax.GENERAL.OBJECTIVE_MAGNIFICATION", "ventana.Magnification", "hamamatsu.SourceLens",
+           "leica.objective", "sakura.NominalLensMagnification", "trestle.Objective Power")  # fmt: skip
 
 
 def supports(path: Path) -> bool:
@@ -60,18 +69,21 @@ class OpenSlideSlide(Slide):
             raise SlideError(
                 f"Cannot open {self._path.name}",
                 f"OpenSlide says: {text}",
-                "The file is damaged or of a kind OpenSlide does not read.",
+                "The file is damaged or of a kind OpenSlide does not read." + self._other_way(),
             ) from error
         except OSError as error:
             raise SlideError(f"Cannot open {self._path.name}", error.strerror or str(error), "") from error
+
+    def _other_way(self) -> str:
+        if read_header(self._path) is None or find_spec("wsidicom") is not None:
+            return ""
+        return " With pip install 'focusviewer[dicom]' more kinds of DICOM are read."
 
     def _describe(self) -> SlideInfo:
         slide = self._handle
         properties = dict(slide.properties)
         vendor = properties.get("openslide.vendor")
-        sizes = [number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy"]
-        known = [size for size in sizes if size is not None]
-        stated = sum(known) / len(known) if known else None
+        sizes = pixel_sizes(*(_side_um(properties, axis) for axis in "xy"))
         icc = slide.color_profile
         quick = properties.get("openslide.quickhash-1", "") if vendor in _SEVERAL_FILES else ""
         return SlideInfo(
@@ -81,14 +93,20 @@ class OpenSlideSlide(Slide):
             levels=tuple(
                 Level(w, h, d) for (w, h), d in zip(slide.level_dimensions, slide.level_downsamples, strict=True)
             ),
-            stated_mpp=stated,
-            mpp=usable_mpp(stated),
-            objective_power=number(properties.get("openslide.objective-power")),
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
+            objective_power=_first(number, properties, "openslide.objective-power", *_POWERS),
             properties=properties,
             associated=tuple(sorted(slide.associated_images)),
             icc_profile=icc.tobytes() if icc is not None else None,
-            fingerprint=fingerprint(self._path, quick),
+            fingerprint=self._fingerprint(vendor, quick),
         )
+
+    def _fingerprint(self, vendor: str | None, quick: str) -> str:
+        """The same for every file of a DICOM slide, by whichever it was opened."""
+        parts = parts_of(self._path) if vendor == "dicom" else []
+        return fingerprint(by_uid(parts)) if len(parts) > 1 else fingerprint(self._path, quick)
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`; corners of coarse levels are rounded to whole pixels."""
@@ -159,6 +177,16 @@ class OpenSlideSlide(Slide):
             self._closed = True
             # Closing under a running read would crash; without our reference the last reader closes it.
             self._handle = None
+
+
+def _side_um(properties: Mapping[str, str], axis: str) -> float | None:
+    """A side of a pixel in um: as OpenSlide has it, else as the vendor writes it."""
+    return _first(microns, properties, f"openslide.mpp-{axis}", *(name.format(axis=axis.upper()) for name in _SIDES))
+
+
+def _first(read: Callable[[str | None], float | None], properties: Mapping[str, str], *names: str) -> float | None:
+    values = (read(properties.get(name)) for name in names)
+    return next((value for value in values if value is not None), None)
 
 
 def open_slide_file(path: Path) -> Slide:

@@ -14,8 +14,9 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Level, Region, Slide, SlideInfo, usable_mpp
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
 from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw, region_of, value_range
+from focusviewer.slides.readers.numbers import number
 from focusviewer.slides.readers.rawfile import fingerprint
 
 # Pillow's remarks about odd metadata would reach the terminal; errors are told in our own words.
@@ -57,16 +58,17 @@ class PictureSlide(Slide):
         self._pixels: RGB | None = None
         self._closed = False
         self._lock = threading.Lock()
-        dpi = header.meta.get("dpi")
-        stated = 25400.0 / float(dpi[0]) if dpi and float(dpi[0]) > 1 else None
+        across, down = header.meta.get("dpi") or (0, 0)
+        sizes = pixel_sizes(_side_um(across), _side_um(down))
         icc = header.meta.get("icc_profile")
         self.info = SlideInfo(
             path=path,
             format=header.format,
             vendor=None,
             levels=(Level(header.width, header.height, 1.0),),
-            stated_mpp=stated,
-            mpp=usable_mpp(stated),
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
             properties={f"picture.{k}": str(v) for k, v in header.meta.items() if isinstance(v, str | int | float)},
             icc_profile=icc if isinstance(icc, bytes) else None,
             fingerprint=fingerprint(path),
@@ -102,6 +104,12 @@ class PictureSlide(Slide):
         """Release the memory."""
         with self._lock:
             self._closed, self._pixels = True, None
+
+
+def _side_um(dpi: Any) -> float | None:
+    """A side of a pixel in um; 1 and less is what writers put when they do not know."""
+    per_inch = number(dpi)
+    return None if per_inch is None or per_inch <= 1 else 25400.0 / per_inch
 
 
 def decode_picture(path: Path) -> tuple[Raw, PixelFormat]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 from cachetools import LRUCache
@@ -16,12 +14,13 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
+from focusviewer.slides.readers.plane_names import PlaneSeries, brief, gaps, plane_series
 from focusviewer.slides.readers.rawfile import fingerprint
-from focusviewer.slides.readers.tiff.metadata import plane_positions
-from focusviewer.slides.suffixes import PICTURE_SUFFIXES
+from focusviewer.slides.readers.tiff.ome_pages import missing_remark
+from focusviewer.slides.readers.tiff.planes import held_planes
+from focusviewer.slides.suffixes import PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 _KEPT_BYTES = 768 << 20
-_Z_WORDS = ("z", "plane", "slice", "focus", "focal", "depth")
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -34,51 +33,21 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def plane_files(folder: Path) -> list[Path]:
-    """The plane images of a folder, in the order of the number in their names.
-
-    Files without a number (``all-in-focus.png``) and files whose name differs otherwise than by numbers from most
-    of the others are left out.
+    """The plane images of a folder, in order; see :mod:`plane_names`.
 
     Raises
     ------
     SlideError
-        If the folder holds no images, none with a number, or more than one stack.
+        If the folder holds no images, none with a number, more than one stack, or names that allow several orders.
     """
+    return _series(folder).files
+
+
+def _series(folder: Path) -> PlaneSeries:
     images = image_files(folder)
     if not images:
         raise SlideError(f"Cannot open {folder.name}", "the folder holds no images", "Choose a folder of plane images.")
-    parts = {path: re.split(r"(\d+)", path.stem) for path in images}
-    numbered = [path for path in images if len(parts[path]) > 1]
-    templates = Counter(tuple(parts[path][::2]) for path in numbered)
-    template, count = templates.most_common(1)[0] if templates else ((), 0)
-    if not numbered or count * 2 <= len(numbered):
-        raise SlideError(
-            f"Cannot open {folder.name} as a focal stack",
-            "the names of its images do not form one numbered series",
-            "Open one image, or name the planes z00, z01, z02 ...",
-        )
-    series = [path for path in numbered if tuple(parts[path][::2]) == template]
-    numbers = {path: [int(text) for text in parts[path][1::2]] for path in series}
-    position = _plane_number(template, list(numbers.values()))
-    ordered = sorted(series, key=lambda path: numbers[path][position])
-    for one, other in pairwise(ordered):
-        if numbers[one][position] == numbers[other][position]:
-            raise SlideError(
-                f"Cannot open {folder.name} as a focal stack",
-                f"{one.name} and {other.name} have the same plane number",
-                "Put each stack into a folder of its own.",
-            )
-    return ordered
-
-
-def _plane_number(template: tuple[str, ...], rows: list[list[int]]) -> int:
-    """Which of the numbers in the names counts the planes: one that varies, best one that follows a word for z."""
-    varying = [i for i in range(len(template) - 1) if len({row[i] for row in rows}) > 1] or [len(template) - 2]
-    for index in reversed(varying):
-        word = re.sub(r"[^a-z]+$", "", template[index].lower())
-        if re.search(r"(^|[^a-z])(" + "|".join(_Z_WORDS) + r")$", word):
-            return index
-    return varying[-1]
+    return plane_series(folder, images)
 
 
 class PlaneFolder(Slide):
@@ -97,7 +66,9 @@ class PlaneFolder(Slide):
     """
 
     def __init__(self, folder: Path, open_plane: Callable[[Path], Slide]) -> None:
-        self._files = plane_files(folder)
+        self._folder = folder
+        series = _series(folder)
+        self._files = series.files
         self._open_plane = open_plane
         headers = [picture_header(path) for path in self._files]
         sizes = [(header.width, header.height) for header in headers]
@@ -115,13 +86,17 @@ class PlaneFolder(Slide):
         self._closed = False
         self._deep = self._deep_range() if any(header.deep for header in headers) else None
         first = self._plane(0).info
-        positions, known, _ = plane_positions(None, len(self._files))
+        lacking = gaps(series.ranks) if series.z_um is None else []
+        plan = held_planes(series.z_um, [rank not in lacking for rank in range(len(self._files) + len(lacking))])
         self.info = replace(
             first,
             path=folder,
             format=f"folder of {first.format} planes",
-            planes_um=positions,
-            z_step_known=known,
+            planes_um=plan.positions,
+            z_step_known=plan.known,
+            missing_planes=len(lacking),
+            missing_um=plan.missing,
+            remarks=_remarks(series, lacking),
             properties={**first.properties, "planes.files": ", ".join(path.name for path in self._files)},
             associated=(),
             fingerprint=fingerprint(self._files),
@@ -153,9 +128,17 @@ class PlaneFolder(Slide):
 
     def _decode(self, index: int) -> Slide:
         path = self._files[index]
-        if self._deep is None and path.suffix.lower() in (".tif", ".tiff"):
-            return self._open_plane(path)
-        return PictureSlide(path, self._deep)
+        if self._deep is not None or path.suffix.lower() not in TIFF_SUFFIXES:
+            return PictureSlide(path, self._deep)
+        slide = self._open_plane(path)
+        if len(slide.planes_um) > 1:
+            slide.close()
+            raise SlideError(
+                f"Cannot open {self._folder.name} as a focal stack",
+                f"{path.name} holds {len(slide.planes_um)} planes itself",
+                "Open its files one by one.",
+            )
+        return slide
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -180,3 +163,13 @@ class PlaneFolder(Slide):
             for slide in self._open.values():
                 slide.close()
             self._open.clear()
+
+
+def _remarks(series: PlaneSeries, lacking: list[int]) -> tuple[str, ...]:
+    remarks = []
+    if series.left_out:
+        remarks.append(f"left out, for their names are not of the series: {brief(series.left_out)}")
+    if lacking:
+        announced = len(series.files) + len(lacking)
+        remarks.append(missing_remark(announced, len(series.files), "the numbers in the names skip them"))
+    return tuple(remarks)

@@ -19,7 +19,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides import open_slide
+from focusviewer.slides import open_slide, stepped_planes
 from focusviewer.slides.base import Region, Slide, SlideInfo
 from focusviewer.slides.readers.plane_folder import image_files, plane_files
 from focusviewer.slides.writer import truth_path
@@ -127,7 +127,7 @@ def open_stack(path: Path, reference: Reference = "auto", z_step_um: float | Non
 
     z, known = info.planes_um, info.z_step_known
     if not known and z_step_um is not None:
-        z, known = tuple(index * z_step_um for index in range(count)), True
+        z, known = stepped_planes(info, z_step_um), True
     stated = z.index(0.0) if info.z_step_known and 0.0 in z[1:] else _simulated_best(path)
     best = reference_plane(reference, stated, count, read, path.name)
     return FocusStack(path.name, _stem(path.name), _around(z, best), read, best, known, info.mpp)
@@ -229,10 +229,7 @@ def _stack_info(path: Path) -> SlideInfo:
     DatasetError
         If it lacks a plane it announces, its pages differ in size, or it holds one plane only.
     """
-    announced, lacking, sizes = _pages_of(path)
-    if lacking is not None:
-        why = f"it announces {announced} planes, and plane {lacking} is not in it"
-        raise DatasetError(f"{path} lacks a plane", why, "Copy it again from its source.")
+    sizes = _page_sizes(path)
     odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     if odd is not None:
         (width, height), (usual_width, usual_height) = sizes[odd], sizes[0]
@@ -240,26 +237,30 @@ def _stack_info(path: Path) -> SlideInfo:
         raise DatasetError(f"{path} is no focal stack", why, "Crop the planes to one size.")
     with open_slide(path) as slide:
         info = slide.info
+    if info.missing_planes:
+        planes = len(info.planes_um) + info.missing_planes
+        raise DatasetError(
+            f"{path} lacks a plane",
+            f"it announces {planes} planes, and does not hold {info.missing_planes} of them",
+            "Copy it again from its source.",
+        )
     if len(info.planes_um) < 2:
         raise DatasetError(f"{path} is no focal stack", "it holds one plane", "")
     return info
 
 
-def _pages_of(path: Path) -> tuple[int, int | None, list[tuple[int, int]]]:
-    """Planes an OME-TIFF announces, the first one it lacks, and the sizes of the full-size pages of other TIFF."""
+def _page_sizes(path: Path) -> list[tuple[int, int]]:
+    """Sizes of the full-size pages of a TIFF file without a description of its planes."""
     if path.suffix.lower() not in TIFF:
-        return 0, None, []
+        return []
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as tif:
-            if tif.is_ome:
-                planes = list(tif.series[0].pages)
-                return len(planes), next((i for i, page in enumerate(planes) if page is None), None), []
-            pages: list[Any] = [page.aspage() for page in tif.pages]
-            return 0, None, [(int(p.imagewidth), int(p.imagelength)) for p in pages if not p.is_reduced]
+            pages: list[Any] = [] if tif.is_ome else [page.aspage() for page in tif.pages]
+            return [(int(p.imagewidth), int(p.imagelength)) for p in pages if not p.is_reduced]
     except Exception:  # the reader that opens it next says what is wrong with it
-        return 0, None, []
+        return []
 
 
 def _stem(name: str) -> str:

@@ -3,14 +3,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QInputDialog, QLabel, QPushButton
 
 from focusviewer.app.slides.controller import MAX_FROM_FOLDER
 from focusviewer.app.slides.scale_dialog import ScaleAnswer, ScaleDialog
-from focusviewer.slides import TileKey
+from focusviewer.app.slides.slide_panel import facts_of
+from focusviewer.slides import TileKey, open_slide
 from tests.app.fakes import FakeSlide
+from tests.slides.dicom_files import write_slide
 
 
 def test_a_bad_file_keeps_the_open_slide_and_is_told_in_the_window(window, open_in, qtbot) -> None:
@@ -243,3 +247,48 @@ def test_the_records_of_a_scanner_are_read_once_for_each_slide(window, open_in, 
     assert sorted(read) == ["fake.svs", "other.svs"]
     texts = [label.text() for label in window.opening.panel.findChildren(QLabel)]
     assert "of fake.svs" in texts and "of other.svs" not in texts
+
+
+def test_the_files_of_one_dicom_slide_open_once_and_nothing_is_said(window, qtbot, tmp_path) -> None:
+    picture = np.arange(128 * 192 * 3).reshape(128, 192, 3).astype(np.uint8)
+    paths = write_slide(tmp_path / "d", picture)
+    window.slides.opener = open_slide
+    window.open_paths([*paths, tmp_path / "d"])
+    qtbot.waitUntil(lambda: bool(window.slides.documents) and not window.jobs.running(), timeout=10000)
+    assert [document.slide.dimensions for document in window.slides.documents] == [(192, 128)]
+    assert window.messages.messages() == []
+
+
+def test_a_folder_of_slides_in_several_files_opens_each_once(window, qtbot, tmp_path) -> None:
+    for series, name in enumerate("ab", 1):
+        picture = np.full((128, 192, 3), 50 * series, np.uint8)
+        write_slide(tmp_path, picture, f"{name}0", f"{name}1", f"{name}2", series=series)
+    window.slides.opener = open_slide
+    window.open_paths([tmp_path])
+    qtbot.waitUntil(lambda: len(window.slides.documents) == 2 and not window.jobs.running(), timeout=10000)
+    assert sorted(document.name for document in window.slides.documents) == ["a0", "b0"]
+
+
+def test_an_order_in_doubt_is_asked_for_and_the_answer_remembered(window, qtbot, tmp_path) -> None:
+    names = ["a1_b3.png", "a2_b2.png", "a3_b1.png"]
+    for gray, name in enumerate(names):
+        Image.new("RGB", (64, 64), (gray, gray, gray)).save(tmp_path / name)
+    window.slides.opener = open_slide
+    window.open_paths([tmp_path])
+    qtbot.waitUntil(lambda: window.findChild(QInputDialog) is not None, timeout=5000)
+    dialog = window.findChild(QInputDialog)
+    (second,) = [text for text in dialog.comboBoxItems() if "second" in text]
+    assert "a3_b1.png, a2_b2.png, a1_b3.png" in second
+    dialog.setTextValue(second)
+    dialog.accept()
+    qtbot.waitUntil(lambda: window.document is not None and not window.jobs.running(), timeout=5000)
+    assert window.document.slide.info.properties["planes.files"] == ", ".join(reversed(names))
+
+
+def test_missing_planes_are_told_in_the_window(window, open_in, slides) -> None:
+    info = slides["stack.tif"].info
+    note = "2 of 7 planes are missing: its description announces them, the file does not hold them"
+    slides["stack.tif"].info = replace(info, missing_planes=2, missing_um=(3.0, 4.0), remarks=(note,))
+    open_in(window, "stack.tif")
+    assert any("2 of 7 planes are missing" in message.text for message in window.messages.messages())
+    assert ("Missing", "2 planes: z = 3, 4 µm") in facts_of(window.document)

@@ -18,6 +18,7 @@ from focusviewer.refocus.learned import engine as module
 from focusviewer.refocus.learned.engine import LearnedRefocuser, draw_in_focus
 from focusviewer.refocus.learned.network import MOST_ADDED, PICTURES, WienerMixer
 from focusviewer.refocus.learned.pictures import LEAST_UM, MOST_UM, assumed_um, wiener_pictures
+from focusviewer.refocus.wiener.engine import WienerRefocuser
 from focusviewer.refocus.wiener.filters import PictureSpectrum
 
 MPP = 0.25
@@ -90,11 +91,18 @@ def test_the_network_draws_a_view_once(engine: LearnedRefocuser, scan: RGB, monk
     assert len(calls) == 1
 
 
-def test_of_several_planes_the_nearest_is_drawn(engine: LearnedRefocuser, scan: RGB, tissue: RGB) -> None:
-    encoded = engine.encode(
-        [scan, tissue], MPP, (-1.5, 0.0), [np.full(scan.shape[:2], z, np.float32) for z in (1.5, 0)]
-    )
-    assert psnr(engine.render(encoded, 0.25), tissue) > psnr(engine.render(encoded, -1.25), tissue) + 2
+def test_several_planes_are_left_to_the_joint_operators(
+    engine: LearnedRefocuser, scan: RGB, tissue: RGB, tmp_path: Path
+) -> None:
+    other = WienerRefocuser()
+    engine = LearnedRefocuser(tmp_path / "w", lambda: other)
+    maps = [np.full(scan.shape[:2], z, np.float32) for z in (1.5, 0)]
+    given = [scan, tissue], MPP, (-1.5, 0.0), maps
+    encoded, plain = engine.encode(*given), other.encode(*given)
+    assert encoded.operators_only
+    assert encoded.best_z_um == plain.best_z_um
+    for target in (-0.5, 0.25, np.linspace(-1, 1, scan.shape[1], dtype=np.float32)[None].repeat(len(scan), 0)):
+        assert np.array_equal(engine.render(encoded, target), other.render(plain, target))
 
 
 def test_parts_of_a_large_view_meet_without_a_seam(scan: RGB, monkeypatch: pytest.MonkeyPatch) -> None:

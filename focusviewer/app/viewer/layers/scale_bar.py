@@ -16,7 +16,7 @@ class ScaleBar:
     visible = True
 
     def paint(self, painter: QPainter, view: View, mpp: float | None, font: QFont, ratio: float) -> None:
-        """Paint the bar with its length in um (or px when the scale is unknown)."""
+        """Paint the bar with its length in um, or px when the scale is unknown; ``mpp`` is that across."""
         unit = (mpp or 1.0) / view.scale  # um, or level-0 px, per screen px
         length = scales.nice_length(160 * ratio * unit)
         text = f"{length:g} px" if mpp is None else scales.length_text(length)

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from focusviewer.slides.base import UnsureError
+from focusviewer.slides.limits import check_xml
 from focusviewer.slides.readers.tiff import metadata as tiffmeta
+from focusviewer.slides.readers.tiff import ome, ome_pages
 from focusviewer.slides.readers.tiff.metadata import Stated
+from focusviewer.slides.readers.tiff.ome_pages import SpreadError
+from focusviewer.slides.readers.tiff.roles import is_level, page_roles, size_of
 
 
 @dataclass
@@ -16,7 +20,8 @@ class Layout:
     """Pages by role.
 
     ``levels[level][plane]`` is one page, None (a plane the file does not hold) or a list of three pages that are
-    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ).
+    the colour channels. ``contiguous`` is set for a stack that lies in the file as one array (ImageJ). ``remarks`` say
+    what was dropped or guessed.
     """
 
     format: str
@@ -25,6 +30,8 @@ class Layout:
     stated: Stated = field(default_factory=Stated)
     associated: dict[str, Any] = field(default_factory=dict)
     contiguous: Contiguous | None = None
+    remarks: list[str] = field(default_factory=list)
+    missing_where: str = "its description announces them, the file does not hold them"
 
     @property
     def first(self) -> Any:
@@ -50,8 +57,25 @@ def read_layout(tif: Any) -> Layout:
     ------
     UnsureError
         For dialects that another reader knows better.
+    SpreadError
+        For an OME-TIFF whose planes lie in several files.
+    LimitError
+        If the description would grow when it is read.
     """
+    layout = _dialect(tif)
+    layout.levels[1:] = sorted(layout.levels[1:], key=_width, reverse=True)
+    return layout
+
+
+def _width(row: list[Any]) -> int:
+    page = next((page for page in row if page is not None), None)
+    page = page[0] if isinstance(page, list) else page
+    return 0 if page is None else int(page.imagewidth)
+
+
+def _dialect(tif: Any) -> Layout:
     first = tif.pages[0]
+    check_xml(tif.filename, first.description)
     software = str(first.software or "")
     if tif.is_ndpi:
         return _ndpi(tif)
@@ -65,60 +89,33 @@ def read_layout(tif: Any) -> Layout:
 
 
 def _pages(tif: Any) -> Layout:
-    """Aperio, and TIFF without a dialect: levels by shrinking size, planes by equal size."""
+    """Aperio, and TIFF without a dialect."""
     pages = [page.aspage() for page in tif.pages]
-    first = pages[0]
-    layout = Layout("Tiled TIFF" if first.is_tiled else "TIFF", None, [[first]])
-    if tif.is_svs:
-        layout.format, layout.vendor, layout.stated = "Aperio SVS", "aperio", tiffmeta.aperio(first.description)
-    for index, page in enumerate(pages[1:], start=1):
-        side = tiffmeta.other_image(page.description) if tif.is_svs else None
-        if side is None and tif.is_svs and index == 1 and not page.is_tiled:
-            side = "thumbnail"
-        if side:
-            layout.associated.setdefault(side, page)
-        elif _same_kind(page, first) and _size(page) == _size(first) and not page.is_reduced and not tif.is_qpi:
-            layout.levels[0].append(page)
-        elif _next_level(page, layout.levels[-1][0], first):
-            layout.levels.append([page])
-    planes = len(layout.levels[0])
-    if planes > 1:
-        if tif.is_svs:
-            raise UnsureError("several full-size images in an Aperio file")
-        layout.levels = layout.levels[:1]  # which plane the smaller pages belong to is not said
+    described = next((page for page in pages if page.is_svs), None)
+    aperio = described is not None
+    roles = page_roles(pages, aperio=aperio, channels=bool(tif.is_qpi), z_um=tiffmeta.aperio_z_um)
+    main, planes = roles.main, roles.levels[0]
+    layout = Layout("Tiled TIFF" if main.is_tiled else "TIFF", None, roles.levels, associated=roles.sides)
+    layout.remarks = roles.remarks
+    if described is not None:
+        layout.format, layout.vendor = "Aperio SVS", "aperio"
+        layout.stated = tiffmeta.aperio(main.description if main.is_svs else described.description)
+        layout.stated.z_um = tiffmeta.distinct([tiffmeta.aperio_z_um(page) for page in planes])
+    elif len(planes) > 1:
         layout.format = "Multi-page TIFF"
-    elif len(layout.levels) == 1 and first.subifds:
-        layout.levels += [[page] for page in _sub_levels(first)]
+    if len(roles.levels) == 1 and main.subifds:
+        layout.levels += _sub_levels(planes)
     return layout
 
 
-def _sub_levels(page: Any) -> list[Any]:
-    """Smaller versions of a page kept in its SubIFDs, in order."""
-    found: list[Any] = []
-    for sub in page.pages or ():
-        candidate = sub.aspage()
-        if _next_level(candidate, found[-1] if found else page, page, flagged=True):
-            found.append(candidate)
-    return found
-
-
-def _size(page: Any) -> tuple[int, int]:
-    return int(page.imagewidth), int(page.imagelength)
-
-
-def _same_kind(page: Any, first: Any) -> bool:
-    return bool(page.samplesperpixel == first.samplesperpixel and page.dtype == first.dtype)
-
-
-def _next_level(page: Any, previous: Any, first: Any, *, flagged: bool = False) -> bool:
-    """Whether a page is the next smaller level: same kind, same shape within a pixel or so, tiled or flagged."""
-    (w0, h0), (w1, h1), (w, h) = _size(first), _size(previous), _size(page)
-    if not _same_kind(page, first) or w >= w1 or h > h1 or min(w, h) < 1:
-        return False
-    if not (flagged or page.is_reduced or (page.is_tiled and first.is_tiled)):
-        return False
-    # Levels are cut to whole pixels, so a small one may be off in shape by a pixel or two.
-    return bool(abs(w / w0 - h / h0) <= 2.0 / min(w0, h0) * max(1.0, w0 / w) ** 0.5 + 2.0 / max(w0, h0) + 0.005)
+def _sub_levels(planes: list[Any]) -> list[list[Any]]:
+    """Smaller versions of the planes kept in their SubIFDs: those that every plane has."""
+    found: list[dict[tuple[int, int], Any]] = []
+    for plane in planes:
+        subs = [sub.aspage() for sub in plane.pages or ()]
+        found.append({size_of(sub): sub for sub in subs if is_level(sub, plane, flagged=True)})
+    shared = [size for size in found[0] if all(size in other for other in found)]
+    return [[of_plane[size] for of_plane in found] for size in sorted(shared, reverse=True)]
 
 
 def _from_series(series: Any) -> tuple[list[list[Any]], Contiguous | None]:
@@ -173,19 +170,30 @@ def _page(page: Any) -> Any:
 
 
 def _ome(tif: Any) -> Layout:
-    series = max(tif.series, key=lambda one: math.prod(one.keyframe.shape[:2]) if one.keyframe else 0)
-    levels, contiguous = _from_series(series)
-    names = tiffmeta.ome_image_names(tif.ome_metadata)
-    which = next((i for i, one in enumerate(tif.series) if one is series), 0)
-    stated = tiffmeta.ome(tif.ome_metadata, which, len(levels[0]))
-    if stated.z_um is not None and "Z" not in series.axes:
-        stated.z_um = None
-    layout = Layout("OME-TIFF", None, levels, stated, contiguous=contiguous)
-    for index, other in enumerate(tif.series):
-        name = (names[index] if index < len(names) else "").lower()
-        side = next((mark for mark in ("label", "macro", "thumbnail") if mark in name), None)
-        if other is not series and side:
-            layout.associated.setdefault(side, other.keyframe)
+    document = ome.read_document(tif.ome_metadata or "", str(tif.filename))
+    if document is None:
+        return _without(tif, "its OME-XML cannot be read")
+    source = ome_pages.OwnFile(tif, document)
+    own = [image for image in document.candidates() if any(source.holds(block) for block in image.blocks)]
+    spread = own[:1] or [image for image in document.images if image.blocks]
+    if document.metadata_file or any(not source.holds(block) for image in spread for block in image.blocks):
+        raise SpreadError
+    pages = ome_pages.find_pages(document, own, source)
+    if pages is None:
+        return _without(tif, "its OME-XML names no page of the file that holds pixels")
+    layout = Layout("OME-TIFF", None, pages.levels, ome_pages.stated_by(document, pages), remarks=pages.remarks)
+    for image in document.images:
+        if image is not pages.image and image.side and image.blocks and image.side not in layout.associated:
+            picture = ome_pages.find_pages(document, [image], source)
+            if picture is not None and not isinstance(picture.levels[0][picture.held[0]], list):
+                layout.associated[image.side] = picture.levels[0][picture.held[0]]
+    return layout
+
+
+def _without(tif: Any, why: str) -> Layout:
+    """A file whose description is of no use: its pages tell planes and levels."""
+    layout = _pages(tif)
+    layout.remarks.append(f"{why}: planes and levels are taken from its pages, and the scale is not known from it")
     return layout
 
 

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from focusviewer.slides.base import usable_mpp
+from focusviewer.slides.base import PixelSizes, pixel_sizes
+from focusviewer.slides.readers.numbers import microns, number, unit_um
 
-_UNITS_UM = {
-    "µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0,
-    "nm": 1e-3, "nanometer": 1e-3, "pm": 1e-6, "å": 1e-4, "angstrom": 1e-4,
-    "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "m": 1e6, "meter": 1e6,
-    "in": 25400.0, "inch": 25400.0, "inches": 25400.0,
-}  # fmt: skip
-_OTHER_MARKS = ("label", "macro", "thumbnail", "overview")
+_RESOLUTION_UNITS_UM = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
 
 
 @dataclass
 class Stated:
-    """What the file states; None where it is silent."""
+    """What the file states; None where it is silent. ``mpp_y`` is set where pixels have a size of their own down."""
 
     mpp: float | None = None
+    mpp_y: float | None = None
     objective_power: float | None = None
     z_um: list[float] | None = None
     properties: dict[str, str] = field(default_factory=dict)
 
 
-def unit_um(name: str | None) -> float | None:
-    """Microns in a unit of length, None for units that are no length (pixel, reference frame)."""
-    if not name:
-        return None
-    return _UNITS_UM.get(name.strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").lower())
-
-
-def number(text: Any) -> float | None:
-    """A finite number from text, else None."""
-    try:
-        value = float(str(text).strip())
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def resolution_mpp(page: Any) -> float | None:
-    """Microns per pixel from the resolution tags (unit inch or centimetre), whatever they are worth."""
-    unit = {2: 25400.0, 3: 10000.0}.get(int(page.resolutionunit or 1))
+def resolution_um(page: Any) -> tuple[float, float] | None:
+    """Sides of a pixel, across and down in um, from the resolution tags, whatever they are worth."""
+    unit = _RESOLUTION_UNITS_UM.get(int(page.resolutionunit or 1))
     try:
         across, down = (float(v) for v in page.resolution)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     if unit is None or across <= 0 or down <= 0 or across == down == 1:  # 1 is what writers put when they do not know
         return None
-    return (unit / across + unit / down) / 2
+    return unit / across, unit / down
 
 
 def tag_properties(page: Any) -> dict[str, str]:
@@ -76,9 +55,20 @@ def aperio(description: str) -> Stated:
         key, sign, value = part.partition("=")
         if sign:
             stated.properties[f"aperio.{key.strip()}"] = value.strip()
-    stated.mpp = number(stated.properties.get("aperio.MPP"))
+    stated.mpp = microns(stated.properties.get("aperio.MPP"))
     stated.objective_power = number(stated.properties.get("aperio.AppMag"))
     return stated
+
+
+def aperio_z_um(page: Any) -> float | None:
+    """Focal position that the description of an Aperio page states."""
+    return microns(aperio(page.description).properties.get("aperio.OffsetZ")) if page.is_svs else None
+
+
+def distinct(z_um: Sequence[float | None]) -> list[float] | None:
+    """Focal positions when every plane states one of its own, else None."""
+    known = [z for z in z_um if z is not None]
+    return known if len(set(known)) == len(z_um) else None
 
 
 def imagej(metadata: Mapping[str, Any], page: Any) -> Stated:
@@ -86,11 +76,11 @@ def imagej(metadata: Mapping[str, Any], page: Any) -> Stated:
     stated = Stated()
     um = unit_um(str(metadata.get("unit", "")))
     try:
-        per_unit = float(page.resolution[0])
+        per_unit = [float(value) for value in page.resolution[:2]]
     except (TypeError, ValueError, ZeroDivisionError):
-        per_unit = 0.0
-    if um is not None and per_unit > 0:
-        stated.mpp = um / per_unit
+        per_unit = [0.0]
+    if um is not None and min(per_unit) > 0:
+        stated.mpp, stated.mpp_y = um / per_unit[0], um / per_unit[-1]
     spacing = number(metadata.get("spacing"))
     if um is not None and spacing:
         stated.z_um = [abs(spacing) * um]  # the step; the caller knows how many planes
@@ -99,7 +89,7 @@ def imagej(metadata: Mapping[str, Any], page: Any) -> Stated:
     return stated
 
 
-def ome(xml: str, image_index: int, planes: int) -> Stated:
+def ome(xml: str, image_index: int, planes: int, held: Sequence[int] | None = None) -> Stated:
     """Scale, focal positions and objective of one image of an OME-XML document.
 
     Parameters
@@ -109,6 +99,8 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
         Which ``Image`` element.
     planes : int
         Size of the Z axis.
+    held : sequence of int, optional
+        The planes that were written, when some were not: their positions are enough.
     """
     try:
         root = ElementTree.fromstring(xml)
@@ -121,11 +113,9 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
     pixels = next(iter(_all(image, "Pixels")), image)
     stated = Stated()
     sizes = [_length(pixels, f"PhysicalSize{axis}") for axis in "XY"]
-    known = [size for size in sizes if size]
-    if known:
-        stated.mpp = sum(known) / len(known)
+    stated.mpp, stated.mpp_y = sizes[0] or sizes[1], sizes[1]
     step = _length(pixels, "PhysicalSizeZ")
-    stated.z_um = _plane_positions(pixels, planes) or ([step] if step else None)
+    stated.z_um = _plane_positions(pixels, range(planes) if held is None else held) or ([step] if step else None)
     stated.objective_power = _objective(root, image)
     stated.properties = {f"ome.{k}": v for k, v in pixels.attrib.items() if k.startswith(("Size", "PhysicalSize"))}
     if image.get("Name"):
@@ -136,34 +126,24 @@ def ome(xml: str, image_index: int, planes: int) -> Stated:
     return stated
 
 
-def ome_image_names(xml: str) -> list[str]:
-    """Names of the images of an OME-XML document, in order."""
-    try:
-        return [image.get("Name") or "" for image in _all(ElementTree.fromstring(xml), "Image")]
-    except ElementTree.ParseError:
-        return []
-
-
 def _all(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     return [child for child in element.iter() if child.tag.rpartition("}")[2] == name]
 
 
 def _length(element: ElementTree.Element, name: str) -> float | None:
-    value = number(element.get(name))
-    um = unit_um(element.get(f"{name}Unit", "µm"))
-    return value * um if value and value > 0 and um else None
+    um = microns(element.get(name), element.get(f"{name}Unit", "µm"))
+    return um if um is not None and um > 0 else None
 
 
-def _plane_positions(pixels: ElementTree.Element, planes: int) -> list[float] | None:
-    """PositionZ of every plane, when all are given in a unit of length and differ."""
+def _plane_positions(pixels: ElementTree.Element, planes: Sequence[int]) -> list[float] | None:
+    """PositionZ of these planes, when all are given in a unit of length and differ."""
     found: dict[int, float] = {}
     for plane in _all(pixels, "Plane"):
-        value, um = number(plane.get("PositionZ")), unit_um(plane.get("PositionZUnit"))
-        if value is not None and um is not None and plane.get("TheC", "0") == "0" and plane.get("TheT", "0") == "0":
-            found[int(plane.get("TheZ", "0"))] = value * um
-    if planes < 2 or sorted(found) != list(range(planes)) or len(set(found.values())) < planes:
-        return None
-    return [found[z] for z in range(planes)]
+        um = microns(plane.get("PositionZ"), plane.get("PositionZUnit"))
+        if um is not None and plane.get("TheC", "0") == "0" and plane.get("TheT", "0") == "0":
+            found[int(plane.get("TheZ", "0"))] = um
+    wanted = [found[z] for z in planes if z in found]
+    return wanted if len(planes) > 1 and len(set(wanted)) == len(planes) else None
 
 
 def _objective(root: ElementTree.Element, image: ElementTree.Element) -> float | None:
@@ -214,16 +194,8 @@ def ndpi_planes(zoffsets_nm: Sequence[float | None], magnifications: Sequence[fl
     return {power: [by_z[z] for z in sorted(by_z)] for power, by_z in sorted(found.items(), reverse=True)}
 
 
-def usable(stated: Stated, page: Any) -> tuple[float | None, float | None]:
+def stated_sizes(stated: Stated, page: Any) -> PixelSizes:
     """Stated and usable pixel size: the metadata's own word, else the resolution tags."""
     if stated.mpp is not None:
-        return stated.mpp, usable_mpp(stated.mpp)
-    fallback = resolution_mpp(page)
-    return fallback, usable_mpp(fallback)
-
-
-def other_image(description: str) -> str | None:
-    """``label``, ``macro`` or ``thumbnail`` when an Aperio description names one of them."""
-    second = description.splitlines()[1].strip().lower() if len(description.splitlines()) > 1 else ""
-    word = second.split(" ")[0]
-    return {"overview": "macro"}.get(word, word) if word in _OTHER_MARKS else None
+        return pixel_sizes(stated.mpp, stated.mpp_y)
+    return pixel_sizes(*(resolution_um(page) or (None, None)))

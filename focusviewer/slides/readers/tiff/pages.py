@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from focusviewer.core.arrays import RGB
+from focusviewer.core.arrays import RGB, Mask
 from focusviewer.slides.base import UnsureError
 from focusviewer.slides.cache import TileCache
-from focusviewer.slides.pixels import CMYK, MIN_IS_WHITE, PALETTE, PHOTO_RGB, YCBCR, PixelFormat, Raw, value_range
+from focusviewer.slides.pixels import (
+    CMYK,
+    MIN_IS_WHITE,
+    PALETTE,
+    PHOTO_RGB,
+    YCBCR,
+    PixelFormat,
+    Raw,
+    value_range,
+    white,
+)
 from focusviewer.slides.readers.rawfile import FileArray, RawFile
 
 JPEG, JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000 = 7, 33003, 33005, 34712
@@ -28,6 +39,8 @@ class PageImage(ABC):
     format: PixelFormat
     deep = False
     """Whether samples have more than 8 bits, so that their range has to be found."""
+    is_empty = False
+    """Whether the file holds nothing of it: a plane that was never written."""
 
     def read_into(self, out: RGB, x: int, y: int) -> None:
         """Paint the part of the image that falls on ``out``, whose corner lies at pixel x, y; leave the rest."""
@@ -73,7 +86,9 @@ class ArrayPage(PageImage):
 
 
 class BlankPage(PageImage):
-    """A plane the file does not hold: white."""
+    """A plane the file does not hold."""
+
+    is_empty = True
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height, self.format = width, height, PixelFormat()
@@ -93,6 +108,7 @@ class MergedPage(PageImage):
         self.channels = channels
         self.width, self.height, self.format = channels[0].width, channels[0].height, channels[0].format
         self.deep = channels[0].deep
+        self.is_empty = any(channel.is_empty for channel in channels)
 
     def _paint(self, out: RGB, x: int, y: int) -> None:
         for index, channel in enumerate(self.channels):
@@ -130,12 +146,36 @@ class TiledPage(PageImage):
         self._offsets: tuple[int, ...] = tuple(page.dataoffsets)
         self._counts: tuple[int, ...] = tuple(page.databytecounts)
         self._layers = int(page.samplesperpixel) if int(page.planarconfig) == 2 else 1
-        if len(self._offsets) < self._columns * self._rows * self._layers:
+        if min(len(self._offsets), len(self._counts)) < self._columns * self._rows * self._layers:
             raise UnsureError("the page lists fewer tiles than its size needs")
+        self._lent: Mask | None = None
+        self._make: Callable[[int], RGB] = lambda _index: white(self.tile_height, self.tile_width)
         self.compression = int(page.compression)
         self.deep = page.dtype is not None and page.dtype.itemsize > 1
         self.format = page_format(page)
+        self.is_empty = not (any(self._counts) and any(self._offsets))
         self._decode = self._decoder(page)
+
+    @cached_property
+    def held(self) -> Mask:
+        """Which tiles the file holds: bool (rows, columns)."""
+        needed = self._layers * self._rows * self._columns
+        there = (np.asarray(self._counts[:needed]) != 0) & (np.asarray(self._offsets[:needed]) != 0)
+        return np.asarray(there.reshape(self._layers, self._rows, self._columns).all(axis=0))
+
+    @property
+    def shown(self) -> Mask:
+        """Which tiles have pixels, held or made: bool (rows, columns)."""
+        return self.held if self._lent is None else self.held | self._lent
+
+    def lend(self, lacking: Mask, make: Callable[[int], RGB]) -> None:
+        """Have tiles that the file lacks made elsewhere: uint8 (tile_height, tile_width, 3) by index."""
+        self._lent, self._make = lacking, make
+
+    @property
+    def raw(self) -> RawFile:
+        """The file it lies in."""
+        return self._raw
 
     @property
     def data_end(self) -> int:
@@ -165,16 +205,17 @@ class TiledPage(PageImage):
                 out[y0 - y : y0 - y + part.shape[0], x0 - x : x0 - x + part.shape[1]] = part
 
     def _tile(self, index: int, *, remember: bool) -> RGB | None:
-        if not remember:
+        lent = self._lent is not None and bool(self._lent.flat[index])
+        if not remember and not lent:
             raw = self._raw_tile(index)
             return None if raw is None else self.format.rgb(raw)
         key = (id(self), index)
         tile = self._cache.get(key)
         if tile is None:
-            raw = self._raw_tile(index)
-            if raw is None:
+            raw = None if lent else self._raw_tile(index)
+            if raw is None and not lent:
                 return None
-            tile = self.format.rgb(raw)
+            tile = self._make(index) if raw is None else self.format.rgb(raw)
             self._cache.put(key, tile)
         return tile
 

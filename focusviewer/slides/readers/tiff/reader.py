@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import struct
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import DamagedError, Level, Region, Slide, SlideInfo, UnsureError
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import PixelFormat, white
+from focusviewer.slides.readers.filepool import FilePool
 from focusviewer.slides.readers.rawfile import FileArray, RawFile, fingerprint
+from focusviewer.slides.readers.tiff.absent import absent_remark, lend_finer_tiles, tile_count
+from focusviewer.slides.readers.tiff.chain import check_chain, truncated
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
-from focusviewer.slides.readers.tiff.metadata import plane_positions, tag_properties, usable
+from focusviewer.slides.readers.tiff.metadata import stated_sizes, tag_properties
+from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.pages import (
     ArrayPage,
     BlankPage,
@@ -26,8 +31,9 @@ from focusviewer.slides.readers.tiff.pages import (
     page_format,
     set_range,
 )
+from focusviewer.slides.readers.tiff.planes import held_planes
 
-_TILE_CACHE_BYTES = 64 << 20
+TILE_CACHE_BYTES = 64 << 20
 _ICC_TAG = 34675
 
 
@@ -39,37 +45,55 @@ class TiffSlide(Slide):
 
         # Its complaints about odd files would reach the terminal; ours say the same in words.
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-        self._raw = RawFile(path)
-        self._cache = TileCache(_TILE_CACHE_BYTES)
+        self._raw: RawFile | FilePool
+        self._raw = raw = RawFile(path)
+        self._cache = TileCache(TILE_CACHE_BYTES)
         try:
-            if self._raw.size < 1 << 32:  # larger ones of Hamamatsu keep their offsets in a way of their own
-                check_complete(self._raw, path.name)
+            check_chain(raw, path.name)
             with tifffile.TiffFile(path) as tif:
-                self._build(tif, path)
+                self._build(tif, path, raw)
         except BaseException:
-            self._raw.close()
+            raw.close()
             raise
 
-    def _build(self, tif: Any, path: Path) -> None:
+    def _build(self, tif: Any, path: Path, raw: RawFile) -> None:
         layout = read_layout(tif)
-        stack = [[_image(page, self._raw, self._cache) for page in row] for row in _pages(layout)]
+        stack = [[page_image(page, raw, self._cache) for page in row] for row in _pages(layout)]
         if layout.contiguous:
-            stack = [self._contiguous(layout, path)]
-        _check_data(stack, self._raw.size, path.name)
+            stack = [_contiguous(layout, path, raw)]
+        self._assemble(layout, stack, path, [path])
+
+    def _assemble(self, layout: Layout, stack: list[list[PageImage]], path: Path, files: list[Path]) -> None:
+        """Take over the images of all announced planes, ``stack[level][plane]``; those not held are left out."""
+        held = [not page.is_empty for page in stack[0]]
+        plan = held_planes(layout.stated.z_um, held if any(held) else [True] * len(held))
+        if len(plan.order) < len(held):
+            layout.remarks.append(missing_remark(len(held), len(plan.order), layout.missing_where))
+        stack = [[row[i] for i in plan.order] for row in stack]
+        # A level that one of the planes lacks is made from the finer ones, for all of them.
+        stack = [row for row in stack if row is stack[0] or not any(isinstance(page, BlankPage) for page in row)]
+        _check_data(stack)
         biggest = max((page.tile_nbytes for row in stack for page in row if isinstance(page, TiledPage)), default=0)
-        self._cache.resize(max(_TILE_CACHE_BYTES, 2 * biggest))  # strips can be whole images
+        self._cache.resize(max(TILE_CACHE_BYTES, 2 * biggest))  # strips can be whole images
         set_range([page for page in stack[-1]])
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):
-                page.format = judged.format if not isinstance(page, BlankPage) else page.format
-        positions, known, order = plane_positions(layout.stated.z_um, len(stack[0]))
-        self._images = [[row[i] for i in order] for row in stack]
+                page.format = judged.format
+        layout.remarks += _lend_tiles(stack)
+        self._images = stack
         self._sides = {name: int(page.offset) for name, page in layout.associated.items()}
-        self.info = self._describe(layout, path, positions, known)
+        self.info = replace(
+            self._describe(layout, path, files),
+            planes_um=plan.positions,
+            z_step_known=plan.known,
+            missing_planes=len(held) - len(plan.order),
+            missing_um=plan.missing,
+            remarks=tuple(layout.remarks),
+        )
 
-    def _describe(self, layout: Layout, path: Path, positions: tuple[float, ...], known: bool) -> SlideInfo:
+    def _describe(self, layout: Layout, path: Path, files: list[Path]) -> SlideInfo:
         first, base = layout.first, self._images[0][0]
-        stated, mpp = usable(layout.stated, first)
+        sizes = stated_sizes(layout.stated, first)
         icc = first.tags.get(_ICC_TAG)
         levels = tuple(
             Level(row[0].width, row[0].height, (base.width / row[0].width + base.height / row[0].height) / 2)
@@ -80,30 +104,15 @@ class TiffSlide(Slide):
             format=layout.format,
             vendor=layout.vendor,
             levels=levels,
-            stated_mpp=stated,
-            mpp=mpp,
+            stated_mpp=sizes.stated,
+            mpp=sizes.usable,
+            stated_mpp_xy=sizes.sides,
             objective_power=layout.stated.objective_power,
-            planes_um=positions,
-            z_step_known=known,
             properties={**tag_properties(first), **layout.stated.properties},
             associated=tuple(sorted(self._sides)),
             icc_profile=bytes(icc.value) if icc is not None and isinstance(icc.value, bytes) else None,
-            fingerprint=fingerprint(path),
+            fingerprint=fingerprint(files),
         )
-
-    def _contiguous(self, layout: Layout, path: Path) -> list[PageImage]:
-        spec, page = layout.contiguous, layout.first
-        assert spec is not None
-        shape, dtype = tuple(page.shape), np.dtype(spec.dtype)
-        nbytes = int(np.prod(shape)) * dtype.itemsize
-        planes: list[PageImage] = []
-        for plane in range(spec.planes):
-            offset = spec.offset + plane * spec.plane_stride
-            if offset + nbytes > self._raw.size:
-                raise truncated(path.name, offset + nbytes, self._raw.size)
-            array = FileArray(self._raw, offset, dtype, shape, planar=_is_planar(page, shape))
-            planes.append(ArrayPage(array, page_format(page)))
-        return planes
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`; corners of coarse levels are rounded to whole pixels."""
@@ -166,20 +175,47 @@ def open_tiff(path: Path) -> Slide:
         ) from error
 
 
-def _every_page(tif: Any) -> list[Any]:
-    series = [page for one in tif.series for page in one.pages if page is not None]
-    return [*tif.pages, *series]
+def _every_page(tif: Any) -> Iterator[Any]:
+    yield from tif.pages
+    for one in tif.series:
+        yield from (page for page in one.pages if page is not None)
+
+
+def _lend_tiles(stack: list[list[PageImage]]) -> list[str]:
+    """Have tiles that levels lack made from finer ones, and say so, in one sentence for all planes."""
+    lent = np.sum([lend_finer_tiles(levels) for levels in zip(*stack, strict=True)], axis=0)
+    if not lent.any():
+        return []
+    totals = [sum(map(tile_count, row)) for row in stack]
+    remark = absent_remark(lent.tolist(), totals)
+    return [] if remark is None else [remark]
 
 
 def _pages(layout: Layout) -> list[list[Any]]:
     return [] if layout.contiguous else layout.levels
 
 
-def _image(page: Any, raw: RawFile, cache: TileCache) -> PageImage:
+def _contiguous(layout: Layout, path: Path, raw: RawFile) -> list[PageImage]:
+    spec, page = layout.contiguous, layout.first
+    assert spec is not None
+    shape, dtype = tuple(page.shape), np.dtype(spec.dtype)
+    nbytes = int(np.prod(shape)) * dtype.itemsize
+    planes: list[PageImage] = []
+    for plane in range(spec.planes):
+        offset = spec.offset + plane * spec.plane_stride
+        if offset + nbytes > raw.size:
+            raise truncated(path.name, offset + nbytes, raw.size)
+        array = FileArray(raw, offset, dtype, shape, planar=_is_planar(page, shape))
+        planes.append(ArrayPage(array, page_format(page)))
+    return planes
+
+
+def page_image(page: Any, raw: RawFile, cache: TileCache) -> PageImage:
+    """What reads a page (or three that are colour channels); None is a plane that is not there."""
     if page is None:
         return BlankPage(1, 1)
     if isinstance(page, list):
-        return MergedPage(tuple(_image(one, raw, cache) for one in page))
+        return MergedPage(tuple(page_image(one, raw, cache) for one in page))
     if int(page.imagedepth) > 1 or int(page.tiledepth or 1) > 1:
         raise UnsureError("volume tiles")
     if not page.is_tiled and page.is_memmappable and int(page.bitspersample) % 8 == 0:
@@ -201,50 +237,8 @@ def _channels_last(array: Any, page: Any) -> Any:
     return np.moveaxis(array, 0, -1) if _is_planar(page, array.shape) else array
 
 
-def _check_data(stack: list[list[PageImage]], size: int, name: str) -> None:
-    """Refuse a file whose tiles lie beyond its end; give missing planes their size."""
-    for row in stack:
-        known = next((page for page in row if not isinstance(page, BlankPage)), None)
-        for page in row:
-            if isinstance(page, TiledPage) and page.data_end > size:
-                raise truncated(name, page.data_end, size)
-            if isinstance(page, BlankPage) and known is not None:
-                page.width, page.height, page.format = known.width, known.height, known.format
-
-
-def truncated(name: str, needed: int, size: int) -> DamagedError:
-    """The error for a file that ends too early."""
-    return DamagedError(
-        f"Cannot open {name}",
-        f"the file is cut off: it has {size:,} bytes, and its image data needs at least {needed:,}",
-        "Copy it again from its source.",
-    )
-
-
-def check_complete(raw: RawFile, name: str) -> None:
-    """Follow the chain of pages to its end.
-
-    Raises
-    ------
-    DamagedError
-        If a page of the chain lies beyond the end of the file.
-    """
-    head = raw.read_at(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack(order + "H", head[2:4])[0] == 43
-    word, count_format, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
-    at = 8 if big else 4
-    width, count_width = struct.calcsize(word), struct.calcsize(count_format)
-    seen: set[int] = set()
-    while True:
-        data = raw.read_at(at, width)
-        if len(data) < width:
-            raise truncated(name, at + width, raw.size)
-        offset = struct.unpack(order + word, data)[0]
-        if offset == 0 or offset in seen:
-            return
-        seen.add(offset)
-        data = raw.read_at(offset, count_width)
-        if len(data) < count_width:
-            raise truncated(name, offset + count_width, raw.size)
-        at = offset + count_width + struct.unpack(order + count_format, data)[0] * entry
+def _check_data(stack: list[list[PageImage]]) -> None:
+    """Refuse a file whose tiles lie beyond its end."""
+    for page in (page for row in stack for page in row):
+        if isinstance(page, TiledPage) and page.data_end > page.raw.size:
+            raise truncated(page.raw.path.name, page.data_end, page.raw.size)
