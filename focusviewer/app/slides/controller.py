@@ -21,7 +21,7 @@ from focusviewer.core.cancel import done_within, stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
-from focusviewer.slides.freshness import Stamp, stamp_of
+from focusviewer.slides.files.freshness import Stamp, stamp_of
 from focusviewer.slides.readers.contents import parts_of_slide
 from focusviewer.slides.readers.plane_names import OrderError, PlaneOrders
 

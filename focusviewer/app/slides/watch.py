@@ -14,7 +14,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.bars import MessageBar
 from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import UserError
-from focusviewer.slides.freshness import Stamp, stamp_of
+from focusviewer.slides.files.freshness import Stamp, stamp_of
 
 AGAIN_MS = 3000
 """How often to look whether a file that is lost has come back."""

@@ -9,7 +9,7 @@ from focusviewer.app.viewer.view import View
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import DisplayPyramid, Slide
-from focusviewer.slides.freshness import Stamp
+from focusviewer.slides.files.freshness import Stamp
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from focusviewer.slides import Region, open_slide
-from focusviewer.slides.freshness import stamp_of
+from focusviewer.slides.files.freshness import stamp_of
 
 
 @pytest.fixture
