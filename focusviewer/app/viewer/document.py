@@ -80,5 +80,5 @@ class Document:
 
 
 def files_of(slide: Slide, parts: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The files and folders a slide is read from, those of its parts included."""
-    return tuple(dict.fromkeys((*slide.files, *parts)))
+    """The files and folders a slide is read from; of one in several files all its parts."""
+    return tuple(dict.fromkeys((*slide.files, *parts))) if len(parts) > 1 else slide.files
