@@ -150,6 +150,11 @@ class Slide(ABC):
         return self.info.path.name
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Files and folders the slide is read from: where one is written anew, the slide is another."""
+        return (self.info.path,)
+
+    @property
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest first."""
         return self.info.levels

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.slides.base import Level, Region, Slide
 from focusviewer.slides.cache import TileCache
-from focusviewer.slides.limits import MAX_PIXELS_WITHOUT_PYRAMID, LimitError, check_limit
+from focusviewer.slides.files.limits import MAX_PIXELS_WITHOUT_PYRAMID, LimitError, check_limit
 from focusviewer.slides.pixels import halve, white
 
 _TILE = 512
@@ -75,6 +76,11 @@ class PyramidSlide(Slide):
         self._cache = TileCache(_CACHE_BYTES)
         self._locks: dict[_Key, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See :attr:`Slide.files`."""
+        return self._inner.files
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsupportedError, UnsureError
-from focusviewer.slides.limits import LimitError
+from focusviewer.slides.files.limits import LimitError
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, TIFF_SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, TIFF_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from focusviewer.slides.limits import MAX_FRAMES, check_limit
+from focusviewer.slides.files.limits import MAX_FRAMES, check_limit
 from focusviewer.slides.pixels import CMYK, MIN_IS_BLACK, PALETTE, PHOTO_RGB, PixelFormat, Raw
 from focusviewer.slides.readers.orientation import TAG, UPRIGHT, exchanges_axes, orientation
 

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
-from focusviewer.slides.limits import LimitError, check_memory
+from focusviewer.slides.files.limits import LimitError, check_memory
 from focusviewer.slides.pixels import PALETTE, PixelFormat, Raw, region_of, value_range
 from focusviewer.slides.readers.frames import Frames, frames_of, samples, shown_size, stored_turn
 from focusviewer.slides.readers.numbers import number

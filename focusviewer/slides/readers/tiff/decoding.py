@@ -11,7 +11,7 @@ import numpy.typing as npt
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import UnsupportedError, UnsureError
-from focusviewer.slides.limits import BLOCK_PX, check_memory
+from focusviewer.slides.files.limits import BLOCK_PX, check_memory
 from focusviewer.slides.pixels import YCBCR, Raw
 from focusviewer.slides.readers.codestreams import Sizer, jpeg2000_claim, jpeg_claim, png_claim, webp_claim
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import Level, Region, SlideInfo, open_slide
-from focusviewer.slides.limits import LimitError
+from focusviewer.slides.files.limits import LimitError
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.readers import frames
 from focusviewer.slides.readers.openslide import open_slide_file
@@ -163,9 +163,9 @@ def test_memory_of_a_picture_counts_what_its_codec_takes(
     tmp_path: Path, make_texture: Maker, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], per_pixel: int
 ) -> None:
     Image.fromarray(make_texture(100, 100)).save(tmp_path / "p.jpg", **options)
-    monkeypatch.setattr("focusviewer.slides.limits.MAX_DECODING_BYTES", 100 * 100 * per_pixel)
+    monkeypatch.setattr("focusviewer.slides.files.limits.MAX_DECODING_BYTES", 100 * 100 * per_pixel)
     open_slide(tmp_path / "p.jpg").close()
-    monkeypatch.setattr("focusviewer.slides.limits.MAX_DECODING_BYTES", 100 * 100 * per_pixel - 1)
+    monkeypatch.setattr("focusviewer.slides.files.limits.MAX_DECODING_BYTES", 100 * 100 * per_pixel - 1)
     with pytest.raises(LimitError, match="100 x 100"):
         open_slide(tmp_path / "p.jpg")
 
