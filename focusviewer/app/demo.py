@@ -14,6 +14,7 @@ import numpy as np
 
 from focusviewer.app.program import make_application, make_window
 from focusviewer.app.services.jobs import Job, Lane
+from focusviewer.app.services.pixels import from_qimage
 from focusviewer.app.waiting import wait_until
 from focusviewer.app.window import MainWindow
 from focusviewer.core.arrays import FloatMap
@@ -22,6 +23,8 @@ from focusviewer.core.display import SNAPSHOT_FOLDER, has_display
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap
+from focusviewer.slides.marks import STATEMENT
+from focusviewer.slides.picture_file import write_picture
 
 log = logging.getLogger(__name__)
 
@@ -162,10 +165,11 @@ class Demo:
         image, path = self.window.grab().toImage(), self.folder / name
         saved: list[None] = []
 
+        computed = self.window.refocus.shown is not None
+        facts = {"statement": STATEMENT if computed else "a window of the program", "synthesised": computed}
+
         def work(job: Job) -> None:
-            with atomic_write(path) as temporary:
-                if not image.save(str(temporary)):
-                    raise UserError(f"Cannot write {path}", "the picture could not be saved", "Choose another folder.")
+            write_picture(path, from_qimage(image), "a window of FocusViewer", facts, None)
 
         self.window.jobs.start(f"save {name}", work, lane=Lane.FILES, done=saved.append, failed=self.window.show_error)
         self._until(lambda: bool(saved), name)

@@ -20,6 +20,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "file.close",
         SEPARATOR,
         "file.snapshot",
+        "file.copy_view",
         *SAVE_REFOCUSED,
         SEPARATOR,
         "file.scale",

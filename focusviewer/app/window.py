@@ -152,6 +152,9 @@ class MainWindow(QMainWindow):
         self.refocus.plane_wanted.connect(self.viewer.set_plane)
         self.refocusing.confidence.changed.connect(self.compare.refresh)
         self.saving.saved.connect(self._saved)
+        self.saving.controller.copied.connect(
+            lambda: self.messages.show_message("The view is on the clipboard", "info")
+        )
         self.worklist.opened_changed.connect(self._show_worklist)
         self.worklist.found.connect(self.opening.remember)
         for source in (self.slides, self.refocusing, self.saving, self.worklist):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap
-from focusviewer.core.files import atomic_write, output_folder
+from focusviewer.core.files import output_folder
 from focusviewer.evaluation.suites.refocus.real_planes import plane_distance_um
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, TWO, Sweep
 from focusviewer.evaluation.suites.refocus.uneven import Uneven
@@ -18,6 +18,8 @@ from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundT
 from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr
 from focusviewer.refocus.base import Refocuser
+from focusviewer.slides.marks import STATEMENT
+from focusviewer.slides.picture_file import write_picture
 
 if TYPE_CHECKING:
     from focusviewer.evaluation.suites.bench import Bench
@@ -73,10 +75,7 @@ def _attempted(path: Path, draw: Callable[[], RGB]) -> list[Path]:
 
 
 def _save(path: Path, pixels: RGB) -> None:
-    from PIL import Image
-
-    with atomic_write(path) as temporary:
-        Image.fromarray(pixels).save(temporary)
+    write_picture(path, pixels, "an engine on known planes", {"statement": STATEMENT, "synthesised": True}, None)
 
 
 def real_sheet(engine: Refocuser, stack: RealStack) -> RGB:

@@ -14,9 +14,8 @@ import numpy as np
 from focusviewer import __version__
 from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus.base import Refocuser, acquired_plane
-
-STATEMENT = "synthesised; not for diagnosis"
-"""What every file with synthesised pixels says."""
+from focusviewer.slides.base import SlideInfo
+from focusviewer.slides.marks import STATEMENT, computed_pixels
 
 
 def z_text(z_um: float, unit: str = "µm") -> str:
@@ -32,8 +31,7 @@ def z_text(z_um: float, unit: str = "µm") -> str:
 
 def provenance(
     engine: Refocuser,
-    slide_name: str,
-    fingerprint: str,
+    source: SlideInfo,
     planes: Sequence[int],
     planes_um: Sequence[float],
     target: float | FloatMap | str,
@@ -45,8 +43,8 @@ def provenance(
     Parameters
     ----------
     engine : Refocuser
-    slide_name, fingerprint : str
-        The source: its name for people, and the hash of its content.
+    source : SlideInfo
+        The slide: its name, the hash of its content, and whether its own pixels were computed already.
     planes : sequence of int
         Planes of the source that went in.
     planes_um : sequence of float
@@ -62,16 +60,17 @@ def provenance(
     -------
     dict
         Of JSON's types only. ``synthesised`` is False where the target is one of the planes, whose pixels are given as
-        they were scanned.
+        they were scanned; a plane of a file of computed pixels never is (``source_computed`` says so).
     """
     z_um = float(target) if isinstance(target, (int, float, np.floating)) else None
-    acquired = z_um is not None and acquired_plane(planes_um, z_um) is not None
+    computed = computed_pixels(source)
+    acquired = computed is None and z_um is not None and acquired_plane(planes_um, z_um) is not None
     facts: dict[str, Any] = {
         "statement": "acquired plane, as scanned" if acquired else STATEMENT,
         "software": f"FocusViewer {__version__}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": slide_name,
-        "fingerprint": fingerprint,
+        "source": source.path.name,
+        "fingerprint": source.fingerprint,
         "engine": engine.name,
         "engine_version": engine.version,
         "weights_sha256": weights_sha256(engine.name),
@@ -83,6 +82,8 @@ def provenance(
         "planes_um": [float(plane) for plane in planes_um],
         "mpp": float(mpp),
     }
+    if computed is not None:
+        facts["source_computed"] = computed
     if isinstance(target, np.ndarray):
         facts["z_range_um"] = [float(target.min()), float(target.max())]
     return facts

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -253,7 +254,7 @@ def test_a_snapshot_is_saved_with_what_it_shows(window, open_in, tmp_path, qtbot
     qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(path) as saved:
-        assert saved.text["Source"] == "fake.svs"
+        assert json.loads(saved.text["FocusViewer"])["source"] == "fake.svs"
         assert saved.size == size
 
 

@@ -9,7 +9,8 @@ from focusviewer.refocus.base import MAX_PLANES
 from focusviewer.refocus.provenance import provenance, weights_sha256
 from focusviewer.refocus.sources import planes_between, source_planes
 from focusviewer.refocus.support import distance_um, is_fluorescence, looks_fluorescent, unsupported
-from focusviewer.slides import open_slide
+from focusviewer.slides import Level, SlideInfo, open_slide
+from focusviewer.slides.marks import STATEMENT, mark_text
 
 
 @pytest.mark.parametrize(
@@ -131,11 +132,25 @@ def test_without_a_target_all_planes_are_sources_thinned_to_the_limit() -> None:
     assert 7 in source_planes(tuple(range(30)), None, limit=5, sharpness=sharpness)
 
 
+def _source(name: str, fingerprint: str, **properties: str) -> SlideInfo:
+    level = (Level(8, 8, 1.0),)
+    return SlideInfo(Path(name), "TIFF", None, level, properties=properties, fingerprint=fingerprint)
+
+
+def test_what_was_computed_once_is_never_called_acquired_again() -> None:
+    from focusviewer.refocus import get_engine
+
+    source = _source("a.png", "f", made=mark_text({"statement": STATEMENT, "engine": "radiance"}))
+    facts = provenance(get_engine("fast"), source, (0,), (0.0,), 0.0, 0.25, (0, 0, 1, 1))
+    assert (facts["statement"], facts["synthesised"]) == (STATEMENT, True)
+    assert "radiance" in facts["source_computed"]
+
+
 def test_provenance_says_how_a_picture_was_made() -> None:
     from focusviewer.refocus import get_engine
 
     engine = get_engine("fast")
-    facts = provenance(engine, "a.svs", "f00", (0, 2), (0.0, 1.0), 0.5, 0.25, (1, 2, 3, 4))
+    facts = provenance(engine, _source("a.svs", "f00"), (0, 2), (0.0, 1.0), 0.5, 0.25, (1, 2, 3, 4))
     assert facts["statement"] == "synthesised; not for diagnosis"
     assert (facts["engine"], facts["engine_version"], facts["z_um"]) == ("fast", engine.version, 0.5)
     assert (facts["planes"], facts["planes_um"], facts["region"]) == ([0, 2], [0.0, 1.0], [1, 2, 3, 4])
@@ -149,11 +164,11 @@ def test_provenance_of_an_acquired_plane_and_of_a_map() -> None:
     from focusviewer.refocus import get_engine
 
     engine = get_engine("fast")
-    plane = provenance(engine, "a", "f", (0,), (0.0,), 0.0, 0.25, (0, 0, 1, 1))
+    plane = provenance(engine, _source("a", "f"), (0,), (0.0,), 0.0, 0.25, (0, 0, 1, 1))
     assert plane["synthesised"] is False
     assert "synthesised" not in plane["statement"]
     target = np.array([[0.0, 1.5]], np.float32)
-    painted = provenance(engine, "a", "f", (0,), (0.0,), target, 0.25, (0, 0, 2, 1))
+    painted = provenance(engine, _source("a", "f"), (0,), (0.0,), target, 0.25, (0, 0, 2, 1))
     assert painted["z_um"] is None
     assert painted["z_range_um"] == [0.0, 1.5]
     assert painted["synthesised"] is True

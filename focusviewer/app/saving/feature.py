@@ -69,12 +69,21 @@ class SavingFeature(QObject):
                 needs="slide",
             ),
             ActionRecord(
+                "file.copy_view",
+                "&Copy the view",
+                self.controller.copy_view,
+                "",
+                ("Ctrl+C",),
+                "Copy what the picture shows to the clipboard, with overlay and scale bar",
+                needs="slide",
+            ),
+            ActionRecord(
                 "file.save_refocused",
                 "Save &refocused picture…",
                 self.ask_save_refocused,
                 "save",
                 ("Ctrl+Shift+S",),
-                "Save the refocused view as PNG or TIFF",
+                "Save the refocused view as PNG, TIFF or JPEG",
                 needs="slide",
             ),
             ActionRecord(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +12,6 @@ from PySide6.QtGui import QImage
 from focusviewer.core.arrays import RGB
 from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.cancel import stop_if
-from focusviewer.core.errors import UserError
-from focusviewer.core.files import atomic_write
 from focusviewer.slides import DisplayPyramid, TileKey
 
 
@@ -93,42 +88,3 @@ def read_rect(
             c, d = min(x1, left + tile.shape[1]), min(y1, top + tile.shape[0])
             out[b - y0 : d - y0, a - x0 : c - x0] = tile[b - top : d - top, a - left : c - left]
     return out
-
-
-def save_picture(path: Path, rgb: RGB, metadata: Mapping[str, Any], mpp: float | None = None) -> None:
-    """Write a picture with what is known about it inside the file.
-
-    PNG keeps the metadata as text chunks, TIFF as a JSON description; both keep the pixel size.
-
-    Raises
-    ------
-    UserError
-        For another file type, or if the file cannot be written.
-    """
-    suffix = path.suffix.lower()
-    with atomic_write(path) as temporary:
-        if suffix == ".png":
-            from PIL import Image, PngImagePlugin
-
-            text = PngImagePlugin.PngInfo()
-            for name, value in metadata.items():
-                text.add_itxt(name, value if isinstance(value, str) else json.dumps(value))
-            dpi: dict[str, Any] = {"dpi": (25400 / mpp, 25400 / mpp)} if mpp else {}
-            Image.fromarray(rgb).save(temporary, pnginfo=text, **dpi)
-        elif suffix in (".tif", ".tiff"):
-            import tifffile
-
-            scale: dict[str, Any] = (
-                {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"} if mpp else {}
-            )
-            tifffile.imwrite(
-                temporary,
-                rgb,
-                photometric="rgb",
-                compression="deflate",
-                description=json.dumps(dict(metadata)),
-                software="FocusViewer",
-                **scale,
-            )
-        else:
-            raise UserError(f"Cannot save {path.name}", f"“{suffix}” is not a picture type", "Use .png or .tif.")

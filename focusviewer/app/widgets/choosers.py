@@ -9,8 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
+from focusviewer.slides.picture_file import WRITTEN_SUFFIXES
 
-PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
+PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff);;JPEG picture (*.jpg *.jpeg)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
 PYRAMIDS = "Pyramidal OME-TIFF (*.ome.tif)"
 MAPS = "Focus map (*.npy)"
@@ -120,11 +121,11 @@ def choose_picture(parent: QWidget, title: str, folder: str, stem: str, chosen: 
     dialog.selectFile(f"{stem}.png")
 
     def follow(chosen_filter: str) -> None:
-        suffix = "tif" if "tif" in chosen_filter else "png"
+        suffix = next((kind for kind in ("tif", "jpg") if kind in chosen_filter), "png")
         dialog.setDefaultSuffix(suffix)
         for path in [Path(name) for name in dialog.selectedFiles()[:1]]:
             # only what names a type of picture is replaced: "case 12.3" has no suffix
-            bare = path.stem if path.suffix.lower() in (".png", ".tif", ".tiff") else path.name
+            bare = path.stem if path.suffix.lower() in WRITTEN_SUFFIXES else path.name
             dialog.selectFile(f"{bare}.{suffix}")
 
     dialog.filterSelected.connect(follow)

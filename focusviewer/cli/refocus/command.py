@@ -56,7 +56,7 @@ def refocus(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Picture to write: .png, .tif, a pyramid of any size as .ome.tif, or a sweep as .gif or .webp.",
+            help="Picture to write: .png, .jpg, .tif, a pyramid of any size as .ome.tif, or a sweep as .gif or .webp.",
         ),
     ],
     mode: Annotated[
@@ -163,12 +163,15 @@ def _check_outputs(
 ) -> None:
     """Refuse outputs that cannot be written, or that would replace something, before any work is done."""
     from focusviewer.refocus.regions.sweep import SUFFIXES
+    from focusviewer.slides.picture_file import WRITTEN_SUFFIXES
 
     if out.suffix.lower() in SUFFIXES and not is_sweep:
         raise UserError(
-            f"Cannot write {out}", "moving pictures are of sweeps", "Use .png or .tif, or give --sweep FROM:TO:STEP."
+            f"Cannot write {out}",
+            "moving pictures are of sweeps",
+            "Use .png, .jpg or .tif, or give --sweep FROM:TO:STEP.",
         )
-    check_output_file(out, SUFFIXES if is_sweep else (".png", ".tif", ".tiff"), inputs)
+    check_output_file(out, SUFFIXES if is_sweep else WRITTEN_SUFFIXES, inputs)
     kept = [out] if is_sweep or _is_pyramid(out) else []
     if confidence is not None:
         check_output_file(confidence, (".png", ".npy"), inputs)
@@ -203,8 +206,7 @@ def _facts(view: View, engine: Refocuser, request: RefocusRequest, z_um: float |
     target: Any = z_um
     if z_um is None:
         target = request.map_um if request.map_um is not None else "all in focus"
-    slide = view.slide
-    facts = provenance(engine, slide.name, slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box)
+    facts = provenance(engine, view.slide.info, view.planes, view.planes_um, target, view.mpp, view.box)
     return {**facts, "mode": request.mode, "target": TARGETS.get(request.mode, "one focus")}
 
 
@@ -212,15 +214,16 @@ def _picture(
     view: View, engine: Refocuser, request: RefocusRequest, out: Path, confidence: Path | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Make a picture in memory and write it, and its confidence map where that is wanted."""
-    from focusviewer.cli.pictures import write_picture
+    from focusviewer.core.files import output_folder
     from focusviewer.refocus.assessment import Assessment, Notes
     from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.regions.tiling import refocus_view
+    from focusviewer.slides.picture_file import write_picture
 
     observer = Notes() if confidence is None else Assessment(view.box[2], view.box[3])
     result = refocus_view(view, engine, request, progress, observe=observer)
     facts = _facts(view, engine, request, result.z_um)
-    made = SYNTHESISED if result.plane is None else f"plane {result.plane} as acquired"
+    made = SYNTHESISED if facts["synthesised"] else f"plane {result.plane} as acquired"
     trust = ""
     if isinstance(observer, Assessment) and confidence is not None:
         found = observer.result()
@@ -236,6 +239,7 @@ def _picture(
             f"\n{confidence}: re-blur consistency {found.reblur_db:.1f} dB, residual energy"
             f" {found.residual_energy:.3f}, background change {found.background_change:.0f}/255"
         )
+    output_folder(out.parent)
     write_picture(out, result.pixels, f"{made}; not for diagnosis", facts, view.mpp)
     facts["notes"] = observer.notes
     where = f"z = {z_text(result.z_um, 'um')}" if result.z_um is not None else facts["target"]
@@ -246,11 +250,11 @@ def _write_confidence(path: Path, values: Any, facts: dict[str, Any], mpp: float
     """The map as it is (.npy), or as a picture: white where the picture explains the scan."""
     import numpy as np
 
-    from focusviewer.cli.pictures import write_picture
     from focusviewer.core.files import atomic_write, output_folder
+    from focusviewer.slides.picture_file import write_picture
 
+    output_folder(path.parent)
     if path.suffix.lower() == ".npy":
-        output_folder(path.parent)
         with atomic_write(path) as temporary:
             np.save(temporary, values)
         return
@@ -291,9 +295,7 @@ def _sweep(
     positions = sorted(set(targets))
     pictures = dict(zip(positions, render_each(view, engine, positions, progress, look=observer.look), strict=True))
     facts: dict[str, Any] = {
-        **provenance(
-            engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, "sweep", view.mpp, view.box
-        ),
+        **provenance(engine, view.slide.info, view.planes, view.planes_um, "sweep", view.mpp, view.box),
         "targets_um": targets,
         "frames": len(targets),
     }

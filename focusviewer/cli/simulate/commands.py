@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
 def defocus(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A sharp image.")],
     z: Annotated[float, typer.Option("--z", metavar="UM", help="Distance from focus in um.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Picture to write: .png or .tif.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Picture to write: .png, .tif or .jpg.")],
     na: Na = 0.75,
     domain: DomainName = "intensity",
     noise: Noise = 0.0,
@@ -69,11 +69,13 @@ def defocus(
     """A sharp image as the microscope would show it out of focus; the truth goes to FILE's name + .truth.json."""
     import numpy as np
 
-    from focusviewer.cli.pictures import PICTURE_SUFFIXES, write_picture
+    from focusviewer.core.files import output_folder
     from focusviewer.optics import Camera, defocus_image
     from focusviewer.slides import Region
+    from focusviewer.slides.marks import STATEMENT
+    from focusviewer.slides.picture_file import WRITTEN_SUFFIXES, write_picture
 
-    check_output_file(out, PICTURE_SUFFIXES, [image])
+    check_output_file(out, WRITTEN_SUFFIXES, [image])
     optics = _optics(na)
     acts_on = domain_of(domain)
     if not abs(z) <= MAX_Z_UM:
@@ -100,7 +102,8 @@ def defocus(
         "source": image.name,
         "plane": plane or 0,
     }
-    write_picture(out, pixels, SIMULATED, facts, scale)
+    output_folder(out.parent)
+    write_picture(out, pixels, SIMULATED, {"statement": STATEMENT, **facts}, scale)
     _finish(out, out.with_name(f"{out.stem}.truth.json"), {**facts, "mpp": scale}, json)
 
 

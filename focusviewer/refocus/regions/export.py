@@ -22,6 +22,7 @@ from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
 from focusviewer.refocus.regions.tiffchain import chain_levels
 from focusviewer.refocus.regions.tiling import Observer, rendered_rows, stepper
+from focusviewer.slides.marks import mark_text
 
 TILE = 512
 SMALLEST = 512
@@ -78,9 +79,7 @@ def export_region(
     target: float | FloatMap | str = "all in focus"
     if z_um is not None or plan.request.map_um is not None:
         target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
-    facts = provenance(
-        engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box
-    )
+    facts = provenance(engine, view.slide.info, view.planes, view.planes_um, target, view.mpp, view.box)
     facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)
@@ -147,7 +146,7 @@ def _described(facts: dict[str, Any], mpp: float, subifds: int) -> dict[str, Any
     metadata = {
         "axes": "YXS",
         "Name": str(facts.get("source", "")),
-        "Description": f"{facts.get('statement', '')}\n{json.dumps(facts)}",
+        "Description": f"{facts.get('statement', '')}\n{mark_text(facts)}",
         "PhysicalSizeX": mpp,
         "PhysicalSizeXUnit": "µm",
         "PhysicalSizeY": mpp,

@@ -13,6 +13,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.refocus.base import acquired_plane
 from focusviewer.refocus.provenance import z_text
+from focusviewer.slides.marks import mark_text, xmp_packet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,8 +63,8 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
     fps : float
         Frames a second.
     facts : mapping
-        Provenance, written into the file as JSON. ``targets_um`` holds the focus of each frame and ``planes_um`` the
-        acquired ones: a frame at one of them is badged as acquired, all others as synthesised.
+        Provenance, written into the file as its mark. ``targets_um`` holds the focus of each frame and ``planes_um``
+        the acquired ones: a frame at one of them is badged as acquired, all others as synthesised.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
     if suffix not in SUFFIXES:
         raise UserError(f"Cannot write {path}", f"unknown file type {suffix or '(none)'}", "Use .gif or .webp.")
     badged = _badged(path, frames, facts)
-    text = _json(facts)
+    text = mark_text(facts)
     duration = max(20, round(1000 / fps))
     with atomic_write(path) as temporary:
         if suffix == ".gif":
@@ -90,7 +91,7 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
                 loop=0,
                 quality=90,
                 method=2,
-                xmp=_xmp(text),
+                xmp=xmp_packet(text),
             )
 
 
@@ -157,21 +158,3 @@ def _write_gif(path: Path, frames: Iterator[Image], duration: int, text: str) ->
         loop=0,
         comment=text.encode("ascii"),
     )
-
-
-def _json(facts: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(dict(facts), ensure_ascii=True)
-
-
-def _xmp(text: str) -> bytes:
-    """The facts as the description of an XMP packet."""
-    from xml.sax.saxutils import escape
-
-    return (
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
-        f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(text)}</rdf:li></rdf:Alt></dc:description>'
-        "</rdf:Description></rdf:RDF></x:xmpmeta>"
-    ).encode()

@@ -16,6 +16,7 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
 from focusviewer.slides.files.limits import LimitError, check_memory
+from focusviewer.slides.marks import xmp_description
 from focusviewer.slides.pixels import PALETTE, PixelFormat, Raw, region_of, value_range
 from focusviewer.slides.readers.frames import Frames, frames_of, samples, shown_size, stored_turn
 from focusviewer.slides.readers.numbers import number
@@ -50,10 +51,13 @@ _CODEC_BYTES = {"WEBP": 12, "JPEG2000": 16, "GIF": 8, "TIFF": 4}
 _PROGRESSIVE_BYTES = 6
 _KEPT_BYTES = 768 << 20
 
+_IMAGE_DESCRIPTION = 270
+_LONGEST = 8000
+
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture's header says, as it is shown; ``deep`` means more than 8 bits per sample."""
+    """A picture's header, as it is shown; ``deep``: over 8 bits per sample, ``texts``: all that it says in words."""
 
     width: int
     height: int
@@ -61,6 +65,7 @@ class Header:
     format: str
     meta: dict[str, Any]
     frames: Frames
+    texts: dict[str, str]
 
 
 class PictureSlide(Slide):
@@ -99,7 +104,7 @@ class PictureSlide(Slide):
             stated_mpp_xy=sizes.sides,
             planes_um=tuple(float(plane) for plane in range(planes)),
             z_step_known=planes == 1,
-            properties={f"picture.{k}": str(v) for k, v in header.meta.items() if isinstance(v, str | int | float)},
+            properties=header.texts,
             icc_profile=icc if isinstance(icc, bytes) else None,
             fingerprint=fingerprint(path),
             remarks=(f"not shown: {header.frames.left_out}",) if header.frames.left_out else (),
@@ -206,7 +211,7 @@ def picture_header(path: Path) -> Header:
         width, height = shown_size(picture, turn)
         if exchanges_axes(turn) and isinstance(meta.get("dpi"), tuple):
             meta["dpi"] = meta["dpi"][::-1]
-        return Header(width, height, deep, str(picture.format), meta, frames)
+        return Header(width, height, deep, str(picture.format), meta, frames, _texts(picture, meta))
 
 
 def _check_size(path: Path, picture: Any) -> None:
@@ -218,6 +223,36 @@ def _check_size(path: Path, picture: Any) -> None:
     shown = 0 if picture.mode == "RGB" else 3
     what = f"a picture of {picture.width:,} x {picture.height:,} pixels"
     check_memory(path.name, what, picture.width * picture.height * max(codec + held, held + copy, copy + shown))
+
+
+def _texts(picture: Any, meta: dict[str, Any]) -> dict[str, str]:
+    """What a header says in words and numbers, and the descriptions that EXIF, XMP and comments hold as bytes."""
+    texts = {f"picture.{key}": str(value) for key, value in meta.items() if isinstance(value, str | int | float)}
+    comment, packet = meta.get("comment"), meta.get("xmp")
+    found = {
+        "ImageDescription": _described(picture, meta),
+        "comment": comment.decode("utf-8", "replace") if isinstance(comment, bytes) else "",
+        "xmp": xmp_description(packet) if isinstance(packet, bytes) else "",
+    }
+    return texts | {f"picture.{key}": text.strip()[:_LONGEST] for key, text in found.items() if text.strip()}
+
+
+def _described(picture: Any, meta: dict[str, Any]) -> str:
+    """ImageDescription of a TIFF or of EXIF; empty where there is none, or what stands there is damaged."""
+    from PIL import Image
+
+    try:
+        if picture.format == "TIFF":
+            found = picture.tag_v2.get(_IMAGE_DESCRIPTION)
+        elif isinstance(meta.get("exif"), bytes):  # a PNG keeps it behind the pixels, where no header is read
+            exif = Image.Exif()
+            exif.load(meta["exif"])
+            found = exif.get(_IMAGE_DESCRIPTION)
+        else:
+            return ""
+    except Exception:  # a picture is no worse for an odd block of metadata
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 @contextmanager

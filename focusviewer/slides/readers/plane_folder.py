@@ -14,7 +14,8 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Region, Slide
 from focusviewer.slides.files.suffixes import PICTURE_SUFFIXES, TIFF_SUFFIXES
-from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
+from focusviewer.slides.marks import is_mark
+from focusviewer.slides.readers.pictures import Header, PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.plane_names import PlaneSeries, brief, gaps, plane_series
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.ome_pages import missing_remark
@@ -97,10 +98,16 @@ class PlaneFolder(Slide):
             missing_planes=len(lacking),
             missing_um=plan.missing,
             remarks=_remarks(series, lacking),
-            properties={**first.properties, "planes.files": ", ".join(path.name for path in self._files)},
+            properties={**first.properties, **self._told(headers)},
             associated=(),
             fingerprint=fingerprint(self._files),
         )
+
+    def _told(self, headers: list[Header]) -> dict[str, str]:
+        """The files, and the first mark of computed pixels among them: any plane can be one that was saved."""
+        marks = [text for header in headers for text in header.texts.values() if is_mark(text)]
+        found = {"planes.files": ", ".join(path.name for path in self._files)}
+        return found | ({"planes.mark": marks[0]} if marks else {})
 
     def _deep_range(self) -> tuple[float, float] | None:
         """Value range of planes with more than 8 bits, found on three of them; all planes share it."""

@@ -216,11 +216,12 @@ def test_the_saved_picture_knows_what_it_is(window, open_in, engine, qtbot, tmp_
         qtbot.waitUntil(path.exists, timeout=3000)
     qtbot.waitUntil(lambda: not window.jobs.running(), timeout=3000)
     with Image.open(png) as saved:
-        assert saved.text["z_um"] == "1.25"
-        assert "synthesised" in saved.text["statement"]
-        assert "weights_sha256" in saved.text
-        assert saved.text["date"]
+        told = json.loads(saved.text["FocusViewer"])
         pixels = np.asarray(saved)
+    assert told["z_um"] == 1.25
+    assert "synthesised" in told["statement"]
+    assert "weights_sha256" in told
+    assert told["date"]
     with tifffile.TiffFile(tif) as file:
         facts = json.loads(file.pages[0].description)
         assert (facts["engine"], facts["engine_version"], facts["planes"]) == ("fake", "1", [0])

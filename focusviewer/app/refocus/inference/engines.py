@@ -173,8 +173,7 @@ class EngineHost:
         from focusviewer.refocus.provenance import provenance
 
         engine = self.engine(area.engine)
-        name, fingerprint = document.name, area.fingerprint
-        return provenance(engine, name, fingerprint, area.planes, area.planes_um, target, area.mpp, area.box)
+        return provenance(engine, document.slide.info, area.planes, area.planes_um, target, area.mpp, area.box)
 
 
 def _ignore_progress(fraction: float) -> None:
