@@ -36,6 +36,9 @@ MIN_MARGIN_PX = 12
 KNOB_STEP_UM = 0.05
 """Distance of two positions of the knob."""
 
+_FLOAT_SLACK = 1e-6
+"""Scales and pixel sizes that differ by less are the same, but for rounding."""
+
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in level-0 pixels."""
@@ -104,15 +107,26 @@ class RefocusArea:
 
 
 def work_zoom(scale: float, mpp: float) -> int:
-    """Display zoom whose pixels are closest to the screen's, among those an engine takes."""
-    finest = math.ceil(math.log2(SUPPORTED_MPP[0] / mpp))  # finer scans are worked on at their next zoom
-    return max(0, finest, round(-math.log2(scale)))
+    """Display zoom that is worked on: the coarsest that is as fine as the screen, as the scan itself is shown.
+
+    A coarser one would be refocused faster, and give a picture that is softer than the scan it replaces.
+    """
+    return max(finest_zoom(mpp), math.floor(_FLOAT_SLACK - math.log2(scale)))
 
 
-def coarsest_power(mpp: float) -> float:
-    """Smallest screen magnification at which a slide can be refocused."""
-    zoom = math.floor(math.log2(MAX_MPP / mpp))
-    return float(10.0 * 2.0 ** -(zoom + 0.5) / mpp)
+def finest_zoom(mpp: float) -> int:
+    """Finest display zoom that engines take."""
+    return max(0, math.ceil(math.log2(SUPPORTED_MPP[0] / mpp) - _FLOAT_SLACK))
+
+
+def powers(mpp: float) -> tuple[float, float]:
+    """Smallest and largest screen magnification at which a slide can be refocused.
+
+    Below the first blur of a few microns does not show; above the second (infinite for most slides) the view shows
+    finer pixels than engines take, and a picture of coarser ones would soften it.
+    """
+    coarsest, finest = math.floor(math.log2(MAX_MPP / mpp)), finest_zoom(mpp)
+    return 10.0 * 2.0 ** -(coarsest + 0.5) / mpp, 10.0 * 2.0**-finest / mpp if finest else math.inf
 
 
 def obstacle(document: Document | None) -> str:
@@ -129,8 +143,14 @@ def obstacle(document: Document | None) -> str:
         return "The distance between the planes of this stack is not known. Set it to refocus between them."
     if document.mpp > MAX_MPP:
         return f"Refocusing needs pixels of at most {MAX_MPP} µm; this slide has {document.mpp:.3g} µm."
-    if document.mpp * 2 ** work_zoom(document.view.scale, document.mpp) > MAX_MPP:
-        return f"Zoom in to refocus: blur of a few microns shows from {coarsest_power(document.mpp):.0f}× on."
+    (lowest, highest), power = powers(document.mpp), 10.0 * document.view.scale / document.mpp
+    if power < lowest * (1 - _FLOAT_SLACK):
+        return f"Zoom in to refocus: blur of a few microns shows from {lowest:.0f}× on."
+    if power > highest * (1 + _FLOAT_SLACK):
+        return (
+            f"Zoom out to refocus, to {math.floor(highest)}× or less: engines work on pixels of {SUPPORTED_MPP[0]} µm"
+            " and more, which would be softer than this view of the scan."
+        )
     x0, y0, x1, y1 = document.view.visible_rect()
     if min(x1 - x0, y1 - y0) < 16:
         return "There is too little of the slide on screen."

@@ -263,10 +263,10 @@ def test_an_engine_that_fails_is_told_and_the_scan_stays(window, open_in, qtbot)
     assert window.viewport.patch.image is None
 
 
-def test_pixels_are_read_at_the_zoom_closest_to_the_screen() -> None:
+def test_pixels_are_read_at_the_zoom_that_the_scan_is_shown_from() -> None:
     document = Document.of(FakeSlide())
     document.view.resize(800, 600)
-    for scale, zoom, mpp in ((1.0, 0, 0.25), (0.8, 0, 0.25), (0.5, 1, 0.5), (2.0, 0, 0.25)):
+    for scale, zoom, mpp in ((1.0, 0, 0.25), (0.8, 0, 0.25), (0.6, 0, 0.25), (0.5, 1, 0.5), (2.0, 0, 0.25)):
         document.view.go_to(1500, 1000, scale)
         assert obstacle(document) == ""
         area = area_of(document, "fake")
@@ -303,3 +303,47 @@ def test_acquired_planes_and_range_of_the_knob() -> None:
 def test_the_knob_tells_round_positions(window) -> None:
     window.refocusing.state.move(0.3)
     assert window.refocusing.state.target_um == 0.3
+
+
+def contrast(window) -> float:
+    """How much neighbouring pixels in the middle of what is seen differ: what a softer picture has less of."""
+    middle = picture(window)[200:400, 300:500, :3].astype(float).mean(axis=2)
+    return float(np.abs(np.diff(middle, axis=1)).mean())
+
+
+class Grained(FakeSlide):
+    """A slide whose finest pixels alternate: what any coarser pixels cannot show."""
+
+    def pixels(self, region):
+        found = super().pixels(region)
+        if region.level == 0:
+            x = (region.x + np.arange(region.width)) % 3 == 0
+            found = np.where(x[None, :, None], np.uint8(20), found)
+        return found
+
+
+@pytest.mark.parametrize("power", [21.0, 25.0, 33.0, 40.0, 60.0])
+def test_a_refocused_view_is_as_fine_as_the_view_of_the_scan(
+    window, open_in, engine, slides, qtbot, power: float
+) -> None:
+    slides["fine.svs"] = Grained("fine.svs")
+    open_in(window, "fine.svs")
+    window.viewport.go_to(1500, 1000, power / 40)
+    qtbot.waitUntil(lambda: window.viewport.is_complete, timeout=5000)
+    scan = contrast(window)
+    switch_on(window, qtbot)
+    engine.render = lambda encoded, target: encoded.state[0]  # the identity: sharp tissue, which is left as it is
+    turn(window, qtbot, 1.5)
+    assert window.refocus.shown.area.zoom == window.document.pyramid.zoom_for(power / 40)
+    assert contrast(window) == pytest.approx(scan, rel=0.05)
+
+
+def test_a_view_finer_than_engines_can_work_is_not_softened_but_refused(window, open_in, engine, slides) -> None:
+    slides["oil.svs"] = FakeSlide("oil.svs", mpp=0.1)
+    open_in(window, "oil.svs")
+    document = window.document
+    document.view.go_to(1500, 1000, 1.0)
+    assert "Zoom out to refocus, to 50× or less" in obstacle(document)
+    document.view.go_to(1500, 1000, 0.5)
+    assert obstacle(document) == ""
+    assert area_of(document, "fake").mpp == pytest.approx(0.2)
