@@ -151,12 +151,16 @@ class RefocusDisplay(QObject):
         """Write into the state what is on screen, and what is being worked on."""
         state, study = self._state, self._studies.current
         busy = self._studies.is_busy, self._searches.is_busy, self._renders.is_slow
+        automatic = study is not None and state.mode == "deblur"
+        left = self._searches.left_out(study.area) if study is not None and automatic else None
         state.synthesised = self.shown is not None
+        state.offers_all_in_focus = left is not None and not any(busy)
         state.status = status_text(
             state,
             work=work_text(studying=busy[0], searching=busy[1], rendering=busy[2]),
             limit=self._limit,
             shown=self.shown.area if self.shown is not None else None,
             known=(study.area, study.encoded) if study is not None else None,
-            auto_um=self._searches.best(study.area) if study is not None and state.mode == "deblur" else None,
+            auto_um=self._searches.best(study.area) if study is not None and automatic else None,
+            offer=left.text("µm") if left is not None else "",
         )

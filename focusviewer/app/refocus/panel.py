@@ -116,6 +116,7 @@ class RefocusPanel(QWidget):
         follow(state, "offers_scale", self.set_scale.setVisible)
         follow(state, "status", self._show_status)
         follow(state, "synthesised", self.badge.setVisible)
+        follow(state, "offers_all_in_focus", self._show_offer)
         state.events.is_on.connect(self._enable)
         self.slider.moved_um.connect(self._turned)
         self.spin.valueChanged.connect(self._turned)
@@ -177,6 +178,12 @@ class RefocusPanel(QWidget):
         boxes = (self.sweep, self.sources, self.confidence, *((self.paint,) if self.paint is not None else ()))
         for widget in (*knob, *boxes, self.mode, self.save):
             widget.setEnabled(self._state.can_refocus)
+
+    def _show_offer(self, offered: bool) -> None:
+        """Set the button off that the status line speaks of."""
+        font = self.all_in_focus.font()
+        font.setBold(offered)
+        self.all_in_focus.setFont(font)
 
     def _show_status(self, text: str) -> None:
         self.status.setText(text)

@@ -51,6 +51,8 @@ class RefocusState:
         The line about the picture and the work on the next one.
     synthesised : bool
         Whether the picture is computed, not scanned.
+    offers_all_in_focus : bool
+        Whether Auto has found that one focus leaves much of the view out.
     sweep_low_um, sweep_high_um : float
         Ends of a sweep.
     playing : bool
@@ -77,6 +79,7 @@ class RefocusState:
     offers_scale: bool = False
     status: str = ""
     synthesised: bool = False
+    offers_all_in_focus: bool = False
     sweep_low_um: float = -SWEEP_UM
     sweep_high_um: float = SWEEP_UM
     playing: bool = False

@@ -77,6 +77,7 @@ def status_text(
     shown: RefocusArea | None,
     known: tuple[RefocusArea, Encoded] | None,
     auto_um: float | None,
+    offer: str = "",
 ) -> str:
     """What the panel says.
 
@@ -92,6 +93,8 @@ def status_text(
         The view as an engine has studied it.
     auto_um : float or None
         The best focus of the view, where Auto has found it.
+    offer : str
+        What speaks for all in focus instead; empty where nothing does.
     """
     notes = known[1].notes if known is not None and state.is_on else ()
     if work or limit:
@@ -102,4 +105,4 @@ def status_text(
         text = scan_text(*known, auto_um)
     else:
         text = ""
-    return " ".join([text, *notes]).strip()
+    return " ".join([text, *notes, "" if work or limit else offer]).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from focusviewer.refocus.base import Refocuser
     from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
+    from focusviewer.refocus.unevenness import LeftOut
 
 MAX_SWEEP_PIXELS = 2_000_000
 MAX_SWEEP_VALUES = 200_000_000
@@ -240,10 +242,17 @@ def _picture(
             f" {found.residual_energy:.3f}, background change {found.background_change:.0f}/255"
         )
     output_folder(out.parent)
+    if result.left_out is not None:
+        facts["left_out"] = asdict(result.left_out)
     write_picture(out, result.pixels, f"{made}; not for diagnosis", facts, view.mpp)
-    facts["notes"] = observer.notes
+    facts["notes"] = [*observer.notes, *_offer(request, result.left_out)]
     where = f"z = {z_text(result.z_um, 'um')}" if result.z_um is not None else facts["target"]
     return facts, f"{where}, {engine.name}, {made}; not for diagnosis{trust}"
+
+
+def _offer(request: RefocusRequest, left: LeftOut | None) -> list[str]:
+    """A note where the best focus of the view leaves much of it out of focus."""
+    return [] if left is None or request.mode != "deblur" else [f"{left.text()} Try --all-in-focus."]
 
 
 def _write_confidence(path: Path, values: Any, facts: dict[str, Any], mpp: float) -> None:
@@ -269,10 +278,12 @@ def _pyramid(
     from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.regions.export import export_region
+    from focusviewer.refocus.unevenness import LeftOut
 
     observer = Notes()
     found = export_region(view, engine, request, out, progress, None, compression=compression, observe=observer)
-    found["notes"] = observer.notes
+    left = found.get("left_out")
+    found["notes"] = [*observer.notes, *_offer(request, None if left is None else LeftOut(**left))]
     where = f"z = {z_text(found['z_um'], 'um')}" if found["z_um"] is not None else found["target"]
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
     return found, f"pyramid, {where}, {engine.name}, {made}"

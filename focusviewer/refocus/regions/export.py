@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import IO, Any
@@ -80,6 +81,8 @@ def export_region(
     if z_um is not None or plan.request.map_um is not None:
         target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
     facts = provenance(engine, view.slide.info, view.planes, view.planes_um, target, view.mpp, view.box)
+    if plan.left_out is not None:
+        facts["left_out"] = asdict(plan.left_out)
     facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)

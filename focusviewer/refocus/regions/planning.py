@@ -14,6 +14,7 @@ from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
 from focusviewer.refocus.modes import RefocusRequest, check_defocus, check_request, reach_um
 from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
 from focusviewer.refocus.spans import Span, spans
+from focusviewer.refocus.unevenness import LeftOut, left_out
 
 OnTile = Callable[[], None]
 
@@ -37,11 +38,14 @@ class Plan:
         The acquired plane that fulfils it as it is.
     kept : dict
         Tiles that were encoded to find it.
+    left_out : LeftOut or None
+        Tissue that the one focus leaves out, where it was looked for and found.
     """
 
     request: RefocusRequest
     plane: int | None
     kept: dict[Tile, Encoded]
+    left_out: LeftOut | None = None
 
 
 def make_plan(
@@ -58,15 +62,16 @@ def make_plan(
     if request.map_um is not None or request.mode == "all-in-focus":
         return Plan(request, None, {})
     kept: dict[Tile, Encoded] = {}
-    z_um = request.z_um
+    z_um, left = request.z_um, None
     if _depends_on_view(view, request):
         encoded_places, kept = _encode_places(view, engine, on_tile, cancel)
         if z_um is None:
             z_um = _sharpest(engine, encoded_places, view.planes_um, cancel)
+            left = left_out(encoded_places, z_um)
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in encoded_places])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept)
+    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept, left)
 
 
 def _depends_on_view(view: View, request: RefocusRequest) -> bool:

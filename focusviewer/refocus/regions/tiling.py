@@ -15,6 +15,7 @@ from focusviewer.refocus.modes import RefocusRequest, check_request, target_of
 from focusviewer.refocus.regions.layout import Tile, View, map_part, read_tile, tile_at, tile_px
 from focusviewer.refocus.regions.planning import OnTile, Plan, count_tiles, make_plan
 from focusviewer.refocus.spans import OVERLAP_PX, TILE_PX, Span, fade, spans
+from focusviewer.refocus.unevenness import LeftOut
 
 __all__ = [
     "OVERLAP_PX",
@@ -38,12 +39,14 @@ Observer = Callable[[Tile, Encoded, list[RGB], RGB, "float | FloatMap"], None]
 class Refocused:
     """The pixels, and the single z they were rendered at (None when it differs from pixel to pixel).
 
-    ``plane`` is the plane that the pixels are, unchanged, where the target was an acquired one.
+    ``plane`` is the plane that the pixels are, unchanged, where the target was an acquired one. ``left_out`` is the
+    tissue that it leaves out of focus, where the best one of the view was asked for.
     """
 
     pixels: RGB
     z_um: float | None
     plane: int | None = None
+    left_out: LeftOut | None = None
 
 
 def refocus_view(
@@ -85,7 +88,7 @@ def refocus_view(
     output = np.empty((height, width, 3), np.uint8)
     for top, rows in rendered_rows(view, engine, plan, step, cancel, observe):
         output[top : top + rows.shape[0]] = rows
-    return Refocused(output, plan.request.z_um, plan.plane)
+    return Refocused(output, plan.request.z_um, plan.plane, plan.left_out)
 
 
 def rendered_rows(

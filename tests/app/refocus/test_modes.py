@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from focusviewer.app.refocus.area import area_of, chosen_planes, planes_text, range_limit
 from focusviewer.app.viewer.document import Document
+from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.confidence import Confidence
 from focusviewer.refocus.support import looks_fluorescent
 from focusviewer.slides import Region
@@ -362,3 +363,24 @@ def test_blurring_on_purpose_says_where_it_would_sharpen(window, close_up, qtbot
     qtbot.waitUntil(lambda: "is no defocus" in window.refocusing.panel.status.text(), timeout=5000)
     assert window.viewport.patch.image is None
     assert not window.messages.messages()
+
+
+def test_auto_offers_all_in_focus_on_a_half_blurred_view(window, close_up, engine, qtbot) -> None:
+    def encode(images, mpp, planes_um, focus_maps):
+        blur = np.zeros(images[0].shape[:2], np.float32)
+        blur[:, blur.shape[1] // 2 :] = 3.0
+        return Encoded(blur.shape, mpp, tuple(planes_um), blur, list(images))
+
+    engine._encode = encode
+    window.refocus.host.best_z = lambda study, low, high, job: 0.0
+    close_up("fake.svs")
+    panel = window.refocusing.panel
+    assert not panel.all_in_focus.font().bold()
+    panel.auto.click()
+    qtbot.waitUntil(lambda: "all in focus" in panel.status.text(), timeout=5000)
+    assert "of the tissue here lies about 3.0 µm from this focus" in panel.status.text()
+    assert panel.all_in_focus.font().bold()
+    panel.all_in_focus.click()
+    qtbot.waitUntil(lambda: window.refocus.shown is not None, timeout=5000)
+    assert not panel.all_in_focus.font().bold()
+    assert "of the tissue here" not in panel.status.text()

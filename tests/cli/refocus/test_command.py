@@ -255,3 +255,22 @@ def test_engines_that_disagree_between_tiles_leave_no_step(tmp_path: Path, monke
     steps = np.abs(np.diff(result.pixels.astype(int), axis=1)).max()
     assert result.pixels.max() - result.pixels.min() > 30  # they do disagree
     assert steps <= 2
+
+
+def test_auto_offers_all_in_focus_where_one_focus_leaves_half_of_the_view_out(
+    command: Command, picture: Path, tmp_path: Path
+) -> None:
+    from focusviewer.optics import Camera, Optics, defocus_image
+
+    light = np.divide(read(picture), 255, dtype=np.float32)
+    blurred = defocus_image(light, 3.0, 0.25, Optics(na=0.7))
+    made = np.concatenate([light[:, :320], blurred[:, 320:]], axis=1)
+    half, out = tmp_path / "half.png", tmp_path / "out.png"
+    Image.fromarray(Camera(noise=0.002).capture(made, np.random.default_rng(0))).save(half)
+    outcome = command("refocus", half, "--z", "auto", "--mpp", 0.25, "--out", out)
+    assert "Try --all-in-focus" in outcome.out + outcome.err
+    document = command("refocus", half, "--z", "auto", "--mpp", 0.25, "--out", out, "--json").document
+    assert 0.3 <= document["left_out"]["share"] <= 0.7
+    assert any("all in focus" in note for note in document["notes"])
+    evenly = command("refocus", picture, "--z", "auto", "--mpp", 0.25, "--out", out, "--json").document
+    assert not any("all in focus" in note for note in evenly["notes"])

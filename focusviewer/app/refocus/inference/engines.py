@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QImage
 
@@ -21,6 +21,9 @@ from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus import ENGINES
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import TileKey
+
+if TYPE_CHECKING:
+    from focusviewer.refocus.unevenness import LeftOut
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
@@ -162,6 +165,12 @@ class EngineHost:
 
         with self.working(study.area.engine, job) as engine:
             return best_z(engine, study.encoded, low_um, high_um, job.cancel)
+
+    def left_out(self, study: Study, z_um: float) -> LeftOut | None:
+        """The tissue of a view that a focus leaves out, where that is much."""
+        from focusviewer.refocus.unevenness import left_out
+
+        return left_out([study.encoded], z_um)
 
     def provenance(self, document: Document, picture: Rendered) -> dict[str, Any]:
         """The provenance of a synthesised picture, for its file."""

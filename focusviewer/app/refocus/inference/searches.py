@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import RefocusArea, z_range
 from focusviewer.app.refocus.inference.engines import EngineHost, Study
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.refocus.base import MAX_Z_UM
+
+if TYPE_CHECKING:
+    from focusviewer.refocus.unevenness import LeftOut
 
 
 class Searches(QObject):
@@ -26,7 +31,7 @@ class Searches(QObject):
     def __init__(self, jobs: Jobs, host: EngineHost) -> None:
         super().__init__()
         self._jobs, self._host = jobs, host
-        self._best: dict[RefocusArea, float] = {}
+        self._best: dict[RefocusArea, tuple[float, LeftOut | None]] = {}
         jobs.ended.connect(self._ended)
 
     @property
@@ -36,7 +41,13 @@ class Searches(QObject):
 
     def best(self, area: RefocusArea | None) -> float | None:
         """The best focus of a view, um; None while it is not known."""
-        return None if area is None else self._best.get(area)
+        found = None if area is None else self._best.get(area)
+        return None if found is None else found[0]
+
+    def left_out(self, area: RefocusArea | None) -> LeftOut | None:
+        """The tissue of a view that its best focus leaves out, where that is much."""
+        found = None if area is None else self._best.get(area)
+        return None if found is None else found[1]
 
     def ask(self, study: Study, planes_um: tuple[float, ...]) -> None:
         """Look for the best focus of a view on a slide with these planes."""
@@ -44,14 +55,18 @@ class Searches(QObject):
         low = max(low, study.area.planes_um[0] - MAX_Z_UM)
         high = min(high, study.area.planes_um[-1] + MAX_Z_UM)
 
-        def done(z_um: float) -> None:
-            self._best[study.area] = z_um
+        def work(job: Job) -> tuple[float, LeftOut | None]:
+            z_um = self._host.best_z(study, low, high, job)
+            return z_um, self._host.left_out(study, z_um)
+
+        def done(found: tuple[float, LeftOut | None]) -> None:
+            self._best[study.area] = found
             self.found.emit()
             self.changed.emit()
 
         self._jobs.start(
             "auto",
-            lambda job: self._host.best_z(study, low, high, job),
+            work,
             lane=Lane.INFERENCE,
             title="Finding the best focus",
             done=done,
