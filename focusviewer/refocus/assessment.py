@@ -39,6 +39,7 @@ class Assessment(Notes):
     def __init__(self, width: int, height: int) -> None:
         super().__init__()
         self._map = np.ones((height, width), np.float32)
+        self._beyond = np.zeros((height, width), np.float32)
         self._area = self._error = self._residual = self._background = 0.0
 
     def __call__(
@@ -49,6 +50,9 @@ class Assessment(Notes):
         found = confidence(encoded, images, rendered, target_um)
         part = self._map[tile.y[0] : tile.y[1], tile.x[0] : tile.x[1]]
         np.minimum(part, tile.core(found.map), out=part)  # where tiles overlap, the more careful one counts
+        if found.overshoot is not None:
+            beyond = self._beyond[tile.y[0] : tile.y[1], tile.x[0] : tile.x[1]]
+            np.maximum(beyond, tile.core(found.overshoot), out=beyond)
         area = float(part.size)
         self._area += area
         self._error += area * 10 ** (-found.reblur_db / 10)
@@ -63,4 +67,4 @@ class Assessment(Notes):
         if self._area == 0:
             return Confidence(99.0, self._map, 0.0, 0.0)
         decibel = -10 * float(np.log10(self._error / self._area))
-        return Confidence(decibel, self._map, self._residual / self._area, self._background)
+        return Confidence(decibel, self._map, self._residual / self._area, self._background, self._beyond)

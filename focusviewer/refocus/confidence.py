@@ -17,9 +17,13 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.base import Encoded
+from focusviewer.refocus.overshoot import overshoot
 
 EXPLAINED_RMS, UNEXPLAINED_RMS = 0.0126, 0.04
 """Local difference from the scan (full scale 1) up to which confidence is 1 (38 dB), and from which it is 0."""
+
+LOW_CONFIDENCE = 0.5
+"""Confidence below which a place counts as not borne out by the scan."""
 
 _CELL_PX = 4
 _WINDOW_CELLS = 7
@@ -51,12 +55,31 @@ class Confidence:
         operators that vary within a block leave up to a quarter, detail that was made up nearly all.
     background_change : float
         Change that 99 % of the pixels of empty glass stay within, gray levels of 255; 0 where there is no glass.
+    overshoot : float32 (H, W) or None
+        1 where the picture goes beyond the lights and darks of its scan, as halos and raised grain do, which blurring
+        it back cannot see; None: it does so nowhere.
     """
 
     reblur_db: float
     map: FloatMap
     residual_energy: float
     background_change: float
+    overshoot: FloatMap | None = None
+
+    @property
+    def trust(self) -> FloatMap:
+        """What both maps say together: float32 (H, W), 1 where the picture explains the scan and stays within it."""
+        return self.map if self.overshoot is None else self.map * (1 - self.overshoot)
+
+    @property
+    def beyond(self) -> float:
+        """Share of the picture that goes beyond the lights and darks of its scan, 0..1."""
+        return 0.0 if self.overshoot is None else float(np.mean(self.overshoot > LOW_CONFIDENCE))
+
+    @property
+    def not_borne_out(self) -> float:
+        """Share of the picture that the scan does not bear out, for one reason or the other, 0..1."""
+        return float(np.mean(self.trust < LOW_CONFIDENCE))
 
 
 def confidence(encoded: Encoded, images: Sequence[RGB], rendered: RGB, target_um: float | FloatMap) -> Confidence:
@@ -101,6 +124,7 @@ def confidence(encoded: Encoded, images: Sequence[RGB], rendered: RGB, target_um
         _trust(difference),
         0.0 if encoded.operators_only else _residual_share(scan_gray, change),
         _glass_change(scan_gray, scan, rendered),
+        overshoot(images, rendered, encoded.mpp),
     )
 
 

@@ -99,3 +99,67 @@ def test_target_maps_and_sloping_depths_are_followed() -> None:
     scan = sum(np.clip(1 - np.abs(position - i), 0, 1)[..., None] * level for i, level in enumerate(levels))
     state = Encoded((160, 160), MPP, (0.0,), np.ascontiguousarray(slope), None)
     assert confidence(state, [recorded(scan)], recorded(tissue(), 0.0), np.ascontiguousarray(slope)).reblur_db > 36
+
+
+def cells(seed: int = 0, size: int = 160) -> np.ndarray:
+    """Pink tissue with smooth dark nuclei, and bare glass on the right: float32 (size, size, 3)."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    spots = np.zeros((size, size))
+    spots[rng.integers(8, size - 8, 40), rng.integers(8, size // 2 - 8, 40)] = 1
+    nuclei = np.clip(gaussian_filter(spots, 3.0) * 50, 0, 0.5)
+    density = nuclei + 0.12
+    density[:, size // 2 :] = 0.02
+    return (10 ** -(gaussian_filter(density, 0.8)[..., None] * np.array([0.6, 0.9, 0.4]))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def scanned() -> np.ndarray:
+    return recorded(defocus_image(cells(), 1.0, MPP, Optics(na=0.7)), 0.004)
+
+
+def sharpened(image: np.ndarray, sigma: float, amount: float) -> np.ndarray:
+    """Unsharp masking, which draws halos at edges and raises grain elsewhere."""
+    from scipy.ndimage import gaussian_filter
+
+    light = image.astype(np.float32)
+    made = light + amount * (light - gaussian_filter(light, (sigma, sigma, 0)))
+    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
+
+
+def test_halos_are_not_borne_out_although_blurring_back_takes_them_away(scanned: np.ndarray) -> None:
+    gently, much = (confidence(encoded(1.0), [scanned], sharpened(scanned, 3.0, a), 1.0) for a in (0.3, 4.0))
+    assert gently.beyond < 0.02
+    assert gently.not_borne_out < 0.02
+    assert much.beyond > 0.2
+    assert much.not_borne_out >= much.beyond - 0.01
+
+
+def test_raised_grain_of_even_tissue_and_of_glass_is_found(scanned: np.ndarray) -> None:
+    even = recorded(np.full((160, 160, 3), 0.7, np.float32), 0.01)
+    assert confidence(encoded(1.0), [even], sharpened(even, 1.0, 5.0), 1.0).beyond > 0.9
+    ringing = scanned.copy()
+    rings = 8 * np.sin(np.arange(80) * 1.2)[None, :, None]
+    ringing[:, 80:] = np.clip(scanned[:, 80:] + rings, 0, 255).astype(np.uint8)
+    found = confidence(encoded(1.0), [scanned], ringing, 1.0)
+    assert found.trust[:, 100:].max() < 0.5
+    assert found.trust[:, :40].min() > 0.9  # a window away from the rings
+
+
+def test_the_truth_of_tissue_with_nuclei_is_believed(scanned: np.ndarray) -> None:
+    found = confidence(encoded(1.0), [scanned], recorded(cells(), 0.0), 1.0)
+    assert found.not_borne_out < 0.05
+
+
+def test_what_another_plane_shows_is_no_overshoot(scanned: np.ndarray) -> None:
+    sharp, strong = recorded(cells()), sharpened(scanned, 3.0, 4.0)
+    both = Encoded((160, 160), MPP, (0.0, 1.0), np.full((160, 160), 1.0, np.float32), None)
+    alone = confidence(encoded(1.0), [scanned], strong, 1.0).beyond
+    assert confidence(both, [scanned, strong], strong, 0.5).beyond == 0.0
+    assert confidence(both, [scanned, sharp], strong, 0.5).beyond <= alone
+
+
+def test_a_blur_on_purpose_goes_beyond_nothing(scanned: np.ndarray) -> None:
+    made = recorded(defocus_image(cells(), 3.0, MPP, Optics(na=0.7)), 0.0)
+    assert confidence(encoded(1.0), [scanned], made, -2.0).beyond < 0.01

@@ -18,8 +18,6 @@ from focusviewer.core.arrays import FloatMap
 REST_MS = 300
 TURQUOISE = (0, 200, 180)  # far from every stain
 MAX_ALPHA = 190
-LOW_CONFIDENCE = 0.5
-"""Confidence below which a place counts as not supported by the scan."""
 
 
 class ConfidenceController(QObject):
@@ -83,17 +81,19 @@ def confidence_of(study: Study, picture: Rendered) -> tuple[str, QImage]:
     from focusviewer.refocus.confidence import confidence
 
     found = confidence(study.encoded, study.images, picture.pixels, picture.target_um)
-    return confidence_text(found), tint_of(found.map)
+    return confidence_text(found), tint_of(found.trust)
 
 
 def confidence_text(found: Any) -> str:
     """A :class:`focusviewer.refocus.confidence.Confidence` in words."""
-    share = float(np.mean(found.map < LOW_CONFIDENCE))
+    beyond = (
+        f", {100 * found.beyond:.1f}\u00a0% beyond the lights and darks of the scan" if found.beyond >= 0.0005 else ""
+    )
     glass = "" if found.background_change < 1 else f"  ·  empty glass ±{found.background_change:.0f}"
     return (
         f"Re-blur consistency {found.reblur_db:.1f}\u00a0dB  ·  "
         f"residual energy {100 * found.residual_energy:.0f}\u00a0%{glass}  ·  "
-        f"{100 * share:.1f}\u00a0% of the picture not borne out"
+        f"{100 * found.not_borne_out:.1f}\u00a0% of the picture not borne out{beyond}"
     )
 
 

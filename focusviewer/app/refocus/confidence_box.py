@@ -17,7 +17,7 @@ class ConfidenceBox(QWidget):
         self.switch = QCheckBox("Show what the scan does not bear out")
         self.switch.setToolTip(
             "The picture, blurred back by the known optics, should give the scan again. "
-            "Turquoise places do not: mistrust them. (E)"
+            "Turquoise places do not, or are lighter or darker than all around them in the scan: mistrust them. (E)"
         )
         self.line = PlainLabel()
         self.line.setObjectName("stat")
@@ -25,6 +25,7 @@ class ConfidenceBox(QWidget):
         self.line.setToolTip(
             "Re-blur consistency: how well the picture, blurred back by the known optics, gives the scan again. "
             "Residual energy: how much of the change is not made by known optics. "
+            "Beyond its lights and darks: halos, raised grain, or contrast regained from far out of focus. "
             "Empty glass: the largest change where there is nothing (gray levels of 255)."
         )
         self.line.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)

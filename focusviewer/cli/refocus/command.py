@@ -233,13 +233,16 @@ def _picture(
             "reblur_db": found.reblur_db,
             "residual_energy": found.residual_energy,
             "background_change": found.background_change,
-            "mean": float(found.map.mean()),
+            "mean": float(found.trust.mean()),
+            "not_borne_out": found.not_borne_out,
+            "beyond_scan": found.beyond,
             "file": str(confidence),
         }
-        _write_confidence(confidence, found.map, facts, view.mpp)
+        _write_confidence(confidence, found.trust, facts, view.mpp)
         trust = (
             f"\n{confidence}: re-blur consistency {found.reblur_db:.1f} dB, residual energy"
-            f" {found.residual_energy:.3f}, background change {found.background_change:.0f}/255"
+            f" {found.residual_energy:.3f}, background change {found.background_change:.0f}/255;"
+            f" {found.not_borne_out:.1%} not borne out, {found.beyond:.1%} beyond the scan's lights and darks"
         )
     output_folder(out.parent)
     if result.left_out is not None:
