@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.refocus.base import Encoded
-from focusviewer.refocus.overshoot import overshoot
+from focusviewer.refocus.evidence.overshoot import overshoot
 
 EXPLAINED_RMS, UNEXPLAINED_RMS = 0.0126, 0.04
 """Local difference from the scan (full scale 1) up to which confidence is 1 (38 dB), and from which it is 0."""

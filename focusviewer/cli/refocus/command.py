@@ -34,9 +34,9 @@ from focusviewer.core.errors import UserError
 
 if TYPE_CHECKING:
     from focusviewer.refocus.base import Refocuser
+    from focusviewer.refocus.evidence.unevenness import LeftOut
     from focusviewer.refocus.modes import RefocusRequest
     from focusviewer.refocus.regions.layout import View
-    from focusviewer.refocus.unevenness import LeftOut
 
 MAX_SWEEP_PIXELS = 2_000_000
 MAX_SWEEP_VALUES = 200_000_000
@@ -279,9 +279,9 @@ def _pyramid(
 ) -> tuple[dict[str, Any], str]:
     """Write a region of any size as a pyramid."""
     from focusviewer.refocus.assessment import Notes
+    from focusviewer.refocus.evidence.unevenness import LeftOut
     from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.regions.export import export_region
-    from focusviewer.refocus.unevenness import LeftOut
 
     observer = Notes()
     found = export_region(view, engine, request, out, progress, None, compression=compression, observe=observer)

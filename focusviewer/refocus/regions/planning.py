@@ -11,10 +11,10 @@ import numpy as np
 from focusviewer.core.arrays import FloatMap
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
+from focusviewer.refocus.evidence.unevenness import LeftOut, left_out
 from focusviewer.refocus.modes import RefocusRequest, check_defocus, check_request, reach_um
 from focusviewer.refocus.regions.layout import Tile, View, read_tile, tile_at, tile_px
 from focusviewer.refocus.spans import Span, spans
-from focusviewer.refocus.unevenness import LeftOut, left_out
 
 OnTile = Callable[[], None]
 

@@ -11,11 +11,11 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser
+from focusviewer.refocus.evidence.unevenness import LeftOut
 from focusviewer.refocus.modes import RefocusRequest, check_request, target_of
 from focusviewer.refocus.regions.layout import Tile, View, map_part, read_tile, tile_at, tile_px
 from focusviewer.refocus.regions.planning import OnTile, Plan, count_tiles, make_plan
 from focusviewer.refocus.spans import OVERLAP_PX, TILE_PX, Span, fade, spans
-from focusviewer.refocus.unevenness import LeftOut
 
 __all__ = [
     "OVERLAP_PX",

@@ -23,7 +23,7 @@ from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import TileKey
 
 if TYPE_CHECKING:
-    from focusviewer.refocus.unevenness import LeftOut
+    from focusviewer.refocus.evidence.unevenness import LeftOut
 
 EngineMaker = Callable[[str], Refocuser]
 Cached = Callable[[TileKey], RGB | None]
@@ -168,7 +168,7 @@ class EngineHost:
 
     def left_out(self, study: Study, z_um: float) -> LeftOut | None:
         """The tissue of a view that a focus leaves out, where that is much."""
-        from focusviewer.refocus.unevenness import left_out
+        from focusviewer.refocus.evidence.unevenness import left_out
 
         return left_out([study.encoded], z_um)
 

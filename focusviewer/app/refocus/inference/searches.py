@@ -12,7 +12,7 @@ from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.refocus.base import MAX_Z_UM
 
 if TYPE_CHECKING:
-    from focusviewer.refocus.unevenness import LeftOut
+    from focusviewer.refocus.evidence.unevenness import LeftOut
 
 
 class Searches(QObject):

@@ -5,7 +5,7 @@ import pytest
 
 from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus.base import Encoded
-from focusviewer.refocus.unevenness import left_out
+from focusviewer.refocus.evidence.unevenness import left_out
 
 GLASS, TISSUE = 240, 120
 
