@@ -24,7 +24,7 @@ from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.focus.base import FocusMap
 from focusviewer.slides.marks import STATEMENT
-from focusviewer.slides.picture_file import write_picture
+from focusviewer.slides.marks.picture_file import write_picture
 
 log = logging.getLogger(__name__)
 

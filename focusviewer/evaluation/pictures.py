@@ -19,7 +19,7 @@ from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
 from focusviewer.metrics import psnr
 from focusviewer.refocus.base import Refocuser
 from focusviewer.slides.marks import STATEMENT
-from focusviewer.slides.picture_file import write_picture
+from focusviewer.slides.marks.picture_file import write_picture
 
 if TYPE_CHECKING:
     from focusviewer.evaluation.suites.bench import Bench

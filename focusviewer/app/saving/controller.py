@@ -19,7 +19,7 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.app.viewer.viewport import Viewport
 from focusviewer.slides import computed_pixels
 from focusviewer.slides.marks import STATEMENT
-from focusviewer.slides.picture_file import png_bytes, write_picture
+from focusviewer.slides.marks.picture_file import png_bytes, write_picture
 
 SNAPSHOT = "what a window of FocusViewer showed"
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
-from focusviewer.slides.picture_file import WRITTEN_SUFFIXES
+from focusviewer.slides.marks.picture_file import WRITTEN_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff);;JPEG picture (*.jpg *.jpeg)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"

@@ -165,7 +165,7 @@ def _check_outputs(
 ) -> None:
     """Refuse outputs that cannot be written, or that would replace something, before any work is done."""
     from focusviewer.refocus.regions.sweep import SUFFIXES
-    from focusviewer.slides.picture_file import WRITTEN_SUFFIXES
+    from focusviewer.slides.marks.picture_file import WRITTEN_SUFFIXES
 
     if out.suffix.lower() in SUFFIXES and not is_sweep:
         raise UserError(
@@ -220,7 +220,7 @@ def _picture(
     from focusviewer.refocus.assessment import Assessment, Notes
     from focusviewer.refocus.provenance import z_text
     from focusviewer.refocus.regions.tiling import refocus_view
-    from focusviewer.slides.picture_file import write_picture
+    from focusviewer.slides.marks.picture_file import write_picture
 
     observer = Notes() if confidence is None else Assessment(view.box[2], view.box[3])
     result = refocus_view(view, engine, request, progress, observe=observer)
@@ -263,7 +263,7 @@ def _write_confidence(path: Path, values: Any, facts: dict[str, Any], mpp: float
     import numpy as np
 
     from focusviewer.core.files import atomic_write, output_folder
-    from focusviewer.slides.picture_file import write_picture
+    from focusviewer.slides.marks.picture_file import write_picture
 
     output_folder(path.parent)
     if path.suffix.lower() == ".npy":

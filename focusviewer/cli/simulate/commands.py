@@ -73,7 +73,7 @@ def defocus(
     from focusviewer.optics import Camera, defocus_image
     from focusviewer.slides import Region
     from focusviewer.slides.marks import STATEMENT
-    from focusviewer.slides.picture_file import WRITTEN_SUFFIXES, write_picture
+    from focusviewer.slides.marks.picture_file import WRITTEN_SUFFIXES, write_picture
 
     check_output_file(out, WRITTEN_SUFFIXES, [image])
     optics = _optics(na)

@@ -12,7 +12,7 @@ from focusviewer import __version__
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
-from focusviewer.slides.marks import mark_text
+from focusviewer.slides.marks.mark import mark_text
 
 PNG = (".png",)
 JPEG = (".jpg", ".jpeg")
@@ -30,7 +30,7 @@ _CENTIMETRE = 3
 def write_picture(path: Path, pixels: RGB, what: str, facts: Mapping[str, Any], mpp: float | None) -> None:
     """Write a PNG, JPEG or TIFF with its origin inside the file.
 
-    The facts are the mark of :mod:`focusviewer.slides.marks`. PNG: text chunks ``Software``, ``Description`` and
+    The facts are the mark of :mod:`focusviewer.slides.marks.mark`. PNG: text chunks ``Software``, ``Description`` and
     ``FocusViewer`` (the mark). TIFF and the EXIF of JPEG: the tags Software and ImageDescription (the mark). All state
     the pixel size as their resolution.
 
