@@ -11,6 +11,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap, check_planes
 from focusviewer.core.errors import UserError
+from focusviewer.optics.profile import OpticsProfile
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""
@@ -53,6 +54,8 @@ class Encoded:
         comes from anywhere but the scan.
     images : tuple of uint8 (H, W, 3)
         The planes as scanned, lowest first; filled in by :meth:`Refocuser.encode`.
+    profile : OpticsProfile or None
+        The measured optics of the scanner that the engine works with; None where there are none, or it uses none.
     """
 
     shape: tuple[int, int]
@@ -63,6 +66,7 @@ class Encoded:
     notes: tuple[str, ...] = ()
     operators_only: bool = False
     images: tuple[RGB, ...] = ()
+    profile: OpticsProfile | None = None
 
     @property
     def best_z_um(self) -> float:
@@ -96,6 +100,8 @@ class Refocuser(ABC):
         Context a tile needs on every side, so that tiles of one region agree.
     is_slow : bool
         Whether it takes seconds for a view; its entry in the registry says the same without building it.
+    uses_profile : bool
+        Whether it works with the measured optics of the scanner where there are any: :meth:`_encode_measured`.
     """
 
     name: str
@@ -105,6 +111,7 @@ class Refocuser(ABC):
     max_planes: int = MAX_PLANES
     halo_px: int = 64
     is_slow: bool = False
+    uses_profile: bool = False
 
     def parameters(self) -> int:
         """Number of trained parameters."""
@@ -117,6 +124,7 @@ class Refocuser(ABC):
         mpp: float,
         planes_um: Sequence[float] = (0.0,),
         focus_maps: Sequence[FloatMap] | None = None,
+        profile: OpticsProfile | None = None,
     ) -> Encoded:
         """Encode a view, once for all targets.
 
@@ -130,6 +138,8 @@ class Refocuser(ABC):
             z of each plane, um.
         focus_maps : sequence of float32 (H, W), optional
             Known |distance from focus| of each plane in um; estimated when missing.
+        profile : OpticsProfile, optional
+            Measured optics of the scanner; without it, or with an engine that uses none, the standard lens stands.
 
         Raises
         ------
@@ -145,7 +155,10 @@ class Refocuser(ABC):
         planes = tuple(images[index] for index in order)
         positions = tuple(float(planes_um[index]) for index in order)
         sorted_maps = None if maps is None else [maps[index] for index in order]
-        return replace(self._encode(planes, mpp, positions, sorted_maps), images=planes)
+        if profile is None or not self.uses_profile:
+            return replace(self._encode(planes, mpp, positions, sorted_maps), images=planes)
+        encoded = self._encode_measured(planes, mpp, positions, sorted_maps, profile)
+        return replace(encoded, images=planes, profile=profile)
 
     @final
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -186,6 +199,17 @@ class Refocuser(ABC):
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
         """Encode planes that were checked and sorted, lowest first; see :meth:`encode`."""
+
+    def _encode_measured(
+        self,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+        profile: OpticsProfile,
+    ) -> Encoded:
+        """As :meth:`_encode`, with the measured optics of the scanner; for engines that say ``uses_profile``."""
+        raise NotImplementedError(f"{self.name} says that it uses profiles")
 
     @abstractmethod
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import FloatMap
-from focusviewer.refocus.fast.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
+from focusviewer.optics.psf import Optics
+from focusviewer.refocus.fast.operators import (
+    BLUR_GRID_UM,
+    HYPOTHESES,
+    NOISE_RATIOS,
+    SCANNER,
+    OperatorBank,
+    equal_blur_um,
+)
 
 DEPTH_STEP_UM = 0.25
 SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
@@ -104,6 +112,26 @@ def certain(blur_um: FloatMap) -> FloatMap:
         first = 1 + _LEVELS * (index - 1)
         weights[first : first + _LEVELS] = np.clip(1 - np.abs(position - index), 0, 1) / _LEVELS
     return weights
+
+
+def as_blurred_by(optics: Optics, weights: FloatMap) -> FloatMap:
+    """What is believed of distances for the standard lens, at the distances where another lens blurs as much.
+
+    Parameters
+    ----------
+    weights : float32 (K, h, w)
+        Probability of each hypothesis; those of a noise level stay with it.
+    """
+    if optics == SCANNER:
+        return weights
+    place = np.interp(equal_blur_um(BLURS_UM, optics), _GRID_UM, np.arange(_GRID_UM.size))
+    moved = np.zeros((len(HYPOTHESES), len(HYPOTHESES)), np.float32)
+    for index, at in enumerate(place):
+        noise = max(index - 1, 0) % _LEVELS
+        below = min(int(at), _GRID_UM.size - 2)
+        for level, share in ((below, 1 - (at - below)), (below + 1, at - below)):
+            moved[0 if level == 0 else _LEVELS * (level - 1) + 1 + noise, index] += share
+    return np.asarray(np.tensordot(moved, weights, 1), dtype=np.float32)
 
 
 def mix_between(bank: OperatorBank, blur_um: float, noise: int, residual_um: npt.NDArray[np.floating]) -> FloatMap:

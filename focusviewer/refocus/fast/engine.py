@@ -12,9 +12,10 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.weights import unreadable_weights
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, full_map
 from focusviewer.refocus.fast.agreement import DepthEvidence
-from focusviewer.refocus.fast.belief import BLURS_UM, Belief, believe, certain, depth_grid
+from focusviewer.refocus.fast.belief import BLURS_UM, Belief, as_blurred_by, believe, certain, depth_grid
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.fast.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.fast.joint import JointOperators, nearness
@@ -82,6 +83,9 @@ class _Layers:
 class FastRefocuser(Refocuser):
     """Mixes the operators of :mod:`focusviewer.refocus.fast.operators` (one scanner's optics, any pixel size).
 
+    With measured optics the operators follow from them; the selector needs no training for it: it looks at what the
+    standard lens's operators make of the view, and the distances it gives are those at which the lens blurs as much.
+
     ``encode`` filters each plane once and asks the selector which defocus each place has. ``render`` sums the filtered
     images with coefficients for the wanted focus. Several planes are compared with each other: the tissue lies where
     blurring the sharper one gives the other. They are then refocused together, by the operators of
@@ -96,6 +100,7 @@ class FastRefocuser(Refocuser):
     name = "fast"
     version = "3"
     halo_px = 128  # the selector's context path
+    uses_profile = True
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
@@ -120,11 +125,30 @@ class FastRefocuser(Refocuser):
             self._selector = selector.eval().requires_grad_(False)
         return self._selector
 
-    @on_one_core
     def _encode(
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        bank = operator_bank(round(mpp, 3))
+        return self._encode_with(operator_bank(round(mpp, 3)), images, mpp, planes_um, focus_maps)
+
+    def _encode_measured(
+        self,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+        profile: OpticsProfile,
+    ) -> Encoded:
+        return self._encode_with(operator_bank(round(mpp, 3), profile.optics), images, mpp, planes_um, focus_maps)
+
+    @on_one_core
+    def _encode_with(
+        self,
+        bank: OperatorBank,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+    ) -> Encoded:
         layers, evidence = _Layers(bank), DepthEvidence(depth_grid(planes_um), bank)
         planes = []
         for place, (image, z_um) in enumerate(zip(images, planes_um, strict=True)):
@@ -172,7 +196,7 @@ class FastRefocuser(Refocuser):
             with on_all_cores():
                 beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
         refracting = bent.result()
-        weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
+        weights = as_blurred_by(bank.optics, hold_back(beliefs.numpy(), BLURS_UM, refracting))
         return _Plane(image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -275,7 +299,8 @@ def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> Flo
         refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
         coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
         return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
-    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained)
+    optics = state.bank.optics
+    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained, optics)
     mixture = operators.cells(state.belief.weights, target)
     between = (target > planes_um[0]) & (target < planes_um[-1])
     held_back = np.maximum(held_back, np.float32(state.held_back) * between)
