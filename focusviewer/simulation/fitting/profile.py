@@ -40,7 +40,7 @@ LEAST_EXPLAINED = 0.25
 """Share of a plane's power that another must explain to show the same tissue."""
 
 _CROWDED = 1.35
-_CLEARLY = 0.98  # the error that more parameters must leave, of what fewer do
+_CLEARLY = 0.95  # the error that more parameters must leave, of what fewer do
 _LIKELIHOOD = 0.05
 _MIN_SIDE = 128
 _LEAST_Z, _MOST_Z, _Z_NODES = 0.1, 12.0, 25
