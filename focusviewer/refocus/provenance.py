@@ -13,6 +13,7 @@ import numpy as np
 
 from focusviewer import __version__
 from focusviewer.core.arrays import FloatMap
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import Refocuser, acquired_plane
 
 STATEMENT = "synthesised; not for diagnosis"
@@ -39,6 +40,7 @@ def provenance(
     target: float | FloatMap | str,
     mpp: float,
     region: Sequence[int],
+    profile: OpticsProfile | None = None,
 ) -> dict[str, Any]:
     """Everything that is needed to make a picture again, and to know it for what it is.
 
@@ -57,6 +59,8 @@ def provenance(
         Pixel size of the picture, um.
     region : sequence of int
         x, y, width, height in level-0 pixels.
+    profile : OpticsProfile, optional
+        Measured optics of the scanner; said where the engine works with them.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def provenance(
         "planes_um": [float(plane) for plane in planes_um],
         "mpp": float(mpp),
     }
+    if profile is not None and engine.uses_profile and not acquired:
+        facts["optics_profile"] = {"scanner": profile.scanner, "digest": profile.digest, "optics": profile.story()}
     if isinstance(target, np.ndarray):
         facts["z_range_um"] = [float(target.min()), float(target.max())]
     return facts

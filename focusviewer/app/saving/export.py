@@ -116,10 +116,11 @@ class ExportController(FileWriter):
             box = (x0, y0, x1 - x0, y1 - y0)
 
         def work(job: Job) -> None:
+            from focusviewer.focus.calibration.profiles import find_profile
             from focusviewer.refocus.regions.export import export_region
             from focusviewer.refocus.regions.tiling import View
 
-            view = View(document.slide, box, area.planes, area.planes_um, mpp)
+            view = View(document.slide, box, area.planes, area.planes_um, mpp, find_profile(document.slide))
             shrink = max(1, max(box[2:]) // MAP_PX)
             target = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
             with self._regions.working(area.engine, job, report=False) as engine:

@@ -204,7 +204,9 @@ def _facts(view: View, engine: Refocuser, request: RefocusRequest, z_um: float |
     if z_um is None:
         target = request.map_um if request.map_um is not None else "all in focus"
     slide = view.slide
-    facts = provenance(engine, slide.name, slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box)
+    facts = provenance(
+        engine, slide.name, slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box, view.profile
+    )
     return {**facts, "mode": request.mode, "target": TARGETS.get(request.mode, "one focus")}
 
 
@@ -292,7 +294,15 @@ def _sweep(
     pictures = dict(zip(positions, render_each(view, engine, positions, progress, look=observer.look), strict=True))
     facts: dict[str, Any] = {
         **provenance(
-            engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, "sweep", view.mpp, view.box
+            engine,
+            view.slide.name,
+            view.slide.fingerprint,
+            view.planes,
+            view.planes_um,
+            "sweep",
+            view.mpp,
+            view.box,
+            view.profile,
         ),
         "targets_um": targets,
         "frames": len(targets),

@@ -124,6 +124,7 @@ def view_of(
     UserError
         Also for slides that the engines are not made for, see :mod:`focusviewer.refocus.support`.
     """
+    from focusviewer.focus.calibration.profiles import find_profile
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.regions.layout import View
 
@@ -147,7 +148,7 @@ def view_of(
     planes_um = tuple(positions[plane] for plane in chosen)
     if z_step is None and not slide.info.z_step_known:
         planes_um = (0.0,)  # the numbers of the planes are no microns: one plane is the zero of its own axis
-    return View(slide, box, tuple(chosen), planes_um, slide.mpp)
+    return View(slide, box, tuple(chosen), planes_um, slide.mpp, find_profile(slide))
 
 
 def _check_support(slide: Slide) -> None:

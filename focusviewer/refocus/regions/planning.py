@@ -102,7 +102,8 @@ def _encode_places(
     encoded_places: list[Encoded] = []
     for tile in places:
         stop_if(cancel)
-        encoded_places.append(engine.encode([read_tile(view, tile, p) for p in view.planes], view.mpp, view.planes_um))
+        images = [read_tile(view, tile, plane) for plane in view.planes]
+        encoded_places.append(engine.encode(images, view.mpp, view.planes_um, profile=view.profile))
         if on_tile is not None:
             on_tile()
     return encoded_places, {places[0]: encoded_places[0]} if len(columns) * len(rows) == 1 else {}

@@ -135,7 +135,7 @@ def render_each(
 
     def paint(tile: Tile) -> RGB:
         images = [read_tile(view, tile, plane) for plane in view.planes]
-        encoded = engine.encode(images, view.mpp, view.planes_um)
+        encoded = engine.encode(images, view.mpp, view.planes_um, profile=view.profile)
         if look is not None:
             look(encoded)
         return np.stack([tile.core(engine.render(encoded, z_um)) for z_um in targets_um])
@@ -210,7 +210,7 @@ def _tile_pixels(view: View, engine: Refocuser, plan: Plan, tile: Tile, observe:
         # Engines return an acquired plane bit for bit: no need to encode it first.
         return read_tile(view, replace(tile, pads=(0, 0, 0, 0)), plan.plane)
     images = [read_tile(view, tile, plane) for plane in view.planes]
-    encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um)
+    encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um, profile=view.profile)
     request = plan.request
     if request.map_um is not None:
         request = replace(request, map_um=map_part(request.map_um, view, tile))

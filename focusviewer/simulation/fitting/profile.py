@@ -16,6 +16,7 @@ the power that it does not explain relative to S. More parameters are taken only
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from focusviewer.core.arrays import RGB, DoubleArray
+from focusviewer.core.cancel import stop_if
 from focusviewer.core.errors import UserError
 from focusviewer.optics.profile import ModelError, as_gray
 from focusviewer.optics.psf import Optics
@@ -113,6 +115,17 @@ class _Fit:
         return PlaneTransfer(self.z_um[pair], 0.0, self.optics).at(frequency, channels)
 
 
+def sharpest_plane(planes: RGB) -> int:
+    """The plane with the most fine structure, of (P, N, H, W, C)."""
+    from scipy.ndimage import gaussian_laplace
+
+    energy = [
+        np.mean([gaussian_laplace(field.mean(axis=2, dtype=np.float32), 1.5).std() for field in plane])
+        for plane in planes
+    ]
+    return int(np.argmax(energy))
+
+
 Regularisation = Callable[[DoubleArray, float], DoubleArray]
 """From frequencies and a distance from focus to the noise-to-signal ratio of a filter where nothing was measured."""
 
@@ -122,6 +135,7 @@ def fit_optics(
     mpp: float,
     usual: Regularisation,
     on_progress: Callable[[float], None] | None = None,
+    cancel: threading.Event | None = None,
 ) -> FittedOptics:
     """Fit the optics of a scanner.
 
@@ -138,6 +152,8 @@ def fit_optics(
     ------
     UserError
         If planes are too small, differ in size or do not show the same tissue.
+    CancelledError
+        If ``cancel`` is set.
     """
     known = [_Parts.of(pair, mpp) for pair in pairs]
     steps = 2 * (len(_STARTS) + 1) + 1
@@ -145,6 +161,7 @@ def fit_optics(
 
     def step() -> None:
         nonlocal done
+        stop_if(cancel)
         done += 1
         if on_progress is not None:
             on_progress(min(done / steps, 1.0))

@@ -18,6 +18,7 @@ from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus import ENGINES
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import TileKey
@@ -90,6 +91,7 @@ class EngineHost:
         self.maker = maker
         self._engines: dict[str, Refocuser] = {}
         self._building = Lock()
+        self._profiles: dict[str, OpticsProfile | None] = {}  # of the slides that were studied, by fingerprint
 
     def engine(self, name: str) -> Refocuser:
         """The engine of a name, built at its first use.
@@ -132,9 +134,13 @@ class EngineHost:
         images = tuple(
             read_rect(document.pyramid, area.zoom, area.rect, plane, cached, job.cancel) for plane in area.planes
         )
+        from focusviewer.focus.calibration.profiles import find_profile
+
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            encoded = engine.encode(images, area.mpp, area.planes_um)
+            profile = find_profile(document.slide) if engine.uses_profile else None
+            self._profiles[area.fingerprint] = profile
+            encoded = engine.encode(images, area.mpp, area.planes_um, profile=profile)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
     def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
@@ -174,7 +180,8 @@ class EngineHost:
 
         engine = self.engine(area.engine)
         name, fingerprint = document.name, area.fingerprint
-        return provenance(engine, name, fingerprint, area.planes, area.planes_um, target, area.mpp, area.box)
+        profile = self._profiles.get(area.fingerprint)
+        return provenance(engine, name, fingerprint, area.planes, area.planes_um, target, area.mpp, area.box, profile)
 
 
 def _ignore_progress(fraction: float) -> None:
