@@ -79,7 +79,15 @@ def export_region(
     if z_um is not None or plan.request.map_um is not None:
         target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
     facts = provenance(
-        engine, view.slide.name, view.slide.fingerprint, view.planes, view.planes_um, target, view.mpp, view.box
+        engine,
+        view.slide.name,
+        view.slide.fingerprint,
+        view.planes,
+        view.planes_um,
+        target,
+        view.mpp,
+        view.box,
+        view.profile,
     )
     facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))

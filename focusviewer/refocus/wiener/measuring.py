@@ -128,19 +128,37 @@ def profile_of_pair(
         As :func:`profile_of_stack`; also where the two do not show the same tissue.
     """
     mpp = _scale(sharp)
-    if sharp.dimensions != blurred.dimensions:
-        first, second = (" x ".join(map(str, slide.dimensions)) for slide in (sharp, blurred))
-        raise UserError(
-            f"{sharp.name} and {blurred.name} do not fit together",
-            f"one is {first}, the other {second} pixels",
-            "Give two scans of the same field.",
-        )
+    _check_sizes(sharp, blurred)
     box = _telling_box(sharp, 0)
     images = _alike([slide.read_region(Region(0, *box)) for slide in (sharp, blurred)])
     fitted = fit_optics([PlanePair(images[0][None], images[1][None])], mpp, _usual, on_progress, cancel)
     made = _profile(sharp, mpp, fitted, "pair", f"{sharp.name} and {blurred.name}", scanner)
     notes = ("One pair does not tell the distance: it was fitted, with the aperture, to the shape of the blur.",)
     return Measured(made, None, (*notes, *_advice(made)))
+
+
+def sharper_first(first: Slide, second: Slide) -> tuple[Slide, Slide]:
+    """Two slides of one field, the one with more fine structure first.
+
+    Raises
+    ------
+    UserError
+        If they differ in size.
+    """
+    _check_sizes(first, second)
+    box = _telling_box(first, 0)
+    planes = np.stack([slide.read_region(Region(0, *box)) for slide in (first, second)])
+    return (first, second) if sharpest_plane(planes[:, None]) == 0 else (second, first)
+
+
+def _check_sizes(first: Slide, second: Slide) -> None:
+    if first.dimensions != second.dimensions:
+        sizes = [" x ".join(map(str, slide.dimensions)) for slide in (first, second)]
+        raise UserError(
+            f"{first.name} and {second.name} do not fit together",
+            f"one is {sizes[0]}, the other {sizes[1]} pixels",
+            "Give two scans of the same field.",
+        )
 
 
 def _usual(frequency: DoubleArray, z_um: float) -> DoubleArray:

@@ -29,7 +29,8 @@ from focusviewer.core.errors import UserError
 from focusviewer.optics.profile import ModelError, as_gray
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.align import align
-from focusviewer.simulation.fitting.predict import PairImages, field_of_view, soft_edges, to_tone
+from focusviewer.simulation.fitting.model_error import band_edges, band_middles, banded_error, left_after
+from focusviewer.simulation.fitting.predict import PairImages, field_of_view, to_tone
 from focusviewer.simulation.fitting.search import BOUNDS, STEPS, PairTarget, differences, unusual
 from focusviewer.simulation.fitting.spectra import RadialSpectra
 from focusviewer.simulation.fitting.transfer import PlaneTransfer
@@ -37,11 +38,9 @@ from focusviewer.simulation.fitting.transfer import PlaneTransfer
 STANDARD = Optics(na=0.7)
 """The lens that holds where nothing was measured."""
 
-BANDS = 24
 LEAST_EXPLAINED = 0.25
 """Share of a plane's power that another must explain to show the same tissue."""
 
-_CROWDED = 1.35
 _CLEARLY = 0.95  # the error that more parameters must leave, of what fewer do
 _LIKELIHOOD = 0.05
 _MIN_SIDE = 128
@@ -184,7 +183,7 @@ def fit_optics(
     standard = [_judge(known, fold[0], part, 1 - part, channels, usual)[1] for part, fold in enumerate(folds)]
     optics = as_gray(whole.optics) if channels == 1 else whole.optics
     return FittedOptics(
-        optics, tuple(abs(z) for z in whole.z_um), tuple(_middles(mpp)), errors, gain, float(np.mean(standard))
+        optics, tuple(abs(z) for z in whole.z_um), tuple(band_middles(mpp)), errors, gain, float(np.mean(standard))
     )
 
 
@@ -229,7 +228,7 @@ def _spectra(sharp: RGB, blurred: RGB, mpp: float) -> RadialSpectra:
             "A half of a plane is empty", "it has the same colour everywhere", "Give planes full of tissue."
         )
     inside = field_of_view(sharp, blurred)
-    weight = None if inside is None else soft_edges(inside)
+    weight = None if inside is None else softband_edges(inside)
     alignment = align(to_tone(sharp, "intensity"), to_tone(blurred, "intensity"), weight)
     found = PairImages(sharp, blurred, "intensity", alignment, mpp, inside, weight).spectra
     if np.abs(alignment.shift_px).max() > min(sharp.shape[1:3]) / 4 or found.explained < LEAST_EXPLAINED:
@@ -355,50 +354,14 @@ def _judge(
         transfer = fit.transfer(index, mine.frequency, channels)
         contrast = PairTarget(mine, _LIKELIHOOD).gain(transfer)[:, None]
         if usual is None:
-            edges = _edges(mine.frequency[-1])
-            bands = _banded(mine, transfer, contrast, edges)[1]
+            edges = band_edges(mine.frequency[-1])
+            bands = banded_error(mine, transfer, contrast, edges)[1]
             middles = (edges[1:] + edges[:-1]) / 2
             ratio = np.stack([np.interp(mine.frequency, middles, row) for row in bands])
         else:
             ratio = usual(mine.frequency, abs(fit.z_um[index]))
-        shares.append(_left(theirs, transfer / (transfer**2 + ratio + 1e-4), contrast))
+        shares.append(left_after(theirs, transfer / (transfer**2 + ratio + 1e-4), contrast))
     return float(np.mean(shares)), float(np.mean(-10 * np.log10(shares)))
-
-
-def _left(spectra: RadialSpectra, filters: DoubleArray, contrast: DoubleArray) -> float:
-    """Squared error after a filter, of that before it (both with matched contrast)."""
-    cross, blurred = spectra.cross / contrast, spectra.blurred / contrast**2
-    after = spectra.count * (spectra.sharp - 2 * filters * cross + filters**2 * blurred)
-    before = spectra.count * (spectra.sharp - 2 * cross + blurred)
-    return float(after.sum() / before.sum())
-
-
-def _edges(highest: float) -> DoubleArray:
-    """Edges of the bands, cycles per um: narrow ones at low frequencies."""
-    return np.asarray(highest * np.linspace(0.0, 1.0, BANDS + 1) ** _CROWDED)
-
-
-def _middles(mpp: float) -> list[float]:
-    edges = _edges(0.5 / mpp)
-    return [float(value) for value in (edges[1:] + edges[:-1]) / 2]
-
-
-def _banded(
-    spectra: RadialSpectra, transfer: DoubleArray, contrast: DoubleArray, edges: DoubleArray
-) -> tuple[DoubleArray, DoubleArray]:
-    """Unexplained power of each band, as a share of the blurred plane's and over the sharp plane's: (C, B) each."""
-    away = spectra.transfer / contrast - transfer
-    error = spectra.rest / contrast**2 + away**2 * spectra.sharp
-    band = np.clip(np.searchsorted(edges, spectra.frequency, side="right") - 1, 0, BANDS - 1)
-
-    def total(power: DoubleArray) -> DoubleArray:
-        rows = np.stack([np.bincount(band, spectra.count * row, BANDS) for row in power])
-        seen = np.bincount(band, minlength=BANDS) > 0
-        middles = np.arange(BANDS)
-        return np.stack([np.interp(middles, middles[seen], row[seen]) for row in rows])
-
-    unexplained = total(error)
-    return unexplained / total(spectra.blurred / contrast**2), unexplained / total(spectra.sharp)
 
 
 def _errors(
@@ -406,14 +369,14 @@ def _errors(
 ) -> tuple[ModelError, ...]:
     """Model error of each distance: of each part by the lens of the other, the mean of both."""
     found: dict[float, list[tuple[DoubleArray, DoubleArray]]] = {}
-    edges = _edges(0.5 / mpp)
+    edges = band_edges(0.5 / mpp)
     for index, pair in enumerate(pairs):
         for part, fit in enumerate(folds):
             theirs = pair.spectra[1 - part]
             transfer = fit.transfer(index, theirs.frequency, channels)
             contrast = PairTarget(theirs, _LIKELIHOOD).gain(transfer)[:, None]
             z_um = round(abs(whole.z_um[index]), 2)
-            found.setdefault(z_um, []).append(_banded(theirs, transfer, contrast, edges))
+            found.setdefault(z_um, []).append(banded_error(theirs, transfer, contrast, edges))
     errors = []
     for z_um in sorted(found):
         shares, ratios = (np.mean([item[kind] for item in found[z_um]], axis=0) for kind in (0, 1))
