@@ -25,6 +25,7 @@ def band_edges(highest: float) -> DoubleArray:
 
 
 def band_middles(mpp: float) -> list[float]:
+    """Middles of the bands for a pixel size in um, cycles per um."""
     edges = band_edges(0.5 / mpp)
     return [float(value) for value in (edges[1:] + edges[:-1]) / 2]
 

@@ -228,7 +228,7 @@ def _spectra(sharp: RGB, blurred: RGB, mpp: float) -> RadialSpectra:
             "A half of a plane is empty", "it has the same colour everywhere", "Give planes full of tissue."
         )
     inside = field_of_view(sharp, blurred)
-    weight = None if inside is None else softband_edges(inside)
+    weight = None if inside is None else soft_edges(inside)
     alignment = align(to_tone(sharp, "intensity"), to_tone(blurred, "intensity"), weight)
     found = PairImages(sharp, blurred, "intensity", alignment, mpp, inside, weight).spectra
     if np.abs(alignment.shift_px).max() > min(sharp.shape[1:3]) / 4 or found.explained < LEAST_EXPLAINED:
