@@ -30,7 +30,7 @@ from focusviewer.optics.profile import ModelError, as_gray
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.align import align
 from focusviewer.simulation.fitting.model_error import band_edges, band_middles, banded_error, left_after
-from focusviewer.simulation.fitting.predict import PairImages, field_of_view, to_tone
+from focusviewer.simulation.fitting.predict import PairImages, field_of_view, soft_edges, to_tone
 from focusviewer.simulation.fitting.search import BOUNDS, STEPS, PairTarget, differences, unusual
 from focusviewer.simulation.fitting.spectra import RadialSpectra
 from focusviewer.simulation.fitting.transfer import PlaneTransfer
