@@ -11,7 +11,9 @@ error of the first part, leaves in the other part. By Parseval that error is a s
     sum (S - 2 T X + T^2 B),   T = P / (P^2 + r),
 
 with the power of both planes S and B and their cross spectrum X, the transfer P from focus to the blurred plane, and r
-the power that it does not explain relative to S. More parameters are taken only where they leave clearly less.
+the power that it does not explain relative to S. More parameters are taken only where they leave clearly less, and
+neither part more. Planes on one side of focus do not tell the sides apart: then the filter is that of engines which do
+not know the side, with the mean P of both sides, and half their difference as model error.
 """
 
 from __future__ import annotations
@@ -170,10 +172,10 @@ def fit_optics(
     folds = [_ladder(known, (part,), levels, channels, step) for part in (0, 1)]
     judged = [[_judge(known, fit, part, 1 - part, channels) for part, fit in enumerate(row)]
               for row in zip(*folds, strict=True)]  # fmt: skip
-    left = [float(np.mean([error for error, _ in row])) for row in judged]
+    left = np.array([[error for error, _ in row] for row in judged])  # (levels, parts)
     best = 0
     for index in range(1, len(left)):
-        if left[index] < _CLEARLY * left[best]:
+        if left[index].mean() < _CLEARLY * left[best].mean() and np.all(left[index] <= left[best]):
             best = index
     whole = _ladder(known, (0, 1), levels[:best], channels, lambda: None)[-1]
     step()
@@ -348,7 +350,7 @@ def _judge(
     pairs: Sequence[_Parts], fit: _Fit, part: int, other: int, channels: int, usual: Regularisation | None = None
 ) -> tuple[float, float]:
     """Error that filters with a fit of one part leave in the other (of what was there), and their gain in dB."""
-    shares = []
+    shares, sided = [], len({pair.side for pair in pairs}) == 2
     for index, pair in enumerate(pairs):
         mine, theirs = pair.spectra[part], pair.spectra[other]
         transfer = fit.transfer(index, mine.frequency, channels)
@@ -360,6 +362,10 @@ def _judge(
             ratio = np.stack([np.interp(mine.frequency, middles, row) for row in bands])
         else:
             ratio = usual(mine.frequency, abs(fit.z_um[index]))
+        if not sided:
+            mirrored = PlaneTransfer(-fit.z_um[index], 0.0, fit.optics).at(mine.frequency, channels)
+            ratio = ratio + np.square((transfer - mirrored) / 2)
+            transfer = (transfer + mirrored) / 2
         shares.append(left_after(theirs, transfer / (transfer**2 + ratio + 1e-4), contrast))
     return float(np.mean(shares)), float(np.mean(-10 * np.log10(shares)))
 
