@@ -71,6 +71,7 @@ class LearnedRefocuser(WienerRefocuser):
 
     name = "learned"
     halo_px = REACH_PX
+    uses_profile = False  # its network was trained on filters of the standard lens
 
     def __init__(self, weights: Path, for_stacks: Callable[[], Refocuser] | None = None) -> None:
         self._weights = weights

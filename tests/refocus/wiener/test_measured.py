@@ -19,7 +19,8 @@ from focusviewer.refocus.fast.operators import (
     relative_transfer,
 )
 from focusviewer.refocus.provenance import provenance
-from focusviewer.refocus.wiener.engine import WienerRefocuser, measured_transfer
+from focusviewer.refocus.wiener.engine import WienerRefocuser
+from focusviewer.refocus.wiener.filters import measured_transfer
 
 MPP = 0.25
 FREQUENCY = np.linspace(0, 2, 200, dtype=np.float32)
