@@ -106,9 +106,13 @@ class OpticsController(QObject):
     def _measure(self, document: Document, measured: Callable[[Job], Measured]) -> None:
         def work(job: Job) -> Found:
             from focusviewer.focus.calibration.profiles import keep_profile
+            from focusviewer.refocus.base import SUPPORTED_MPP
+            from focusviewer.refocus.fast.operators import operator_bank
 
             found = measured(job)
             keep_profile(found.profile)
+            if SUPPORTED_MPP[0] <= found.profile.mpp <= SUPPORTED_MPP[1]:  # the next study finds its operators ready
+                operator_bank(round(found.profile.mpp, 3), found.profile.optics)
             return found.profile.scanner, found.profile
 
         self._start(document, work, changes=True, title=f"Measuring the optics on {document.name}")
