@@ -106,13 +106,9 @@ class OpticsController(QObject):
     def _measure(self, document: Document, measured: Callable[[Job], Measured]) -> None:
         def work(job: Job) -> Found:
             from focusviewer.focus.calibration.profiles import keep_profile
-            from focusviewer.refocus.base import SUPPORTED_MPP
-            from focusviewer.refocus.fast.operators import operator_bank
 
             found = measured(job)
             keep_profile(found.profile)
-            if SUPPORTED_MPP[0] <= found.profile.mpp <= SUPPORTED_MPP[1]:  # the next study finds its operators ready
-                operator_bank(round(found.profile.mpp, 3), found.profile.optics)
             return found.profile.scanner, found.profile
 
         self._start(document, work, changes=True, title=f"Measuring the optics on {document.name}")
@@ -133,6 +129,7 @@ class OpticsController(QObject):
             if self._dialog is not None:
                 self._dialog.show_profile(*found)
             if changes:
+                self._prepare(found[1])
                 self.changed.emit(document)
 
         def failed(text: str) -> None:
@@ -150,6 +147,18 @@ class OpticsController(QObject):
         )  # fmt: skip
         if title and self._dialog is not None:
             self._dialog.show_work(0.0)
+
+    def _prepare(self, profile: OpticsProfile | None) -> None:
+        """Compute the operators of a new lens, which take seconds, while the user looks at its figures."""
+
+        def work(job: Job) -> None:
+            from focusviewer.refocus.base import SUPPORTED_MPP
+            from focusviewer.refocus.fast.operators import operator_bank
+
+            if profile is not None and SUPPORTED_MPP[0] <= profile.mpp <= SUPPORTED_MPP[1]:
+                operator_bank(round(profile.mpp, 3), profile.optics)
+
+        self._jobs.start("operators", work, lane=Lane.ANALYSIS)
 
     def _closed(self) -> None:
         self._dialog = None

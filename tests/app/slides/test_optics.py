@@ -19,6 +19,7 @@ from focusviewer.core.errors import UserError
 from focusviewer.focus.calibration.profiles import find_profile, keep_profile
 from focusviewer.focus.calibration.store import scanner_key
 from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.refocus.fast import operators
 from focusviewer.refocus.wiener import measuring
 from tests.optics.test_profile import profile
 
@@ -47,11 +48,14 @@ def test_a_stack_is_measured_kept_and_forgotten(window, open_in, slides, qtbot, 
         return measuring.Measured(profile(scanner=scanner_key(slide), mpp=slide.mpp), 0, ())
 
     monkeypatch.setattr(measuring, "profile_of_stack", measured)
+    prepared: list[Any] = []
+    monkeypatch.setattr(operators, "operator_bank", lambda mpp, optics: prepared.append(optics))
     dialog = dialog_of(window, qtbot)
     assert "standard lens" in dialog.profile.text() and not dialog.forget.isEnabled()
     with qtbot.waitSignal(window.opening.optics.changed, timeout=5000):
         dialog.from_stack.click()
     assert "NA 0.62" in dialog.profile.text() and find_profile(slide) is not None
+    qtbot.waitUntil(lambda: prepared == [profile().optics], timeout=5000)
     with qtbot.waitSignal(window.opening.optics.changed, timeout=5000):
         dialog.forget.click()
     assert find_profile(slide) is None and "standard lens" in dialog.profile.text()
