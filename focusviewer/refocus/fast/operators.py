@@ -154,6 +154,16 @@ def relative_transfer(frequency: FloatArray, z_um: float, optics: Optics) -> Flo
     return np.clip(np.stack(rows), -1.0, 1.0)
 
 
+def lens_transfer(frequency: FloatArray, z_um: float) -> FloatArray:
+    """:func:`relative_transfer` of SCANNER, kept for distances to 0.001 um: not to be written to."""
+    return _kept_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3))
+
+
+@lru_cache(maxsize=512)
+def _kept_transfer(frequency: bytes, z_um: float) -> FloatArray:
+    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, SCANNER)
+
+
 @lru_cache(maxsize=8)
 def operator_bank(mpp: float) -> OperatorBank:
     """The bank for a pixel size in um (cached).
@@ -161,12 +171,12 @@ def operator_bank(mpp: float) -> OperatorBank:
     Basis and coefficients are the weighted least-squares factors of all operators; errors count where the blurred
     image has energy, so every operator has weights of its own and the factors are found in turns.
     """
-    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
+    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)  # lens_transfer keeps what it finds
     steps = np.arange(0, MAX_RESIDUAL_UM + RESIDUAL_STEP_UM / 2, RESIDUAL_STEP_UM)
     relative: dict[float, FloatArray] = {}
 
     def transfer(z_um: float) -> None:
-        relative[round(z_um, 3)] = relative_transfer(frequency, z_um, SCANNER)
+        relative[round(z_um, 3)] = lens_transfer(frequency, z_um)
 
     each(transfer, sorted({float(z) for z in (*steps, *BLUR_GRID_UM)}))
     rows, weights = [], []

@@ -7,7 +7,7 @@ kept: on real planes the error of the model of blur is larger than the noise of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from focusviewer.core.arrays import RGB, FloatArray, FloatMap
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
+from focusviewer.refocus.fast.assumed import assumed_transfer
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, wiener_transfer
 
@@ -40,6 +41,11 @@ class View:
     clearance_px: FloatMap  # of every cell from whatever is no bare glass
 
 
+@dataclass(frozen=True)
+class _AssumedView(View):
+    """A view whose depth somebody has said."""
+
+
 class WienerRefocuser(Refocuser):
     """One filter for all of a view; works from the acquired plane that is nearest to the target."""
 
@@ -60,6 +66,13 @@ class WienerRefocuser(Refocuser):
         notes = ("In focus as scanned.",) if _is_in_focus(depth, planes_um) else ()
         return Encoded((height, width), mpp, planes_um, blur, view, notes, operators_only=True)
 
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the spectra; the filter's regularisation then rises smoothly with the distance."""
+        view: View = encoded.state
+        said = _AssumedView(view.spectra, encoded.planes_um[0] + distance_um, view.clearance_px)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        return replace(encoded, blur_um=blur, state=said, notes=())
+
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         view: View = encoded.state
         target = np.asarray(target_um, np.float32)
@@ -77,7 +90,8 @@ class WienerRefocuser(Refocuser):
     def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
         """A plane that is ``blur_um`` out of focus as it is ``residual_um`` out of focus: float32 (H, W, 3)."""
         spectrum = view.spectra[plane]
-        return spectrum.filtered(transfer(spectrum.table.frequency, blur_um, residual_um))
+        between = assumed_transfer if isinstance(view, _AssumedView) else transfer
+        return spectrum.filtered(between(spectrum.table.frequency, blur_um, residual_um))
 
     def _over_glass(self, encoded: Encoded, view: View, made: FloatArray, plane: int, shift_um: float) -> RGB:
         """Leave bare glass, and what is nearly where it was scanned, as it is."""

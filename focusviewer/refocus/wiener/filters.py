@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
-from focusviewer.refocus.fast.operators import SCANNER, relative_transfer, scarcity
+from focusviewer.refocus.fast.assumed import wiener_filter
+from focusviewer.refocus.fast.operators import lens_transfer
 
-_FLOOR = 1e-4
+__all__ = ["FrequencyTable", "PictureSpectrum", "frequency_table", "lens_transfer", "wiener_transfer"]
+
 _SAMPLES = 2048
 
 
@@ -36,18 +38,7 @@ def wiener_transfer(
         cycle per um.
     """
     blurred, wanted = lens_transfer(frequency, blur_um), lens_transfer(frequency, residual_um)
-    found = wanted * blurred / (blurred**2 + regularisation * scarcity(frequency) + _FLOOR)
-    return np.asarray(found / found[:, :1], dtype=np.float32)
-
-
-def lens_transfer(frequency: FloatArray, z_um: float) -> FloatArray:
-    """Transfer of the standard lens at a distance from focus, relative to focus: float32 (3, F); cached."""
-    return _cached_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3))
-
-
-@lru_cache(maxsize=256)
-def _cached_transfer(frequency: bytes, z_um: float) -> FloatArray:
-    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, SCANNER)
+    return wiener_filter(frequency, blurred, wanted, regularisation)
 
 
 @dataclass(frozen=True)
