@@ -75,12 +75,16 @@ def wiener_filter(
 def assumed_transfer(frequency: FloatArray, blur_um: float, residual_um: float) -> FloatArray:
     """The filter from a distance from focus that is taken for granted to another one, um both: float32 (3, F).
 
+    Nothing is changed where they are equal.
+
     Parameters
     ----------
     frequency : float32 (F,)
         Cycles per um; the first is 0.
     """
     wanted = lens_transfer(frequency, residual_um)
+    if blur_um == residual_um:
+        return np.ones_like(wanted)
     if blur_um == 0:
         return wanted
     n = knob_regularisation(blur_um) * min(abs(1 - residual_um / blur_um), 1.0)
