@@ -55,11 +55,10 @@ def synthesised_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto
     text = f"Computed by {area.engine}, not scanned."
     if auto_um is not None and min(abs(auto_um - z) for z in area.planes_um) > MAX_Z_UM - AT_LIMIT_UM:
         text += f" Auto ends here, {MAX_Z_UM:g} µm from a plane: the best focus may lie beyond."
-    if mode in ("assume", "deblur"):
-        text += guess_text(encoded, auto_um)
-    if mode == "refocus" and encoded is not None and is_in_focus(encoded):
-        text += " The scan is in focus already: turning away from it blurs."
-    return text
+    if mode in ("assume", "refocus") and encoded is not None and is_in_focus(encoded):
+        overdone = " or overdoes it" if mode == "assume" else ""
+        return f"{text} The scan is in focus already: turning away from it blurs{overdone}."
+    return text + guess_text(encoded, auto_um) if mode in ("assume", "deblur") else text
 
 
 def guess_text(encoded: Encoded | None, auto_um: float | None = None) -> str:
