@@ -160,6 +160,7 @@ class RefocusDisplay(QObject):
             shown=self.shown.area if self.shown is not None else None,
             known=(study.area, study.encoded) if study is not None else None,
             auto_um=self._searches.best(study.area) if study is not None and state.mode == "deblur" else None,
+            assumed=self.shown.encoded if self.shown is not None and self.shown.mode == "assume" else None,
         )
 
     def _show_guess(self, study: Study | None) -> None:

@@ -97,6 +97,7 @@ def status_text(
     shown: RefocusArea | None,
     known: tuple[RefocusArea, Encoded] | None,
     auto_um: float | None,
+    assumed: Encoded | None = None,
 ) -> str:
     """What the panel says.
 
@@ -112,8 +113,11 @@ def status_text(
         The view as an engine has studied it.
     auto_um : float or None
         The best focus of the view, where Auto has found it.
+    assumed : Encoded or None
+        What the picture on screen was rendered from where a distance was assumed: it has notes of its own.
     """
     notes = known[1].notes if known is not None and state.is_on else ()
+    notes = assumed.notes if assumed is not None else notes
     if work or limit:
         text = work or limit
     elif shown is not None:

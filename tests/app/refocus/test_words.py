@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.status import scan_text, synthesised_text
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.app.refocus.status import scan_text, status_text, synthesised_text
 from focusviewer.refocus.base import Encoded
 from tests.app.fakes import FakeEngine
 
@@ -56,6 +57,14 @@ def test_a_picture_of_one_plane_tells_the_best_guess_of_its_distance_and_the_ran
     refracting = known(1.4, notes=("It refracts.",))
     for encoded, mode in ((known(1.4, (0.0, 1.0)), "deblur"), (refracting, "assume"), (known(1.4), "refocus")):
         assert "guess" not in synthesised_text(area(encoded.planes_um), encoded, mode)
+
+
+def test_a_picture_at_an_assumed_distance_has_notes_of_its_own() -> None:
+    study, said = known(1.4, notes=("Left as scanned.",)), known(2.0, notes=("May not hold.",))
+    state = RefocusState(is_on=True, obstacle="")
+    facts = {"work": "", "limit": "", "shown": area(), "known": (area(), study), "auto_um": None}
+    assert status_text(state, **facts, assumed=said).endswith("not scanned. May not hold.")
+    assert status_text(state, **facts).endswith("not scanned. Left as scanned.")
 
 
 @pytest.mark.parametrize(("auto_um", "at_limit"), [(4.0, True), (-3.95, True), (3.5, False), (None, False)])
