@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QMenu, QSizePolicy, QWidget
 
 from focusviewer.app.refocus.area import MODES
 from focusviewer.app.refocus.confidence_box import ConfidenceBox
@@ -15,6 +15,7 @@ from focusviewer.app.refocus.sources_box import SourcesBox
 from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.sweep_box import SweepBox
 from focusviewer.app.services.binding import bind_check, bind_choice, follow, show_choice, signals_blocked
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
 from focusviewer.core.registry import AnyEntry
 
@@ -57,7 +58,7 @@ class RefocusPanel(QWidget):
     def _build(self) -> None:
         self.switch = QCheckBox("Refocus what is on screen")
         self.switch.setToolTip("R")
-        self.badge = QLabel("synthesised")
+        self.badge = PlainLabel("synthesised")
         self.badge.setObjectName("badge")
         self.badge.setToolTip("These pixels are computed, not scanned. They may show detail that is not there.")
         self.reason = hint()
@@ -99,7 +100,7 @@ class RefocusPanel(QWidget):
         layout.addWidget(self.status)  # next to the knob, which it explains: further down it would be out of sight
         layout.addWidget(self.sweep)
         more = QFormLayout()
-        self.sources_label = QLabel("Planes")
+        self.sources_label = PlainLabel("Planes")
         more.addRow("Engine", self.engine)
         more.addRow(self.sources_label, self.sources)
         more.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from focusviewer.core.files import natural_order
-from focusviewer.slides.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, SLIDE_SUFFIXES, VIEWED_SUFFIXES
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import may_be_dicom, parts_of, slides_of
 from focusviewer.slides.readers.tiff.ome_files import spread_files
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, SLIDE_SUFFIXES, VIEWED_SUFFIXES
 
 _DEEPEST = 6
 """How far below a folder its DICOM files are looked for: discs keep them by patient, study and series."""

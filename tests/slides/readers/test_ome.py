@@ -14,7 +14,7 @@ import tifffile
 from focusviewer.cli.program import run
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import Region, Slide, open_slide, stepped_planes, with_step
-from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES
+from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES
 from focusviewer.slides.readers.tiff.ome import read_document
 
 Maker = Callable[..., np.ndarray]
