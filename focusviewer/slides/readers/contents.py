@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,8 +55,8 @@ def sort_out(files: Iterable[Path], suffixes: frozenset[str] = SLIDE_SUFFIXES) -
     for path in waiting:
         if path in claimed or not _is_ome(path):
             continue
-        there = set(waiting)
-        parts = [part for part in spread_files(path) if part in there]
+        there = {Path(os.path.normpath(each)): each for each in waiting}
+        parts = [there[part] for part in spread_files(path) if part in there]
         if parts and not claimed & set(parts):
             _claim(found, claimed, sorted(parts, key=natural_order))
             claimed.add(path)

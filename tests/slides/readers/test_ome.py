@@ -236,6 +236,13 @@ def test_each_file_and_the_folder_open_the_whole_stack(tmp_path: Path, planes: n
     assert len({assert_whole(path, planes) for path in [*paths, tmp_path / "set"]}) == 1
 
 
+def test_a_folder_that_is_named_by_a_detour_opens_the_whole_stack(tmp_path: Path, planes: np.ndarray) -> None:
+    write_set(tmp_path / "set", planes)
+    (tmp_path / "aside").mkdir()
+    with open_slide(tmp_path / "aside" / ".." / "set") as slide:
+        assert len(slide.planes_um) == len(planes)
+
+
 def test_a_companion_its_files_and_their_folder_open_the_whole_stack(tmp_path: Path, planes: np.ndarray) -> None:
     paths = write_set(tmp_path / "set", planes, companion=True)
     found = [assert_whole(path, planes) for path in [tmp_path / "set" / "set.companion.ome", *paths, tmp_path / "set"]]
