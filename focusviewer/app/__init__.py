@@ -10,11 +10,14 @@ from typing import Any
 from focusviewer.core.imports import collection_paused
 
 
-def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:
+def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None, linked: Sequence[Path] = ()) -> int:
     """Open the window with these slides; returns the exit code when it is closed.
 
     Parameters
     ----------
+    linked : sequence of Path
+        Named by links, which anybody may have written: the user is asked before one is so much as looked at, unless it
+        lies in a folder from which something was opened before.
     at : (x, y), optional
         Level-0 pixel to show at full resolution, instead of the whole slide.
 
@@ -26,7 +29,7 @@ def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> in
     with collection_paused():
         from focusviewer.app.program import run_view as run
 
-    return run(paths, at)
+    return run(paths, at, linked)
 
 
 def run_demo(snapshot: Path | None = None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def make_window(app: QApplication, *, remember: bool = True) -> MainWindow:
     return window
 
 
-def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> int:
+def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None, linked: Sequence[Path] = ()) -> int:
     """See :func:`focusviewer.app.run_view`."""
     if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
         raise UserError(
@@ -89,13 +89,27 @@ def run_view(paths: Sequence[Path], at: tuple[float, float] | None = None) -> in
     app = make_application()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends the program
     window = make_window(app)
-    if at is not None:
+    if at is not None and not linked:
         look_at(window, at)
     window.open_paths(list(paths))
     window.show()
+    if linked:
+        window.opening.open_linked(linked, lambda: None if at is None else look_at(window, at))
     # the lists of models can wait until there is something to look at
-    QTimer.singleShot(600 if paths else 0, window.load_registries)
-    return app.exec()
+    QTimer.singleShot(600 if paths or linked else 0, window.load_registries)
+    return leave(app.exec(), window)
+
+
+def leave(code: int, window: MainWindow) -> int:
+    """The exit code of a window that was closed; ends the process where a thread that hangs would keep it for ever."""
+    if window.jobs.is_hung or window.tiles.loader.is_hung:
+        log.warning("a file, a disk or a network does not answer; the program ends without it")
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 def look_at(window: MainWindow, at: tuple[float, float]) -> None:

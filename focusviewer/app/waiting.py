@@ -22,10 +22,10 @@ def wait_until(predicate: Callable[[], bool], what: str, seconds: float = 120.0)
     while not predicate():
         if monotonic() > end:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
-        _run_events()
+        run_events()
 
 
-def _run_events() -> None:
+def run_events() -> None:
     """Run the event loop for a few milliseconds."""
     loop = QEventLoop()
     QTimer.singleShot(STEP_MS, loop.quit)

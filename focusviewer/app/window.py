@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
@@ -148,6 +148,7 @@ class MainWindow(QMainWindow):
         self.slides.scale_changed.connect(self._scale_changed)
         self.opening.optics.changed.connect(self._optics_changed)
         self.opening.recent_changed.connect(self._show_recent)
+        self.opening.watch.reloaded.connect(self.refocusing.forget_studies)
         self.heatmap.failed.connect(self._map_failed)
         self.refocus.plane_wanted.connect(self.viewer.set_plane)
         self.refocusing.confidence.changed.connect(self.compare.refresh)
@@ -279,6 +280,12 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.open_paths(paths)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Look at the files of the open slides when the window gets the focus."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow() and not self._is_closed:
+            self.opening.watch.look_again()
+
     def _may_close(self) -> bool:
         """Whether no file is being written that would be lost; otherwise the user is asked first."""
         running = self.saving.export.running
@@ -305,6 +312,7 @@ class MainWindow(QMainWindow):
         self.refocusing.keep_settings()
         self.docks.keep(self.settings)
         self.hide()  # the window disappears at once, even if workers still finish something
+        self.opening.watch.stop()
         self.worklist.close()
         self.refocusing.sweep.stop()
         self.compare.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -23,11 +24,15 @@ from focusviewer.cli.evaluate import group as evaluate
 from focusviewer.cli.refocus import command as refocus
 from focusviewer.cli.simulate import commands as simulate
 from focusviewer.core.errors import CancelledError, UserError
+from focusviewer.core.files import clean_up
 
 REPORT_HINT = (
     "This is an error of FocusViewer. Please report it with the command you ran and the output of it "
     "with FOCUSVIEWER_DEBUG=1 set, which shows where it happened."
 )
+
+CLEANING_S = 1.0
+"""How long a command waits until what killed programs left is removed; the rest is removed while it works."""
 
 app = typer.Typer(
     name="focusviewer",
@@ -49,7 +54,10 @@ def _show_version(wanted: bool) -> None:
 def _program(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
 ) -> None:
-    pass
+    # In a thread, for folders on a network that does not answer.
+    cleaning = threading.Thread(target=clean_up, name="focusviewer-cleaning", daemon=True)
+    cleaning.start()
+    cleaning.join(CLEANING_S)
 
 
 for _group in (

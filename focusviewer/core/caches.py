@@ -49,6 +49,12 @@ class LockedLRUCache(Generic[K, V]):
                 if self._values.getsizeof(value) <= most:
                     self._values[key] = value
 
+    def remove(self, unwanted: Callable[[K], bool]) -> None:
+        """Forget what is kept under keys of a kind."""
+        with self._lock:
+            for key in [key for key in self._values if unwanted(key)]:
+                del self._values[key]
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

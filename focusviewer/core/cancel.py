@@ -6,13 +6,16 @@ leaving anything half done, and ends with :class:`~focusviewer.core.errors.Cance
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Thread
 
 from focusviewer.core.errors import CancelledError
 
 Progress = Callable[[float], None]
 """Is given the part of the work that is done, 0 to 1."""
+
+_log = logging.getLogger(__name__)
 
 
 def stop_if(cancel: Event | None) -> None:
@@ -35,3 +38,18 @@ def stoppable(on_progress: Progress | None, cancel: Event | None) -> Progress:
             on_progress(done)
 
     return step
+
+
+def done_within(seconds: float, work: Callable[[], object]) -> bool:
+    """Do something that may never end in a thread of its own; whether it ended in time. Its errors are logged."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception:
+            _log.exception("%s failed", work)
+
+    thread = Thread(target=run, name="focusviewer-ending", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()

@@ -32,6 +32,20 @@ def to_json_text(document: Any, *, ascii_only: bool = False, indent: int = 2) ->
     return json.dumps(plain(document), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
+def from_json_text(text: str | bytes) -> Any:
+    """What a JSON text of unknown origin holds.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or nested so deeply that only an attack is.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def write_json(path: Path, document: Any, *, indent: int = 2) -> None:
     """Write a document as a JSON file that ends with a line break, whole or not at all.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.core.files import output_folder
-from focusviewer.core.json_text import plain, write_json
+from focusviewer.core.json_text import from_json_text, plain, write_json
 from focusviewer.core.registry import AnyEntry
 
 VERSION = "1"
@@ -61,7 +60,7 @@ class ResultStore:
     def load(self, outcome_id: tuple[str, str, str], key: str) -> Outcome | None:
         """The outcome stored for this model and part, if it still holds."""
         try:
-            stored = json.loads(self._path(outcome_id).read_text(encoding="utf-8"))
+            stored = from_json_text(self._path(outcome_id).read_text(encoding="utf-8"))
             if stored.pop("key") != key:
                 return None
             return Outcome(**{**stored, "rows": tuple(stored["rows"])})

@@ -13,6 +13,7 @@ from focusviewer.core.files import output_folder
 from focusviewer.focus.base import FocusModel
 from focusviewer.focus.registry import get_model
 from focusviewer.qc.batch.discover import find_slides
+from focusviewer.qc.batch.pool import BY_SIZE as BY_SIZE
 from focusviewer.qc.batch.pool import Limits, LocalPool, Pool
 from focusviewer.qc.batch.runner import Batch, OnProgress
 from focusviewer.qc.batch.slide_task import SLIDES_FOLDER, sweep
@@ -26,7 +27,6 @@ from focusviewer.qc.worklist.summary import QcSummary
 QC_MODEL = "eonss"
 """The focus model of batches: of those that are fast enough the one whose verdicts were right most often."""
 
-TIMEOUT_S = 3600.0
 MEMORY_MB = 8192.0
 WORKERS = 2
 
@@ -44,7 +44,7 @@ def run(
     model: str | None = None,
     on_progress: OnProgress | None = None,
     cancel: threading.Event | None = None,
-    timeout_s: float | None = TIMEOUT_S,
+    timeout_s: float | None = BY_SIZE,
     memory_mb: float | None = MEMORY_MB,
 ) -> QcSummary:
     """Judge slides: PASS, REVIEW or RESCAN, with reasons, maps, a worklist and a report.
@@ -74,7 +74,7 @@ def run(
     cancel : threading.Event, optional
         Set it to stop; ``resume`` goes on from there.
     timeout_s, memory_mb : float or None
-        What one slide may take; None: as much as it wants.
+        What one slide may take; None: as much as it wants. By default 300 s, and 300 s more for each GB of its files.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def watch(
     model: str | None = None,
     on_progress: OnProgress | None = None,
     on_summary: Callable[[QcSummary], None] | None = None,
-    timeout_s: float | None = TIMEOUT_S,
+    timeout_s: float | None = BY_SIZE,
     memory_mb: float | None = MEMORY_MB,
     settle_s: float = 10.0,
     poll_s: float = 2.0,

@@ -56,6 +56,9 @@ class Encoded:
         The planes as scanned, lowest first; filled in by :meth:`Refocuser.encode`.
     profile : OpticsProfile or None
         The measured optics of the scanner that the engine works with; None where there are none, or it uses none.
+    likely_um : (lowest, highest) or None
+        Target z (um) between which the engine takes most of the tissue to lie, e.g. 10 to 90 % of its belief; None
+        where it cannot tell.
     """
 
     shape: tuple[int, int]
@@ -67,6 +70,7 @@ class Encoded:
     operators_only: bool = False
     images: tuple[RGB, ...] = ()
     profile: OpticsProfile | None = None
+    likely_um: tuple[float, float] | None = None
 
     @property
     def best_z_um(self) -> float:
@@ -190,6 +194,38 @@ class Refocuser(ABC):
         return self._render(encoded, z_um) if plane is None else encoded.images[plane].copy()
 
     @final
+    def assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """The same view, its tissue taken to lie so far above its one plane everywhere, whatever the engine believes.
+
+        What an engine can keep of the view is kept, so that the distance can be turned like a knob.
+
+        Parameters
+        ----------
+        encoded : Encoded
+            Of one plane, from :meth:`encode` of the same engine.
+        distance_um : float
+            0 to ``max_z_um``; 0 means in focus as scanned.
+
+        Raises
+        ------
+        UserError
+            If there are several planes, which tell by themselves where the tissue lies, or it is out of range.
+        """
+        if len(encoded.planes_um) > 1:
+            raise UserError(
+                "Cannot assume a distance from focus",
+                f"the {len(encoded.planes_um)} planes tell where the tissue lies",
+                "Use one plane, or the mode refocus.",
+            )
+        if not 0 <= distance_um <= self.max_z_um + SAME_Z_UM:
+            raise UserError(
+                f"Cannot assume {distance_um:g} um from focus",
+                f"the engine {self.name} takes 0 to {self.max_z_um:g} um",
+                "Assume a smaller distance.",
+            )
+        return replace(self._assume(encoded, float(distance_um)), images=encoded.images, likely_um=None)
+
+    @final
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue: every pixel at its own best focus, float32 (H, W)."""
         return full_map(self._all_in_focus_target(encoded), encoded.shape)
@@ -214,6 +250,11 @@ class Refocuser(ABC):
     @abstractmethod
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """The view at a z that no plane was acquired at, or at a target map of the view's size; see :meth:`render`."""
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """See :meth:`assume`; an engine that need not encode the view again does better."""
+        known = np.full(encoded.shape, distance_um, np.float32)
+        return self.encode(encoded.images, encoded.mpp, encoded.planes_um, [known])
 
     def _all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         return encoded.blur_um + np.float32(encoded.planes_um[0])

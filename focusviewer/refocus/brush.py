@@ -16,6 +16,7 @@ from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.core.geometry import Box
+from focusviewer.core.json_text import from_json_text
 
 MAX_UNDO = 50
 _KIND = "focus painting"
@@ -172,7 +173,7 @@ class FocusPainting:
             If one of the files is missing or holds something else.
         """
         try:
-            about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            about = from_json_text(path.with_suffix(".json").read_text(encoding="utf-8"))
             values = np.load(path, allow_pickle=False)
             x, y, width, height = (int(value) for value in about["rect"])
             if about["kind"] != _KIND or values.shape != (height, width) or not np.isfinite(values).all():
@@ -190,7 +191,7 @@ class FocusPainting:
 def _is_painting(path: Path) -> bool:
     """Whether a ``.json`` is one that :meth:`FocusPainting.save` has written."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = from_json_text(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(about, dict) and about.get("kind") == _KIND

@@ -21,7 +21,22 @@ SQUARE = 1.01
 
 
 class UnsureError(Exception):
-    """A file that this reader might show wrongly; the next reader should try."""
+    """A file that this reader might show wrongly; the next reader should try.
+
+    Parameters
+    ----------
+    why : str
+    planes : int
+        Focal planes that this reader knows of: a reader that sees fewer would lose some.
+    """
+
+    def __init__(self, why: str = "", planes: int = 1) -> None:
+        super().__init__(why)
+        self.planes = planes
+
+
+class UnsupportedError(UnsureError):
+    """A sound file of a kind that this reader cannot decode; ``why`` says of which kind, as part of a sentence."""
 
 
 class DamagedError(SlideError):
@@ -133,6 +148,11 @@ class Slide(ABC):
     def name(self) -> str:
         """File name, for people."""
         return self.info.path.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files and folders the slide is read from: where one is written anew, the slide is another."""
+        return (self.info.path,)
 
     @property
     def levels(self) -> tuple[Level, ...]:

@@ -76,7 +76,18 @@ class TileLoader:
         with self._wake:
             self._wanted.pop(pyramid, None)
 
-    def close(self, timeout: float = 5) -> None:
+    def forget(self, pyramid: DisplayPyramid) -> None:
+        """Forget the tiles of a slide, wanted, bad and kept: its file is another now."""
+        self.drop(pyramid)
+        self.forget_bad(pyramid)
+        self.cache.remove(lambda key: isinstance(key, TileKey) and key.slide == pyramid.fingerprint)
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether a read went on when the loader was closed, and still does."""
+        return self._closed and any(thread.is_alive() for thread in self._threads)
+
+    def close(self, timeout: float = 2) -> None:
         """Stop: nothing is reported any more; waits for running reads, at most ``timeout`` seconds."""
         with self._wake:
             self._closed = True

@@ -18,6 +18,8 @@ Raw = npt.NDArray[Any]
 MIN_IS_WHITE, MIN_IS_BLACK, PHOTO_RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 """TIFF photometric interpretations, used here for every format."""
 
+_AT_ONCE_PX = 8 << 20
+
 
 def white(height: int, width: int) -> RGB:
     """White uint8 (height, width, 3)."""
@@ -48,7 +50,7 @@ class PixelFormat:
     colormap : uint8 (entries, 3), optional
         For palette images.
     low, high : float, optional
-        Stored values shown as 0 and 255; both None for 8-bit samples, which are taken as they are.
+        Stored values shown as 0 and 255; both None for unsigned 8-bit samples, which are taken as they are.
     """
 
     photometric: int = PHOTO_RGB
@@ -59,6 +61,18 @@ class PixelFormat:
 
     def rgb(self, raw: Raw) -> RGB:
         """RGB of stored samples, uint8 (H, W, 3); alpha is laid over white."""
+        rows = max(1, _AT_ONCE_PX // max(raw.shape[1], 1))
+        if len(raw) <= rows or self._is_rgb(raw):
+            return self._rgb(raw)
+        out = np.empty((*raw.shape[:2], 3), np.uint8)
+        for top in range(0, len(raw), rows):  # bounds the memory of conversions
+            out[top : top + rows] = self._rgb(raw[top : top + rows])
+        return out
+
+    def _is_rgb(self, raw: Raw) -> bool:
+        return self.photometric == PHOTO_RGB and raw.dtype == np.uint8 and raw.ndim == 3 and raw.shape[2] == 3
+
+    def _rgb(self, raw: Raw) -> RGB:
         if self.photometric == PALETTE and self.colormap is not None:
             index = raw if raw.ndim == 2 else raw[..., 0]
             return self.colormap[np.minimum(index, len(self.colormap) - 1)]
@@ -85,9 +99,21 @@ class PixelFormat:
             return np.where(raw, np.uint8(255), np.uint8(0))
         if self.low is None or self.high is None:
             return raw if raw.dtype == np.uint8 else np.clip(raw, 0, 255).astype(np.uint8)
-        scaled = (raw.astype(np.float32) - self.low) * (255.0 / max(self.high - self.low, 1e-12))
-        result: npt.NDArray[np.uint8] = np.clip(np.nan_to_num(scaled) + 0.5, 0, 255).astype(np.uint8)
-        return result
+        if raw.dtype.itemsize == 1:
+            every = np.arange(256, dtype=np.uint8)
+            return _scaled(every.view(raw.dtype), self.low, self.high)[np.ascontiguousarray(raw).view(np.uint8)]
+        return _scaled(raw, self.low, self.high)
+
+
+def _scaled(raw: Raw, low: float, high: float) -> npt.NDArray[np.uint8]:
+    """Stored values to 0 ... 255; what is no number becomes 0."""
+    # Single precision has 24 bits: enough for 16-bit samples, not for the differences of large 32-bit ones.
+    wide = raw.dtype.itemsize > (2 if raw.dtype.kind in "iu" else 4)
+    values: npt.NDArray[Any] = raw.astype(np.float64 if wide else np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    result: npt.NDArray[np.uint8] = np.clip(np.nan_to_num(scaled) + 0.5, 0, 255).astype(np.uint8)
+    return result
 
 
 def over_white(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], kind: str) -> RGB:
@@ -109,11 +135,35 @@ def over_white(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], kind: s
     return ((rgb * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
 
 
+def full_range(dtype: np.dtype[Any], bits: int) -> tuple[float | None, float | None]:
+    """Stored values to show as black and white when samples have 8 bits or fewer: all that the bits can hold.
+
+    Parameters
+    ----------
+    dtype : numpy dtype
+        Of the decoded samples.
+    bits : int
+        Bits per sample in the file: 1 to 8.
+
+    Returns
+    -------
+    (low, high); both None for unsigned 8-bit samples and truth values, which need no scaling
+    """
+    if dtype.kind == "b" or (dtype.kind == "u" and bits >= 8):
+        return None, None
+    if dtype.kind == "i":
+        return -float(2 ** (bits - 1)), float(2 ** (bits - 1) - 1)
+    return 0.0, float(2**bits - 1)
+
+
 def value_range(samples: Sequence[Raw], colour: bool) -> tuple[float | None, float | None]:
     """Stored values to show as black and white, the same for every tile and plane of a file.
 
     Colour images keep their proportions: full scale is the number of bits really used (10, 12, 14, 16 ...).
-    Gray images with more than 8 bits, mostly fluorescence, are stretched between the 0.1 and 99.9 percentiles.
+    Gray images with more than 8 bits, mostly fluorescence, are stretched between the 0.1 and 99.9 percentiles; where
+    that would make most of the bright patches white (few cells on a wide dark ground), up to the 99.9 percentile of
+    the bright patches.
+    Signed 8-bit samples show their whole range.
 
     Parameters
     ----------
@@ -123,22 +173,58 @@ def value_range(samples: Sequence[Raw], colour: bool) -> tuple[float | None, flo
         Whether there are three or more samples per pixel.
     """
     kept = [part for part in samples if part.size]
-    if not kept or kept[0].dtype in (np.uint8, np.bool_):
+    if not kept:
         return None, None
-    values = np.concatenate([part[:: _thin(part), :: _thin(part)].ravel() for part in kept]).astype(np.float64)
+    if kept[0].dtype.itemsize == 1:
+        return full_range(kept[0].dtype, 8)
+    thin = [part[:: _thin(part), :: _thin(part)] for part in kept]
+    values = np.concatenate([part.ravel() for part in thin])
+    values = values[:: 1 + len(values) // _MOST_VALUES].astype(np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0, 1.0
-    top = float(values.max())
-    if colour and np.issubdtype(kept[0].dtype, np.integer):
-        bits = max(8, int(top).bit_length())
-        return 0.0, float(2 ** (bits + bits % 2) - 1)
+    bottom, top = float(values.min()), float(values.max())
+    if colour and kept[0].dtype.kind in "iu":
+        bits = max(8, int(max(top, -bottom)).bit_length())
+        full = float(2 ** (bits + bits % 2))
+        return -full if bottom < 0 else 0.0, full - 1
     if colour:
-        return 0.0, 1.0 if top <= 1 else 255.0 if top <= 255 else top
+        return min(bottom, 0.0), 1.0 if top <= 1 else 255.0 if top <= 255 else top
     low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
+    high = max(high, _patches_high(kept, low, high))
     if high <= low:
-        low, high = float(values.min()), top
+        low, high = bottom, top
     return (low, high) if high > low else (0.0, max(top, 1.0))
+
+
+_MOST_VALUES = 4_000_000
+_PATCH = 8
+_FEWEST = 8
+_BRIGHT = 0.75
+"""Where in the range a patch begins to be bright: noise around one value has its patches in the middle."""
+
+
+def _patches_high(parts: Sequence[Raw], low: float, high: float) -> float:
+    """``high``, or the 99.9 percentile of the bright patches where more than half of these would be all white.
+
+    Hot pixels do not fill half a patch, and a speck fills a few; cells fill more.
+    """
+    bright, white_ones = [np.empty((0, _PATCH * _PATCH))], 0
+    for part in parts:
+        rows, columns = part.shape[0] // _PATCH, part.shape[1] // _PATCH
+        if part.ndim != 2 or not rows or not columns or high <= low:
+            continue
+        whole = part[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
+        patches = whole.swapaxes(1, 2).reshape(-1, _PATCH * _PATCH)
+        patches = patches[patches.max(axis=1) > low + _BRIGHT * (high - low)].astype(np.float64)
+        middle = np.median(patches, axis=1) if len(patches) else np.empty(0)
+        bright.append(patches[middle > low + _BRIGHT * (high - low)])
+        white_ones += int((middle >= high).sum())
+    values = np.concatenate(bright)
+    if white_ones < _FEWEST or 2 * white_ones <= len(values):
+        return high
+    values = values[np.isfinite(values)]
+    return float(np.percentile(values, 99.9)) if values.size else high
 
 
 def _thin(part: Raw) -> int:

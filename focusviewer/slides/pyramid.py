@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.slides.base import Level, Region, Slide
 from focusviewer.slides.cache import TileCache
+from focusviewer.slides.files.limits import MAX_PIXELS_WITHOUT_PYRAMID, LimitError, check_limit
 from focusviewer.slides.pixels import halve, white
 
 _TILE = 512
@@ -24,10 +26,28 @@ _Key = tuple[int, int, int, int]
 
 
 def with_pyramid(slide: Slide) -> Slide:
-    """The slide itself if its pyramid goes down far enough, else a :class:`PyramidSlide` around it."""
+    """The slide itself if its pyramid goes down far enough, else a :class:`PyramidSlide` around it.
+
+    Raises
+    ------
+    LimitError
+        If the overview would have to be made from too many pixels; the slide is closed.
+    """
     last = slide.levels[-1]
     limit = _COARSE_ENOUGH if len(slide.levels) == 1 else _TOO_COARSE_TO_AVERAGE
-    return PyramidSlide(slide) if max(last.width, last.height) > limit else slide
+    if max(last.width, last.height) <= limit:
+        return slide
+    try:
+        check_limit(
+            slide.name,
+            f"its coarsest level, of {last.width:,} x {last.height:,}, has {{}} pixels",
+            last.width * last.height,
+            MAX_PIXELS_WITHOUT_PYRAMID,
+        )
+    except LimitError:
+        slide.close()
+        raise
+    return PyramidSlide(slide)
 
 
 class PyramidSlide(Slide):
@@ -56,6 +76,11 @@ class PyramidSlide(Slide):
         self._cache = TileCache(_CACHE_BYTES)
         self._locks: dict[_Key, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See :attr:`Slide.files`."""
+        return self._inner.files
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import DamagedError, Slide, UnsureError
-from focusviewer.slides.limits import LimitError
+from focusviewer.slides.base import DamagedError, Slide, UnsupportedError, UnsureError
+from focusviewer.slides.files.limits import LimitError
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, TIFF_SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
@@ -108,13 +108,17 @@ def _open_any(path: Path) -> Slide:
 
 def _open_file(path: Path, head: bytes) -> Slide:
     problem: SlideError | None = None
+    unread: UnsureError | None = None
+    planes = 1
     for reader in _readers:
         if not reader.supports(path, head):
             continue
         try:
-            return reader.open(path)
-        except UnsureError:
-            continue
+            slide = reader.open(path)
+        except UnsureError as error:
+            planes = max(planes, error.planes)
+            if unread is None or isinstance(error, UnsupportedError):
+                unread = error
         except (DamagedError, LimitError):
             raise
         except SlideError as error:
@@ -122,10 +126,33 @@ def _open_file(path: Path, head: bytes) -> Slide:
         except Exception as error:  # a damaged file can upset any parser
             problem = problem or SlideError(
                 f"Cannot open {path.name}",
-                f"the file is damaged or not supported ({error})",
-                "Copy it again from its source.",
+                f"its structure makes no sense to the {reader.name} reader ({error or type(error).__name__})",
+                "If other programs open it, export it anew with one of them; if none does, copy it from its source.",
             )
-    raise problem or _unknown(path, head)
+        else:
+            if len(slide.planes_um) >= planes:
+                return slide
+            slide.close()  # it would show one plane of several and not say so
+    raise _best_reason(path, head, problem, unread)
+
+
+def _best_reason(path: Path, head: bytes, problem: SlideError | None, unread: UnsureError | None) -> SlideError:
+    """Why no reader opens a file: the kind that cannot be decoded says most, then the first reader's problem."""
+    from focusviewer.slides.readers.unknown import not_opened
+
+    if isinstance(unread, UnsupportedError):
+        return SlideError(
+            f"Cannot open {path.name}",
+            f"it is {unread}, which this program does not read",
+            "Save it anew with JPEG, LZW or no compression, in gray or RGB.",
+        )
+    if problem is None and unread is not None:
+        return SlideError(
+            f"Cannot open {path.name}",
+            f"it is of a kind this program does not read ({unread})",
+            "Export it as OME-TIFF or pyramidal TIFF with the program that wrote it.",
+        )
+    return problem or not_opened(path, head)
 
 
 def _look(path: Path) -> bytes:
@@ -149,16 +176,6 @@ def _look(path: Path) -> bytes:
     if not head:
         raise SlideError(f"Cannot open {shown}", "the file is empty", "Copy it again from its source.")
     return head
-
-
-def _unknown(path: Path, head: bytes) -> SlideError:
-    text = all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
-    why = "its content is plain text, not an image" if text else "it is damaged or not of a kind this program reads"
-    return SlideError(
-        f"Cannot open {path.name}",
-        why,
-        "Slides (SVS, NDPI, MRXS, SCN, DICOM, TIFF ...), focal stacks and plain pictures can be opened.",
-    )
 
 
 def _open_folder(path: Path) -> Slide:
@@ -223,6 +240,12 @@ def _openslide_supports(path: Path, head: bytes) -> bool:
     return supports(path)
 
 
+def _picture_supports(path: Path, head: bytes) -> bool:
+    from focusviewer.slides.readers.pictures import recognised
+
+    return recognised(head)
+
+
 def _picture(path: Path) -> Slide:
     from focusviewer.slides.readers.pictures import open_picture
 
@@ -251,5 +274,5 @@ def _dicom(path: Path) -> Slide:
 register(Reader("dicom-planes", 26, _is_dicom, _dicom_stack))
 register(Reader("ome-companion", 25, _companion_supports, _companion))
 register(Reader("openslide", 20, _openslide_supports, _openslide))
-register(Reader("picture", 10, lambda path, head: path.suffix.lower() in PICTURE_SUFFIXES, _picture))
+register(Reader("picture", 10, _picture_supports, _picture))
 register(Reader("dicom", 5, _is_dicom, _dicom))

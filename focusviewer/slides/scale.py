@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, config_dir
+from focusviewer.core.json_text import from_json_text
 from focusviewer.slides.base import PLAUSIBLE_MPP, Slide, SlideInfo, mpp_from_power, usable_mpp
 
 _lock = threading.Lock()
@@ -53,7 +54,7 @@ class ScaleStore:
 
     def _load(self) -> dict[str, object]:
         try:
-            loaded = json.loads((config_dir() / "scales.json").read_text(encoding="utf-8"))
+            loaded = from_json_text((config_dir() / "scales.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):  # a lost scale is asked for again
             return {}
         return loaded if isinstance(loaded, dict) else {}

@@ -21,14 +21,14 @@ PACKAGING = Path(__file__).parents[2] / "packaging"
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Path], tuple[float, float] | None]]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Path], tuple[float, float] | None, list[Path]]]:
     """What ``view`` would open; no window is made."""
-    calls: list[tuple[list[Path], tuple[float, float] | None]] = []
+    calls: list[tuple[list[Path], tuple[float, float] | None, list[Path]]] = []
 
     class Window:
         @staticmethod
-        def run_view(paths: list[Path], at: tuple[float, float] | None) -> int:
-            calls.append((paths, at))
+        def run_view(paths: list[Path], at: tuple[float, float] | None, linked: list[Path]) -> int:
+            calls.append((paths, at, linked))
             return 0
 
     monkeypatch.setattr(windows, "_app", lambda: Window)
@@ -40,7 +40,7 @@ def test_view_opens_the_slide_and_place_of_a_link(command: Command, opened, tmp_
     path.touch()
     assert command("view", open_link(path, (120.0, 34.0))).code == 0
     assert command("view", open_link(path).replace("//", "/", 1)).code == 0  # as some shells hand it on
-    assert opened == [([path], (120.0, 34.0)), ([path], None)]
+    assert opened == [([], (120.0, 34.0), [path]), ([], None, [path])]
     outcome = command("view", "focusviewer://open?file=x")
     assert outcome.code == 2 and "names no slide" in outcome.err
 
@@ -59,6 +59,20 @@ def test_registering_writes_a_desktop_file_that_takes_links(
     assert "MimeType=x-scheme-handler/focusviewer;" in entry and " view %u\n" in entry
     assert ran == [["xdg-mime", "default", "focusviewer.desktop", "x-scheme-handler/focusviewer"]]
     assert "update-desktop-database is not installed" in outcome.out
+
+
+def test_a_path_that_a_link_names_is_not_looked_at_before_the_user_agrees(
+    command: Command, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = Path.stat
+
+    def looked(path: Path, **options: bool) -> object:
+        assert "server" not in str(path)
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", looked)
+    assert command("view", "focusviewer://open?path=%5C%5Cserver%5Cshare%5Ca.svs").code == 0
+    assert opened == [([], None, [Path("\\\\server\\share\\a.svs")])]
 
 
 class _Done:

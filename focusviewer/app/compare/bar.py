@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QToolButton,
     QWidget,
 )
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
 from focusviewer.app.compare.state import CompareState
 from focusviewer.app.compare.views import FLICKER_HZ, CompareMode, Content
 from focusviewer.app.services.binding import bind_check, bind_value, follow, show_choice, signals_blocked
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.widgets.common import ElidedLabel
 from focusviewer.app.widgets.theme import bind_icon
 
@@ -34,11 +34,11 @@ class CompareBar(QWidget):
     def __init__(self, state: CompareState) -> None:
         super().__init__()
         self._state = state
-        self.title = QLabel()
+        self.title = PlainLabel()
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
-        self.content_label = QLabel("On the right:")
+        self.content_label = PlainLabel("On the right:")
         self.content = QComboBox()
         self.content.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.content.setMaximumWidth(320)
@@ -96,7 +96,7 @@ class CompareBar(QWidget):
         """Say whether there is anything to compare."""
         text = TEXTS[self._state.mode][1] if anything else NOTHING
         self.text.setText(text)
-        self.text.setToolTip(text)
+        self.text.setToolTip(tooltip(text))
 
     @Slot()
     def _chosen(self) -> None:

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
@@ -24,6 +23,7 @@ from focusviewer.app.heatmap.histogram import HistogramView
 from focusviewer.app.heatmap.presentation import MapFigures, blur_text, region_text
 from focusviewer.app.heatmap.state import HeatmapState
 from focusviewer.app.services.binding import bind_check, bind_choice, bind_value, follow, show_choice, signals_blocked
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.core.registry import AnyEntry
@@ -83,7 +83,7 @@ class HeatmapPanel(QWidget):
         self.certainty.setToolTip("Windows fade with the uncertainty of the model")
         self.histogram = HistogramView()
         self.curve = CurveView()
-        self.figures = QLabel()
+        self.figures = PlainLabel()
         self.figures.setWordWrap(True)
         self.calibration = hint()
         self.calibration.setWordWrap(True)
@@ -233,20 +233,20 @@ class HeatmapPanel(QWidget):
 
 
 def _figures_text(figures: MapFigures | None) -> str:
-    """The figures of a map for people, as rich text."""
+    """The figures of a map for people, in lines."""
     if figures is None:
         return "Run a model to see where the slide is blurred."
     statistics, absolute = figures.statistics, figures.absolute
     if not statistics.windows:
         return "No tissue was found."
     text = (
-        f"<b>{100 * statistics.blurred_fraction:.1f} %</b> blurred of {statistics.windows:,} windows<br>"
-        f"median {blur_text(statistics.median, absolute)}<br>95 % below {blur_text(statistics.p95, absolute)}"
+        f"{100 * statistics.blurred_fraction:.1f} % blurred of {statistics.windows:,} windows\n"
+        f"median {blur_text(statistics.median, absolute)}\n95 % below {blur_text(statistics.p95, absolute)}"
     )
     if figures.seconds:
-        text += f"<br>made in {figures.seconds:.1f} s"
+        text += f"\nmade in {figures.seconds:.1f} s"
     if statistics.cannot_tell:
-        text += f"<br><span>▨</span> {statistics.cannot_tell:,} windows cannot be judged"
+        text += f"\n▨ {statistics.cannot_tell:,} windows cannot be judged"
     if statistics.fluorescence:
-        text += "<br>It looks like fluorescence: scores rank its windows, and are no distances."
-    return f"<b>Stopped: only a part of the slide.</b><br>{text}" if figures.stopped else text
+        text += "\nIt looks like fluorescence: scores rank its windows, and are no distances."
+    return f"Stopped: only a part of the slide.\n{text}" if figures.stopped else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -221,7 +222,7 @@ def members_text(focus_map: FocusMap, x: float, y: float) -> str:
     for member, scores in focus_map.members.items():
         weight = focus_map.weights.get(member)
         share = "" if weight is None else f"{100 * float(weight[at]):.0f} %"
-        cells = f"<td>{member}&nbsp;&nbsp;</td><td align=right>{float(scores[at]):.3g}&nbsp;&nbsp;</td>"
+        cells = f"<td>{escape(member)}&nbsp;&nbsp;</td><td align=right>{float(scores[at]):.3g}&nbsp;&nbsp;</td>"
         lines.append(f"<tr>{cells}<td align=right>{share}</td></tr>")
     head = "<tr><td><b>model</b></td><td align=right><b>score</b></td><td align=right><b>weight</b></td></tr>"
     return f"<table>{head}{''.join(lines)}</table>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from focusviewer.app.refocus.area import Box
 from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
+from focusviewer.core.json_text import from_json_text
 from focusviewer.refocus.brush import FocusPainting
 
 Point = tuple[float, float]
@@ -222,7 +222,7 @@ def load_painting(path: Path) -> Painting:
     """
     whole = FocusPainting.load(path)
     try:
-        strokes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("strokes")
+        strokes = from_json_text(path.with_suffix(".json").read_text(encoding="utf-8")).get("strokes")
         if strokes:
             return Painting(tuple(_stroke(values) for values in strokes))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 
 from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.services.binding import bind_check, follow
+from focusviewer.app.services.plain import PlainLabel
 
 
 class ConfidenceBox(QWidget):
@@ -18,7 +19,7 @@ class ConfidenceBox(QWidget):
             "The picture, blurred back by the known optics, should give the scan again. "
             "Turquoise places do not: mistrust them. (E)"
         )
-        self.line = QLabel()
+        self.line = PlainLabel()
         self.line.setObjectName("stat")
         self.line.setWordWrap(True)
         self.line.setToolTip(

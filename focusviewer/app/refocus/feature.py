@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.confidence import ConfidenceController
 from focusviewer.app.refocus.controller import RefocusController
@@ -55,6 +55,11 @@ class RefocusFeature(QObject):
     def keep_settings(self) -> None:
         """Remember the engine that is chosen."""
         self._settings.engine = self.state.engine or self._settings.engine  # they may not have been listed yet
+
+    @Slot()
+    def forget_studies(self) -> None:
+        """Forget what was made of slides: the file of one is another now."""
+        self.controller.studies.clear()
 
     # --- commands ------------------------------------------------------------------------------------------
 

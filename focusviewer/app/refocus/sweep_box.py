@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.services.binding import bind_check, bind_value, follow
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import row
 from focusviewer.app.widgets.fields import icon_button, microns
 from focusviewer.app.widgets.theme import bind_icon
@@ -23,7 +24,7 @@ class SweepBox(QWidget):
         self.low = microns(-99.0, 99.0, state.sweep_low_um, 0.5, "Sweep from")
         self.high = microns(-99.0, 99.0, state.sweep_high_um, 0.5, "Sweep to")
         self.save = icon_button("save", "Save the sweep as GIF or WebP…")
-        layout = row(self.play, self.low, QLabel("to"), self.high, 1, self.save)
+        layout = row(self.play, self.low, PlainLabel("to"), self.high, 1, self.save)
         self.setLayout(layout)
         bind_value(state, "sweep_low_um", self.low)
         bind_value(state, "sweep_high_um", self.high)

@@ -21,6 +21,8 @@ from focusviewer.core.errors import CancelledError, UserError
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S, ESSENTIAL_S = 5.0, 30.0
+
 
 class Lane(Enum):
     """An executor, with its number of threads (tiles have their own, in the loader)."""
@@ -31,6 +33,7 @@ class Lane(Enum):
     INFERENCE = ("inference", 1)
     EXPORT = ("export", 1)  # files of whole regions take minutes, which the knob must not wait for
     SWEEP = ("sweep", 1)  # animations do not wait for a region
+    LOOK = ("look", 1)  # at files that may be gone, which can take as long as a network that does not answer
     WORKLIST = ("worklist", 1)  # one thread: verdicts are written, taken back and read in the order they were given
 
 
@@ -100,7 +103,9 @@ class Jobs(QObject):
             lane: ThreadPoolExecutor(lane.value[1], thread_name_prefix=f"focusviewer-{lane.value[0]}") for lane in Lane
         }
         self._busy = dict.fromkeys(Lane, 0)  # jobs of a lane that have not left it, cancelled ones included
-        self._busy_lock = threading.Lock()
+        self._busy_lock = threading.Condition()
+        self._essential = 0  # jobs that must not be lost and have not ended
+        self.is_hung = False
         self._generations: dict[str, int] = {}
         self._running: dict[Job, None] = {}  # in the order they were started
         self._closed = False
@@ -145,6 +150,7 @@ class Jobs(QObject):
         with self._busy_lock:
             job.waiting = self._busy[lane] >= lane.value[1]
             self._busy[lane] += 1
+            self._essential += essential
         self._running[job] = None
         self.started.emit(job)
         self._pools[lane].submit(self._run_in_lane, lane, job, work)
@@ -164,14 +170,29 @@ class Jobs(QObject):
         """Jobs that have not ended, of one kind or all, the oldest first."""
         return [job for job in self._running if kind is None or job.kind == kind]
 
-    def close(self) -> None:
-        """Stop everything but what is essential, and wait for the threads to end."""
+    def close(self, patience_s: float = PATIENCE_S, essential_s: float = ESSENTIAL_S) -> None:
+        """Stop everything but what is essential, and wait for the threads to end.
+
+        A job that does not end, because a disk, a network or a file never answers, is left behind:
+        :attr:`is_hung` then says that the process will not end by itself.
+
+        Parameters
+        ----------
+        patience_s, essential_s : float
+            How long to wait for jobs that were cancelled, and for essential ones.
+        """
         self._closed = True
         for job in list(self._running):
             if not job.essential:
                 job.cancel.set()
         for pool in self._pools.values():
-            pool.shutdown(wait=True)  # cancelled jobs that wait in the queue end at once
+            pool.shutdown(wait=False)  # cancelled jobs that wait in the queue end at once
+        with self._busy_lock:
+            self._busy_lock.wait_for(lambda: self._essential == 0, essential_s)
+            self.is_hung = not self._busy_lock.wait_for(lambda: not any(self._busy.values()), patience_s)
+        if not self.is_hung:
+            for pool in self._pools.values():
+                pool.shutdown(wait=True)
         self._running.clear()
 
     def _run_in_lane(self, lane: Lane, job: Job, work: Callable[[Job], Any]) -> None:
@@ -183,6 +204,8 @@ class Jobs(QObject):
         finally:
             with self._busy_lock:
                 self._busy[lane] -= 1
+                self._essential -= job.essential
+                self._busy_lock.notify_all()
 
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
         try:

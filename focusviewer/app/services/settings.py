@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from focusviewer.core.files import atomic_write, config_dir
+from focusviewer.core.json_text import from_json_text
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,12 @@ def load_settings(path: Path | None = None) -> tuple[Settings, list[str]]:
     path = path or settings_path()
     settings, warnings = Settings(), []
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = from_json_text(path.read_text(encoding="utf-8"))
         if not isinstance(stored, dict):
             raise ValueError("not a JSON object")
     except FileNotFoundError:
         return settings, []
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         return settings, [f"The settings in {path} cannot be read ({error}); starting with the defaults."]
     if stored.pop("version", VERSION) != VERSION:
         warnings.append(f"The settings in {path} are of another version; what still fits is kept.")

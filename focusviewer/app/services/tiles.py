@@ -27,6 +27,7 @@ class TileSource(QObject):
 
     arrived = Signal(object)
     failed = Signal(object, str)
+    retried = Signal(str)
     _delivered = Signal(object, object)
 
     def __init__(self, cache_bytes: int, threads: int = 2, parent: QObject | None = None) -> None:
@@ -98,6 +99,19 @@ class TileSource(QObject):
         for key in [key for key in self._pinned if key.slide == pyramid.fingerprint]:
             del self._pinned[key]
         self._bad = {key for key in self._bad if key.slide != pyramid.fingerprint}
+
+    def retry(self, pyramid: DisplayPyramid) -> None:
+        """Let the tiles of a slide that could not be read be tried again; :attr:`retried` follows."""
+        self._bad = {key for key in self._bad if key.slide != pyramid.fingerprint}
+        self.loader.forget_bad(pyramid)
+        self._requests.pop(pyramid.fingerprint, None)
+        self.retried.emit(pyramid.fingerprint)
+
+    def forget(self, pyramid: DisplayPyramid) -> None:
+        """Forget a slide and all that was read of it: its file is another now."""
+        self.drop(pyramid)
+        self.images.remove(lambda key: key.slide == pyramid.fingerprint)
+        self.loader.forget(pyramid)
 
     def close(self) -> None:
         """Stop the loader's threads."""

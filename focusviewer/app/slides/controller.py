@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -15,16 +16,20 @@ from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.files import slides_in
 from focusviewer.app.slides.scale_dialog import ScaleAnswer
 from focusviewer.app.slides.state import SlidesState
-from focusviewer.app.viewer.document import Document
-from focusviewer.core.cancel import stop_if
+from focusviewer.app.viewer.document import Document, files_of
+from focusviewer.core.cancel import done_within, stop_if
 from focusviewer.core.errors import SlideError
 from focusviewer.qc.worklist.files import worklist_in
 from focusviewer.slides import ScaleStore, Slide, open_slide, with_scale, with_step
+from focusviewer.slides.files.freshness import Stamp, stamp_of
 from focusviewer.slides.readers.contents import parts_of_slide
 from focusviewer.slides.readers.plane_names import OrderError, PlaneOrders
 
 Opener = Callable[[Path], Slide]
 MAX_FROM_FOLDER = 50
+CLOSING_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class SlideController(QObject):
@@ -38,6 +43,7 @@ class SlideController(QObject):
     records_ready = Signal(object, object)
     worklist_found = Signal(object)  # path of a worklist that was named, or lies in a folder that was
     folder_found = Signal(object)  # paths of slides in a folder that is no stack
+    asked_again = Signal()  # a slide that is open was named again: its file may be another by now
     order_asked = Signal(object)  # OrderError of a folder whose planes may have several orders
     already_open = Signal(object, object)  # path, and the open Document of the same content
     failed = Signal(str)
@@ -70,6 +76,7 @@ class SlideController(QObject):
         known = self.state.at(path)
         if known is not None:
             self.show(known)
+            self.asked_again.emit()
             return
         started = perf_counter()
 
@@ -77,6 +84,7 @@ class SlideController(QObject):
             worklist = worklist_in(path)
             if worklist is not None:
                 return worklist
+            before = stamp_of((path,))
             try:
                 slide = self.opener(path)
             except OrderError as error:
@@ -88,9 +96,8 @@ class SlideController(QObject):
                 raise
             if job.cancel.is_set():
                 slide.close()
-            document = Document.of(slide)
-            document.parts = tuple(parts_of_slide(slide.path))
-            return document
+            parts = tuple(parts_of_slide(slide.path))
+            return Document.of(slide, _stamp(slide, parts, before), parts)
 
         def done(result: Document | list[Path] | Path | OrderError) -> None:
             self.open_ms = 1000 * (perf_counter() - started)
@@ -132,6 +139,27 @@ class SlideController(QObject):
         self.opened.emit(document)
         self.show(document)
         self.documents_changed.emit()
+
+    def replace(self, old: Document, new: Document) -> None:
+        """Put a document into the place of one whose file is another now, and show the same part of it."""
+        if old.slide.dimensions == new.slide.dimensions and len(old.planes_um) == len(new.planes_um):
+            new.view, new.fresh = old.view, old.fresh
+        documents = tuple(new if document is old else document for document in self.state.documents)
+        twin = next((document for document in documents if document is not new and _same(document, new)), None)
+        self._tiles.forget(old.pyramid)
+        if twin is not None:
+            documents = tuple(document for document in documents if document is not new)
+            self._close_file(new.slide)
+        self.state.documents = documents
+        self._tiles.add((twin or new).pyramid)
+        if old is self.current:
+            self.show(twin or new)
+        self._close_file(old.slide)
+        self.documents_changed.emit()
+
+    def discard(self, document: Document) -> None:
+        """Close a document that was opened in vain."""
+        self._close_file(document.slide)
 
     def show(self, document: Document | None) -> None:
         """Make an open slide the current one."""
@@ -176,7 +204,8 @@ class SlideController(QObject):
     def close_all(self) -> None:
         """Release every file (at the end of the program, when no worker reads any more)."""
         for slide in [*(document.slide for document in self.documents), *self._closing]:
-            slide.close()
+            if not done_within(CLOSING_S, slide.close):  # some reader of it hangs
+                log.warning("%s could not be closed", slide.name)
         self._closing.clear()
         self.state.documents = ()
         with self.state.events.current.blocked():  # nothing is shown any more
@@ -225,3 +254,16 @@ class SlideController(QObject):
             self.records_ready.emit(document, records)
 
         self._jobs.start("records", work, lane=Lane.FILES, done=done, failed=lambda text: None)
+
+
+def _stamp(slide: Slide, parts: tuple[Path, ...], before: Stamp) -> Stamp | None:
+    """How the files of a slide were when it was opened; None for those that cannot be looked at."""
+    now = stamp_of(files_of(slide, parts))
+    if before.problem or now.problem:
+        return None
+    # Written while it was opened: it is told from every later state.
+    return now if stamp_of((slide.path,)) == before else Stamp()
+
+
+def _same(one: Document, other: Document) -> bool:
+    return one.pyramid.fingerprint == other.pyramid.fingerprint

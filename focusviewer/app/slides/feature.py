@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -13,11 +13,13 @@ from focusviewer.app.services.jobs import Jobs
 from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
+from focusviewer.app.slides.files import lies_in
 from focusviewer.app.slides.optics import OpticsController
 from focusviewer.app.slides.scale import ScaleController
 from focusviewer.app.slides.slide_list import SlideList
 from focusviewer.app.slides.slide_panel import SlidePanel
 from focusviewer.app.slides.updates import SlideUpdates
+from focusviewer.app.slides.watch import FileWatch
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets import choosers
 from focusviewer.app.widgets.bars import MessageBar
@@ -52,6 +54,7 @@ class SlidesFeature(QObject):
         self.optics = OpticsController(parent, jobs, messages, settings)
         self.scale = ScaleController(parent, messages, self.controller, self.optics)
         self.updates = SlideUpdates(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
+        self.watch = FileWatch(jobs, self.controller, tiles, messages)
         self.controller.opened.connect(self._opened)
         self.controller.order_asked.connect(self._ask_order)
         self.list.document_chosen.connect(self.controller.show)
@@ -81,6 +84,25 @@ class SlidesFeature(QObject):
         """Open files and folders."""
         # whole paths: the list of recent slides is read from another folder next time
         self.controller.open([Path(path).absolute() for path in paths])
+
+    def open_linked(self, paths: Sequence[Path], before: Callable[[], None]) -> None:
+        """Open what a link names; a place where nothing was opened before only when the user agrees.
+
+        Parameters
+        ----------
+        before : callable
+            Called before they are opened.
+        """
+
+        def open_them() -> None:
+            before()
+            self.open_paths(paths)
+
+        known = [Path(text).parent for text in self._settings.recent]
+        if all(lies_in(path, known) for path in paths):
+            open_them()
+        else:
+            choosers.confirm_link(self._parent, [str(path) for path in paths], open_them)
 
     @Slot(object)
     def open_one(self, path: Path) -> None:

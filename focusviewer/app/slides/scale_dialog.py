@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
@@ -12,12 +11,12 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
-    QLabel,
     QRadioButton,
     QVBoxLayout,
     QWidget,
 )
 
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import hint
 from focusviewer.app.widgets.dialogs import button_row
@@ -87,7 +86,7 @@ class ScaleDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(14)
-        layout.addWidget(QLabel(f"How large is a pixel of <b>{escape(document.name)}</b>?"))
+        layout.addWidget(PlainLabel(f"How large is a pixel of {document.name}?"))
         layout.addLayout(form)
         layout.addWidget(hint("It is remembered for this slide. A wrong scale gives wrong lengths and wrong focus."))
         layout.addWidget(buttons)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
 
 from focusviewer.app.services.binding import signals_blocked
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import hint
 
@@ -39,7 +40,7 @@ class SlideList(QWidget):
             box.setWordWrap(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 4, 8)
-        title = QLabel("<b>Recent</b>")
+        title = PlainLabel("Recent").make_bold()
         layout.addWidget(self.empty)
         layout.addWidget(self.open_slides, 3)
         layout.addWidget(title)
@@ -65,7 +66,7 @@ class SlideList(QWidget):
         for document in documents:
             item = QListWidgetItem(document.name)
             item.setData(ROLE, document)
-            item.setToolTip(str(document.path))
+            item.setToolTip(tooltip(str(document.path)))
             item.setIcon(icons.get(document, QIcon()))
             item.setSizeHint(QSize(10, THUMB.height() + 8))
             self.open_slides.addItem(item)
@@ -75,7 +76,7 @@ class SlideList(QWidget):
         self.recent.clear()
         for text in paths:
             item = QListWidgetItem(Path(text).name)
-            item.setToolTip(text)
+            item.setToolTip(tooltip(text))
             item.setData(ROLE, text)
             self.recent.addItem(item)
 

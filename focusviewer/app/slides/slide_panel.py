@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import button, panel_layout, row
 from focusviewer.slides import SlideInfo, computed_pixels
@@ -70,14 +71,14 @@ class SlidePanel(QWidget):
         for widget in (self.set_scale, self.filter, self.properties):
             widget.setVisible(document is not None)
         if document is None:
-            self._facts.addRow(QLabel("No slide is open."))
+            self._facts.addRow(PlainLabel("No slide is open."))
             return
         for name, value in facts_of(document):
             self._add_fact(name, value)
         self._known = self._facts.rowCount()
         items = [QTreeWidgetItem([key, value]) for key, value in sorted(document.slide.info.properties.items())]
         for item in items:
-            item.setToolTip(1, item.text(1)[:2000])
+            item.setToolTip(1, tooltip(item.text(1)))
         self.properties.addTopLevelItems(items)
         for widget in (self.filter, self.properties):
             widget.setVisible(bool(items))
@@ -91,8 +92,7 @@ class SlidePanel(QWidget):
             self._add_fact(name.capitalize(), value)
 
     def _add_fact(self, name: str, value: str) -> None:
-        label = QLabel(value)
-        label.setTextFormat(Qt.TextFormat.PlainText)
+        label = PlainLabel(value)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         label.setWordWrap(True)
         self._facts.addRow(name, label)
@@ -104,9 +104,9 @@ class SlidePanel(QWidget):
             label.deleteLater()
         self._picture_labels = []
         for name, image in pictures.items():
-            caption = QLabel(name.capitalize())
+            caption = PlainLabel(name.capitalize())
             caption.setObjectName("hint")
-            picture = QLabel()
+            picture = PlainLabel()
             bound = QSize(PICTURE_WIDTH, 160)
             smooth = Qt.TransformationMode.SmoothTransformation
             picture.setPixmap(QPixmap.fromImage(image.scaled(bound, Qt.AspectRatioMode.KeepAspectRatio, smooth)))

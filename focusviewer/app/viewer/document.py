@@ -9,6 +9,7 @@ from focusviewer.app.viewer.view import View
 from focusviewer.focus.base import FocusMap
 from focusviewer.refocus.provenance import z_text
 from focusviewer.slides import DisplayPyramid, Slide
+from focusviewer.slides.files.freshness import Stamp
 
 
 @dataclass(eq=False)
@@ -26,14 +27,20 @@ class Document:
     parts: tuple[Path, ...] = ()
     bad_tiles: int = 0
     fluorescence: bool | None = None  # None: not known yet
+    stamp: Stamp | None = None  # of its files as they were opened; None: not looked at
     focus_records: list[tuple[str, str]] | None = None  # by the scanner, for people; None: not read yet
 
     @classmethod
-    def of(cls, slide: Slide) -> Document:
+    def of(cls, slide: Slide, stamp: Stamp | None = None, parts: tuple[Path, ...] = ()) -> Document:
         """Build the document of a slide (no file access)."""
         width, height = slide.dimensions
         plane = len(slide.planes_um) // 2
-        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane))
+        return cls(slide, DisplayPyramid(slide), View(width, height, plane=plane), stamp=stamp, parts=parts)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files and folders it is read from."""
+        return files_of(self.slide, self.parts)
 
     @property
     def path(self) -> Path:
@@ -70,3 +77,8 @@ class Document:
         """Which acquired plane is shown, in words."""
         z = f"  ·  z = {z_text(self.plane_um)}" if self.slide.info.z_step_known else ""
         return f"Acquired plane {self.view.plane + 1} of {len(self.planes_um)}{z}"
+
+
+def files_of(slide: Slide, parts: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files and folders a slide is read from; of one in several files all its parts."""
+    return tuple(dict.fromkeys((*slide.files, *parts))) if len(parts) > 1 else slide.files

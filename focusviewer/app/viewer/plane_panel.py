@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QSlider, QToolButton, QWidget
 
 from focusviewer.app.services.binding import signals_blocked
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.refocus.provenance import z_text
@@ -30,7 +31,7 @@ class PlanePanel(QWidget):
         self.up.setToolTip("Plane above ( ] )")
         for tool in (self.down, self.up):
             tool.setAutoRaise(True)
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.keys = hint("Ctrl + wheel, or the keys [ and ]")
         self.unknown = hint("The distance between the planes is not stated in the file.")
         self.set_step = button("Set z step…", "ruler")
@@ -51,7 +52,7 @@ class PlanePanel(QWidget):
             self.slider.setRange(0, len(planes_um) - 1)
             self.slider.setValue(plane)
         z = f", z = {z_text(planes_um[plane])}" if z_known else ""
-        self.text.setText(f"Plane <b>{plane + 1}</b> of {len(planes_um)}{z}")
+        self.text.setText(f"Plane {plane + 1} of {len(planes_um)}{z}")
         self.unknown.setVisible(not z_known)
         self.set_step.setVisible(not z_known)
 

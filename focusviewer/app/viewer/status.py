@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtWidgets import QLabel, QStatusBar
+from PySide6.QtWidgets import QStatusBar
 
 from focusviewer.app.services.jobs import Jobs
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.viewer import scales
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.bars import JobList
@@ -19,7 +20,7 @@ class Status(QStatusBar):
 
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
-        self.position, self.zoom, self.blur = QLabel(), QLabel(), QLabel()
+        self.position, self.zoom, self.blur = PlainLabel(), PlainLabel(), PlainLabel()
         self.position.setMinimumWidth(200)
         self.zoom.setMinimumWidth(130)
         self.setSizeGripEnabled(False)

@@ -82,6 +82,7 @@ class Viewport(QWidget):
         self._rest_timer.timeout.connect(self._rest)
         tiles.arrived.connect(self._tile_arrived)
         tiles.failed.connect(self._tile_arrived)
+        tiles.retried.connect(self._request_again)
         self.tools.changed.connect(self._tool_changed)
         self.tools.updated.connect(self.update)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -218,6 +219,12 @@ class Viewport(QWidget):
         if self.document is not None and key.slide == self.document.pyramid.fingerprint:
             self.update()
 
+    @Slot(str)
+    def _request_again(self, fingerprint: str) -> None:
+        if self.document is not None and fingerprint == self.document.pyramid.fingerprint:
+            self._range = None
+            self.changed()
+
     @Slot()
     def _rest(self) -> None:
         self._moving = False
@@ -329,10 +336,9 @@ class Viewport(QWidget):
             return
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self._turned += delta / NOTCH  # touchpads turn by small parts of a notch
-            steps = int(self._turned)
-            self._turned -= steps
+            self._turned, steps = math.modf(self._turned)
             if steps:
-                self.plane_turned.emit(steps)
+                self.plane_turned.emit(int(steps))
         else:
             self.zoom_by(delta / NOTCH, self._screen(event.position()))
         event.accept()

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QToolButton,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from focusviewer.app.services.jobs import Job, Jobs
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.widgets.theme import bind_icon, draw_svg
 
 MAX_MESSAGES = 3
@@ -40,9 +40,8 @@ class Message(QFrame):
         super().__init__()
         self.text, self.kind = text, kind
         self.setAutoFillBackground(True)
-        self._icon = QLabel()
-        label = QLabel(text)
-        label.setTextFormat(Qt.TextFormat.PlainText)
+        self._icon = PlainLabel()
+        label = PlainLabel(text)
         label.setWordWrap(True)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         close = QToolButton()
@@ -146,7 +145,7 @@ class MessageBar(QWidget):
 class _JobRow(QWidget):
     def __init__(self, job: Job, cancel: Callable[[], None]) -> None:
         super().__init__()
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = QProgressBar()
         self.bar.setFixedSize(110, 10)
@@ -154,7 +153,7 @@ class _JobRow(QWidget):
         self.show_state(job)
         stop = QToolButton()
         stop.setAutoRaise(True)
-        stop.setToolTip(f"Stop: {job.title}")
+        stop.setToolTip(tooltip(f"Stop: {job.title}"))
         bind_icon(stop, "close")
         stop.clicked.connect(cancel)
         layout = QHBoxLayout(self)
@@ -188,7 +187,7 @@ class JobList(QWidget):
         self._rows: dict[Job, _JobRow] = {}
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._more = QLabel()
+        self._more = PlainLabel()
         self._more.hide()
         self._layout.addWidget(self._more)
         jobs.started.connect(self._started)
@@ -225,5 +224,5 @@ class JobList(QWidget):
                 made.setVisible(index < MAX_ROWS)
         hidden = [job.title for job in self._rows][MAX_ROWS:]
         self._more.setText(f"+ {len(hidden)} more")
-        self._more.setToolTip("\n".join(hidden))
+        self._more.setToolTip(tooltip("\n".join(hidden)))
         self._more.setVisible(bool(hidden))

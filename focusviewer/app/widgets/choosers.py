@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, VIEWED_SUFFIXES
 
 PICTURES = "PNG picture (*.png);;TIFF picture (*.tif *.tiff)"
 ANIMATIONS = "WebP moving picture (*.webp);;GIF moving picture (*.gif)"
@@ -98,11 +98,27 @@ def confirm_close(parent: QWidget, titles: list[str], chosen: Callable[[], None]
     dialog = QMessageBox(parent)
     dialog.setIcon(QMessageBox.Icon.Question)
     dialog.setWindowTitle("Close")
+    dialog.setTextFormat(Qt.TextFormat.PlainText)
     dialog.setText(f"Still at work: {', '.join(titles)}.")
     dialog.setInformativeText("What is not written to the end is lost.")
     stop = dialog.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
     dialog.setDefaultButton(dialog.addButton("Go on", QMessageBox.ButtonRole.RejectRole))
     stop.clicked.connect(chosen)
+    open_dialog(dialog)
+
+
+def confirm_link(parent: QWidget, paths: list[str], chosen: Callable[[], None]) -> None:
+    """Ask whether to open what a link names."""
+    dialog = QMessageBox(parent)
+    dialog.setIcon(QMessageBox.Icon.Question)
+    dialog.setWindowTitle("Open a link")
+    dialog.setTextFormat(Qt.TextFormat.PlainText)
+    shown = "\n".join("".join(sign if sign.isprintable() else " " for sign in path) for path in paths)
+    dialog.setText(f"A link wants to open this, where you have opened nothing before:\n\n{shown}")
+    dialog.setInformativeText("Open it only if you expected it. A path on another computer tells that one who you are.")
+    agree = dialog.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
+    dialog.setDefaultButton(dialog.addButton("Do not open", QMessageBox.ButtonRole.RejectRole))
+    agree.clicked.connect(chosen)
     open_dialog(dialog)
 
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.theme import bind_icon
 from focusviewer.core.registry import AnyEntry
@@ -50,13 +51,13 @@ def button(text: str, icon: str = "", tip: str = "") -> QPushButton:
 
 def hint(text: str = "") -> QLabel:
     """A line of faint, wrapped text."""
-    label = QLabel(tr(text))
+    label = PlainLabel(tr(text))
     label.setObjectName("hint")
     label.setWordWrap(True)
     return label
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """A line that takes the width it is given; what does not fit ends in dots."""
 
     def __init__(self) -> None:
@@ -135,7 +136,7 @@ def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], chosen: str) -> No
     for entry in entries:
         box.addItem(entry.name, entry.name)
         index = box.count() - 1
-        box.setItemData(index, entry.summary, Qt.ItemDataRole.ToolTipRole)
+        box.setItemData(index, tooltip(entry.summary), Qt.ItemDataRole.ToolTipRole)
         if not entry.available:
             box.setItemText(index, f"{entry.name} (no weights)")
             disable_choice(box, index)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from focusviewer import __version__
 from focusviewer.app.services.actions import ActionRegistry
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.theme import draw_svg
 from focusviewer.core.files import resource_path
@@ -102,7 +103,7 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About FocusViewer")
-        logo = QLabel()
+        logo = PlainLabel()
         logo.setPixmap(draw_svg("focusviewer", QColor("#1f6feb"), 64, self.devicePixelRatioF()))
         text = QLabel(
             f"<h2>FocusViewer {__version__}</h2>"
@@ -111,6 +112,7 @@ class AboutDialog(QDialog):
             "<p>BSD 3-clause licence. Built on Qt (LGPL), OpenSlide (LGPL), PyTorch, NumPy, SciPy, "
             "scikit-image, tifffile and imagecodecs.</p>"
         )
+        text.setTextFormat(Qt.TextFormat.RichText)
         text.setWordWrap(True)
         text.setMinimumWidth(420)
         buttons = button_row(QDialogButtonBox.StandardButton.Close)

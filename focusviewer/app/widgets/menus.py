@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 
 from focusviewer.app.services.actions import ActionRecord, ActionRegistry, Needs, Switch
 from focusviewer.app.services.binding import follow, signals_blocked
+from focusviewer.app.services.plain import tooltip
 from focusviewer.app.services.text import tr
 from focusviewer.app.widgets.dialogs import native_keys
 from focusviewer.app.widgets.theme import bind_icon
@@ -89,7 +90,7 @@ class Menus:
         self.recent.clear()
         for text in paths:
             action = self.recent.addAction(Path(text).name.replace("&", "&&"))
-            action.setToolTip(text)
+            action.setToolTip(tooltip(text))
             action.triggered.connect(lambda _checked=False, path=Path(text): open_(path))
         self.recent.setEnabled(bool(paths))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -13,6 +12,7 @@ from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.worklist.lines import Line
 from focusviewer.core.errors import UserError
+from focusviewer.core.json_text import from_json_text
 from focusviewer.focus.base import FocusMap
 from focusviewer.qc.worklist.records import Result
 
@@ -29,7 +29,7 @@ def stored_map(folder: Path, result: Result) -> tuple[FocusMap, float | None]:
 
     found = load_map(folder / "map.npz")
     try:
-        described = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        described = from_json_text((folder / "summary.json").read_text(encoding="utf-8"))
         fingerprint, threshold = described["fingerprint"], described["threshold"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"Cannot read {folder / 'summary.json'}", str(error), "Judge the slide again.") from error

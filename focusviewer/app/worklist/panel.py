@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from focusviewer.app.services.binding import follow, show_choice, signals_blocked
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.widgets.common import Section, button, hint, row
 from focusviewer.app.worklist.lines import Choice, Column, Filter
 from focusviewer.app.worklist.snapshot import Snapshot
@@ -48,10 +48,8 @@ class WorklistPanel(QWidget):
         self.filter.setAccessibleName("Which slides to list")
         for filter_ in Filter:
             self.filter.addItem(filter_.value, filter_)
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title = PlainLabel()
         self.figures = hint()
-        self.figures.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(5)
@@ -133,7 +131,7 @@ class WorklistPanel(QWidget):
         self.failures_section.setVisible(bool(texts))
         if snapshot is not None:
             self.title.setText(plain(snapshot.folder.name or str(snapshot.path)))
-            self.title.setToolTip(f"<p>{escape(str(snapshot.path))}</p>")
+            self.title.setToolTip(tooltip(str(snapshot.path)))
 
     def _show_listing(self, listing: Listing) -> None:
         """Show the slides that pass the filter, and how much is done."""
@@ -177,8 +175,7 @@ class WorklistPanel(QWidget):
 
 
 def _text_box() -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    label = PlainLabel()
     label.setWordWrap(True)
     label.setContentsMargins(12, 2, 12, 12)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -18,7 +18,7 @@ from focusviewer.app.worklist.panel import WorklistPanel
 from focusviewer.app.worklist.pictures import PictureRequest, WorklistPictures
 from focusviewer.app.worklist.session import WorklistSession
 from focusviewer.app.worklist.snapshot import Snapshot
-from focusviewer.app.worklist.state import WorklistState
+from focusviewer.app.worklist.state import READ_ONLY, WorklistState
 from focusviewer.app.worklist.table.cells import THUMB
 from focusviewer.app.worklist.texts import plain
 from focusviewer.app.worklist.thresholds.controller import ThresholdController
@@ -101,6 +101,8 @@ class ReviewController(QObject):
         elif state.listing.listed:
             state.select(state.listing.listed[0].fingerprint)
         self._panel.table.setFocus()
+        if snapshot.read_only:
+            self._messages.show_message(READ_ONLY, "warning")
         self.opened.emit()
 
     @Slot()

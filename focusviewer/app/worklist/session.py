@@ -10,8 +10,11 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from focusviewer.app.services.jobs import Job, Jobs, Lane
 from focusviewer.app.worklist.snapshot import OpenWorklist, Snapshot
+from focusviewer.core.cancel import done_within
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.records import VerdictRow
+
+CLOSING_S = 1.0
 
 POLL_MS = 2000
 """How often to look for what other windows and programs have written."""
@@ -78,7 +81,7 @@ class WorklistSession(QObject):
         """Close the file at the end of the program, when no worker uses it any more."""
         self.timer.stop()
         if self._file is not None:
-            self._file.worklist.close()
+            done_within(CLOSING_S, self._file.worklist.close)
             self._file = None
 
     def give(

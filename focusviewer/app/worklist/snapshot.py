@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from focusviewer.qc.verdicts.judgement import Verdict
-from focusviewer.qc.worklist.files import check_worklist
 from focusviewer.qc.worklist.records import Failure, SlideRow
 from focusviewer.qc.worklist.store import Worklist
 
@@ -26,6 +25,8 @@ class Snapshot:
         Each reader's standing verdicts.
     standing : mapping of (reader, fingerprint) to tuple of int
         Numbers of the standing verdicts of a reader on a slide, oldest first.
+    read_only : bool
+        Whether no verdicts can be given.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Snapshot:
     readers: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     standing: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    read_only: bool = False
 
     @property
     def folder(self) -> Path:
@@ -51,9 +53,8 @@ class OpenWorklist:
     """
 
     def __init__(self, path: Path) -> None:
-        check_worklist(path)
-        self.worklist = Worklist(path)
-        self.snapshot = Snapshot(path, -1)
+        self.worklist = Worklist(path, make=False)
+        self.snapshot = Snapshot(path, -1, read_only=self.worklist.read_only)
 
     def refresh(self) -> Snapshot | None:
         """Read what has changed since the last time; None if nothing has."""
@@ -67,7 +68,8 @@ class OpenWorklist:
             rows = {row.facts.fingerprint: row for row in store.slides()}
         else:
             rows = dict(old.rows)
-            read = (store.slide(fingerprint) for fingerprint in changed)
-            rows |= {row.facts.fingerprint: row for row in read if row is not None}
-        self.snapshot = Snapshot(old.path, revision, rows, store.readers(), tuple(store.failures()), store.standing())
+            found = (store.slide(fingerprint) for fingerprint in changed)
+            rows |= {row.facts.fingerprint: row for row in found if row is not None}
+        read = store.readers(), tuple(store.failures()), store.standing()
+        self.snapshot = Snapshot(old.path, revision, rows, *read, read_only=store.read_only)
         return self.snapshot

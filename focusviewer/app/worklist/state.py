@@ -16,6 +16,7 @@ from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.worklist.records import VerdictRow
 
 NOTHING_OPEN = "No worklist is open. Open one with File > Open worklist."
+READ_ONLY = "This worklist can only be read where it lies: no verdicts or notes can be kept. Copy its folder to do so."
 NOTHING_SELECTED = "Select a slide of the worklist first."
 
 Pairs = tuple[tuple[str, str, Agreement], ...]
@@ -102,6 +103,11 @@ class WorklistState:
     def is_open(self) -> bool:
         """Whether a worklist is shown."""
         return self.snapshot is not None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether a worklist is open that verdicts cannot be written to."""
+        return self.snapshot is not None and self.snapshot.read_only
 
     @property
     def folder(self) -> Path | None:

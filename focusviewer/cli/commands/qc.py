@@ -51,8 +51,9 @@ def qc(
         typer.Option("--settle", min=0.1, metavar="S", help="With --watch: a file still for so long is complete."),
     ] = 10.0,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=1, help="Most seconds for one slide.")
-    ] = 3600.0,
+        float | None,
+        typer.Option("--timeout", metavar="S", min=1, help="Most seconds for one slide; by default 300 and 300 a GB."),
+    ] = None,
     memory: Annotated[
         float, typer.Option("--memory", metavar="MB", min=64, help="Most memory for one slide.")
     ] = 8192.0,
@@ -90,7 +91,7 @@ def qc(
                 model=model,
                 on_progress=progress,
                 on_summary=lambda news: note(news.lines()[0], quiet=json),
-                timeout_s=timeout,
+                timeout_s=api.BY_SIZE if timeout is None else timeout,
                 memory_mb=memory,
                 settle_s=settle,
                 poll_s=min(2.0, settle / 2),
@@ -108,7 +109,7 @@ def qc(
                 model=model,
                 on_progress=progress,
                 cancel=cancel,
-                timeout_s=timeout,
+                timeout_s=api.BY_SIZE if timeout is None else timeout,
                 memory_mb=memory,
             )
     if pdf is not None:

@@ -62,7 +62,7 @@ def report(
     suffixes = {"html": [".html", ".htm"], "pdf": [".pdf"], "csv": [".csv"]}
     for kind, path in files.items():
         check_output_file(path, suffixes.get(kind, [".csv", ".json"]), [store])
-    with Worklist(store) as worklist:
+    with Worklist(store, make=False) as worklist:
         for kind, path in files.items():
             output_folder(path.parent)
             _writers(worklist, chosen)[kind](path)

@@ -38,27 +38,32 @@ def view(
 
         typer.echo("\n".join(register_links()))
         return 0
-    wanted, place = _linked(paths or [])
+    wanted, linked, place = _linked(paths or [])
     if at is not None:
         x, y = parse_ints(at, "--at", "20000,14000", 2)
         place = float(x), float(y)
     missing = [path for path in wanted if not path.exists()]
     if missing:
         raise UserError(f"Cannot open {missing[0]}", "there is no such file or folder", "Check the path.")
-    code: int = _app().run_view(wanted, place)
+    code: int = _app().run_view(wanted, place, linked)
     return code
 
 
-def _linked(texts: list[str]) -> tuple[list[Path], tuple[float, float] | None]:
-    """Paths, and the place that a link among them names."""
+def _linked(texts: list[str]) -> tuple[list[Path], list[Path], tuple[float, float] | None]:
+    """Paths, those that links name, and the place that a link among them names."""
     from focusviewer.qc.reports.links import parse_link
 
-    paths, place = [], None
+    paths: list[Path] = []
+    linked: list[Path] = []
+    place = None
     for text in texts:
         link = parse_link(text)
-        paths.append(Path(text) if link is None else link[0])
-        place = place if link is None or link[1] is None else link[1]
-    return paths, place
+        if link is None:
+            paths.append(Path(text))
+        else:  # not looked at here: the window asks first
+            linked.append(link[0])
+            place = link[1] or place
+    return paths, linked, place
 
 
 def demo(

@@ -239,6 +239,8 @@ def focus_of(mode: str, z_um: float | None, map_um: FloatMap | None, sweep: list
 def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> RefocusRequest:
     """The request of the options, checked against the planes.
 
+    In the mode ``assume`` ``z_um`` is the distance of the tissue from the one plane.
+
     Raises
     ------
     UserError
@@ -248,6 +250,8 @@ def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: Vie
     _, _, width, height = view.box
     if map_um is not None and width * height <= MAX_PIXELS:
         map_um = stretched(map_um, width, height)
+    if mode == "assume" and z_um is not None:  # a distance from the one plane
+        z_um += view.planes_um[0]
     request = RefocusRequest(mode, z_um, map_um)
     check_request(request, view.planes_um, engine.max_z_um)
     return request

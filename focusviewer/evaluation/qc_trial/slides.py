@@ -18,6 +18,7 @@ import numpy.typing as npt
 from focusviewer.core.arrays import FloatArray
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, output_folder
+from focusviewer.core.json_text import from_json_text
 from focusviewer.simulation.phantom.layout import Frame
 from focusviewer.simulation.phantom.tissue import Bubble, TissuePhantom, bubble_density
 from focusviewer.simulation.sections.blur_pattern import BlurPattern, Strip
@@ -104,7 +105,7 @@ def make_trial_slides(
     recipe = {"slides": slides, "seed": seed, "size": list(size), "version": 1}
     truth = output_folder(folder) / TRUTH_NAME
     if truth.exists():
-        document = json.loads(truth.read_text(encoding="utf-8"))
+        document = from_json_text(truth.read_text(encoding="utf-8"))
         if document["recipe"] == recipe:
             return [TrialSlide(**trial) for trial in document["trials"]]
         raise UserError(f"{folder} holds other slides", "they were made with other numbers", "Choose another folder.")

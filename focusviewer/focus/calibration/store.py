@@ -11,7 +11,7 @@ from typing import Any
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, config_dir, resource_path
-from focusviewer.core.json_text import json_digest
+from focusviewer.core.json_text import from_json_text, json_digest
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.focus.calibration.curve import Calibration, Curve, apply_calibration, working_mpp
 from focusviewer.slides import Slide
@@ -181,7 +181,7 @@ def _same(a: Calibration, b: Calibration) -> bool:
 
 def _read(path: Path) -> list[Calibration]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = from_json_text(path.read_text(encoding="utf-8"))
         return [_entry(entry) for entry in document["calibrations"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

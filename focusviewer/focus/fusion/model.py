@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from focusviewer.core.arrays import RGB
+from focusviewer.core.json_text import from_json_text
 from focusviewer.core.weights import unreadable_weights
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.fusion.fuser import Fuser
@@ -113,4 +113,4 @@ def load_fusers(path: Path) -> tuple[dict[float, Fuser], list[str], str]:
         scales.setdefault(prefix, {})[own] = value
     ranks = facts["ranks"] == "true"
     fusers = {float(prefix.removeprefix("mpp")): Fuser.from_tensors(own, ranks) for prefix, own in scales.items()}
-    return fusers, list(json.loads(facts["members"])), digest
+    return fusers, list(from_json_text(facts["members"])), digest

@@ -7,7 +7,6 @@ no. 3, where it labels the windows that a network learns from.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import resource_path
+from focusviewer.core.json_text import from_json_text
 from focusviewer.focus.base import FocusModel, ScoreGrid
 from focusviewer.focus.knowledge import hifst
 from focusviewer.focus.knowledge.edge_sharpness import box_sums, sharpness
@@ -89,7 +89,7 @@ def load_curve(path: Path | None = None) -> DetectorCurve:
     try:
         path = path or resource_path("weights", "hifst.json")
         data = path.read_bytes()
-        read = json.loads(data)
+        read = from_json_text(data)
         layers = hifst.LayerRange(np.array(read["layer_low"], np.float32), np.array(read["layer_high"], np.float32))
         thresholds = np.array(read["si_thresholds"], np.float64)
         if thresholds.shape != (round(MAX_V / GROUP),) or {layers.low.size, layers.high.size} != {hifst.LAYERS}:

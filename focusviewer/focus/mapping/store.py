@@ -11,7 +11,7 @@ import numpy as np
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write, cache_dir
-from focusviewer.core.json_text import json_digest
+from focusviewer.core.json_text import from_json_text, json_digest
 from focusviewer.focus.base import FocusMap, FocusModel
 from focusviewer.slides import Slide
 
@@ -54,7 +54,7 @@ def load_map(path: Path) -> FocusMap:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            described = json.loads(str(archive["metadata"]))
+            described = from_json_text(str(archive["metadata"]))
             arrays: dict[str, Any] = {name: np.asarray(archive[name], np.float32) for name in _ARRAYS}
             arrays |= {name: archive[name] for name in _OPTIONAL if name in archive}
             for group in _GROUPS:

@@ -27,6 +27,13 @@ _LOOK_S = 0.1
 _MOST_FAILED_STARTS = 3
 
 
+BY_SIZE = -1.0
+"""In place of seconds: a limit that follows from the size of the slide's files."""
+
+_LEAST_S, _PER_GB_S = 300.0, 300.0
+"""Slides of 1 to 3 GB take half a minute to two on one core; a network of 10 MB/s needs 100 s for each GB."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one slide may take.
@@ -34,13 +41,33 @@ class Limits:
     Attributes
     ----------
     timeout_s : float or None
-        Wall time.
+        Wall time; BY_SIZE: as much as a slide of its size takes at most on a slow machine.
     memory_mb : float or None
         Memory of the worker while it works on it; not watched where the system does not tell it.
     """
 
     timeout_s: float | None = None
     memory_mb: float | None = None
+
+    def seconds_for(self, path: Path) -> float | None:
+        """What a slide may take, by the size of its files where that is so wanted."""
+        if self.timeout_s != BY_SIZE:
+            return self.timeout_s
+        return _LEAST_S + _PER_GB_S * _bytes_of(path) / 1e9
+
+
+def _bytes_of(path: Path) -> int:
+    """Size of a slide's files: of a folder what lies in it, of a file also the folder named like it (MIRAX)."""
+    files = [path]
+    with suppress(OSError):
+        for folder in {path, path.with_suffix("")}:
+            if folder.is_dir():
+                files += folder.iterdir()
+    total = 0
+    for file in files:
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
 
 
 class Pool(Protocol):
@@ -116,7 +143,8 @@ class LocalPool:
     def _hand_out(self) -> None:
         for worker in self._workers:
             if self._waiting and worker.ready and worker.task is None:
-                worker.give(self._waiting.popleft())
+                task = self._waiting.popleft()
+                worker.give(task, self.limits.seconds_for(task.path))
         idle = sum(worker.task is None for worker in self._workers)
         for _ in range(min(self.size - len(self._workers), len(self._waiting) - idle)):
             self._workers.append(_Worker(self._inbox))
@@ -150,8 +178,8 @@ class LocalPool:
         for worker in self._workers:
             if worker.task is None or worker.since is None or worker.verdict:
                 continue
-            if limits.timeout_s is not None and now - worker.since > limits.timeout_s:
-                worker.verdict = f"it took longer than {limits.timeout_s:g} s (--timeout)"
+            if worker.most_s is not None and now - worker.since > worker.most_s:
+                worker.verdict = f"it took longer than {worker.most_s:.4g} s (--timeout)"
             elif limits.memory_mb is not None:
                 used = memory_mb_of(worker.process.pid)
                 if used is not None and used > limits.memory_mb:
@@ -167,6 +195,7 @@ class _Worker:
     inbox: queue.Queue[tuple[_Worker, Any]]
     task: Task | None = None
     since: float | None = None  # when the work on the task began
+    most_s: float | None = None  # that it may take
     ready: bool = False
     verdict: str = ""  # why we ended it
     process: subprocess.Popen[bytes] = field(init=False)
@@ -176,8 +205,8 @@ class _Worker:
         self.listener = threading.Thread(target=self._listen, name="qc-worker", daemon=True)
         self.listener.start()
 
-    def give(self, task: Task) -> None:
-        self.task, self.since = task, None
+    def give(self, task: Task, most_s: float | None) -> None:
+        self.task, self.since, self.most_s = task, None, most_s
         assert self.process.stdin is not None
         with suppress(OSError):  # it may just have died: the listener will say so
             send(self.process.stdin, task)  # type: ignore[arg-type]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from focusviewer.core.json_text import from_json_text
 from focusviewer.qc.reports.focusplan import PlannedRegion, plan_region
 from focusviewer.qc.reports.markup import NOTHING, number, percent
 from focusviewer.qc.reports.pictures import SlidePicture
@@ -59,7 +59,7 @@ def planned_regions(result: Result, picture: SlidePicture | None, most: int) -> 
 def focus_records(folder: Path) -> list[tuple[str, str]]:
     """What the scanner wrote about its focus, from ``summary.json``: (name, text); empty without."""
     try:
-        records = json.loads((folder / "summary.json").read_text(encoding="utf-8")).get("focus_records")
+        records = from_json_text((folder / "summary.json").read_text(encoding="utf-8")).get("focus_records")
     except (OSError, ValueError, AttributeError):
         return []
     return describe_records(records) if isinstance(records, dict) else []

@@ -109,7 +109,7 @@ def load_rules(path: Path | None = None) -> Rules:
     source = path or resource_path("qc-rules.toml")
     try:
         document = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         raise UserError(f"Cannot read the rules {source}", reason, "Start from a copy of the shipped rules.") from error
     return rules_from(document, str(source))

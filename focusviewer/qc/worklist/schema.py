@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from focusviewer.core.errors import UserError
+
+FILE_NAME = "worklist.sqlite"
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: slides, what the program found, what failed, what people said
@@ -115,17 +119,61 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             raise
 
 
-def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse the database of another program, before anything in it is changed.
+def check_schema(connection: sqlite3.Connection, path: Path, *, empty: bool = True, older: bool = True) -> None:
+    """Refuse a database that is not exactly a worklist, before anything in it is used or changed.
+
+    Tables of another make, and views and triggers that would run when ours are read or written, are refused.
+
+    Parameters
+    ----------
+    empty, older : bool
+        Whether an empty database, or a worklist of an older version, will do.
 
     Raises
     ------
     UserError
     """
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    tables = {row[0] for row in rows}
-    if tables and not tables >= {"slides", "results", "verdicts"}:
-        raise UserError(f"{path} is no worklist", "it is the database of another program", "Name a folder of qc.")
+    version, found = _version(connection), _objects(connection)
+    if version > VERSION and (not found or ("table", "changes") in found):
+        raise UserError(
+            f"{path} was written by a newer FocusViewer",
+            f"its layout is version {version}, this program knows up to {VERSION}",
+            "Update FocusViewer.",
+        )
+    if empty and not found and version == 0:
+        return
+    what, advice = f"{path} is no worklist", f"Choose the {FILE_NAME} that a batch has written."
+    expected = _expected(version) if 0 < version <= VERSION else {}
+    if not expected or not found.keys() >= expected.keys():
+        raise UserError(what, "it is the database of another program", advice)
+    for key in found:
+        if found[key] != expected.get(key):
+            raise UserError(what, f"its {key[0]} {key[1][:40]!r} is none of FocusViewer's", advice)
+    if version < VERSION and not older:
+        raise UserError(
+            f"Cannot open the worklist {path}",
+            "it is of an older version and you may only read it there, so it cannot be brought up to date",
+            "Copy its folder to where you may write, and open it there.",
+        )
+
+
+def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """What the database holds, but for SQLite's own: {(kind, name): its definition, spaces evened out}."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return {
+        (str(kind), str(name)): " ".join(str(sql).split())
+        for kind, name, sql in rows
+        if not (kind in ("table", "index") and str(name).startswith(("sqlite_sequence", "sqlite_stat", "sqlite_auto")))
+    }
+
+
+@cache
+def _expected(version: int) -> dict[tuple[str, str], str]:
+    """What a worklist of a version holds."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for step in MIGRATIONS[:version]:
+            connection.executescript(step)
+        return _objects(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -22,6 +22,8 @@ from focusviewer.refocus.fast.operators import (
 DEPTH_STEP_UM = 0.25
 SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
 """Weights, in logarithms, of the selector's answer for single planes and of the agreement between planes."""
+LIKELY = (0.1, 0.9)
+"""Quantiles of the belief between which most of the tissue lies."""
 
 BLURS_UM = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 _GRID_UM = np.array([0.0, *BLUR_GRID_UM], np.float32)
@@ -48,6 +50,13 @@ class Belief:
     def mean_depth(self) -> FloatMap:
         """Expected depth of the tissue in um: float32 (h, w)."""
         return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
+
+    def likely_um(self) -> tuple[float, float]:
+        """Depths between which most of the tissue lies, um: LIKELY of the belief in all cells together."""
+        order = np.argsort(self.depth_um, kind="stable")
+        total = np.cumsum(self.weights.mean(axis=(1, 2), dtype=np.float64)[order])
+        low, high = (int(np.searchsorted(total, share * total[-1])) for share in LIKELY)
+        return float(self.depth_um[order[low]]), float(self.depth_um[order[min(high, order.size - 1)]])
 
     def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
         """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""

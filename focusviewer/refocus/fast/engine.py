@@ -15,6 +15,7 @@ from focusviewer.core.weights import unreadable_weights
 from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, full_map
 from focusviewer.refocus.fast.agreement import DepthEvidence
+from focusviewer.refocus.fast.assumed import AssumedDistance
 from focusviewer.refocus.fast.belief import BLURS_UM, Belief, as_blurred_by, believe, certain, depth_grid
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.fast.guards import hold_back, refraction, smooth_step
@@ -37,6 +38,7 @@ UNEXPLAINED = (0.1, 0.2)
 """Share of the difference between planes that operators may leave before bright rims are taken for bent light."""
 
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is left as scanned."
+REFRACTS_ASSUMED = "Rims brighter than bare glass: this specimen refracts, and the filter may not hold for it."
 REFRACTS_BETWEEN = "Rims brighter than bare glass: this specimen refracts; between two planes they are only mixed."
 
 
@@ -169,7 +171,17 @@ class FastRefocuser(Refocuser):
         notes = (REFRACTS_BETWEEN if len(images) > 1 else REFRACTS,) if held_back > 0.5 else ()
         clear = np.min([plane.clearance_px for plane in planes], axis=0)
         state = _State(planes, layers, belief, bank, held_back, evidence.unexplained(), clear)
-        return Encoded((height, width), mpp, planes_um, blur, state, notes, operators_only=True)
+        likely = belief.likely_um() if len(images) == 1 else None
+        return Encoded((height, width), mpp, planes_um, blur, state, notes, operators_only=True, likely_um=likely)
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the filtered layers; the guard against bent light is left to whoever says the distance."""
+        state: _State = encoded.state
+        z_um = encoded.planes_um[0]
+        said = AssumedDistance(z_um + distance_um, state.belief.shape)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        notes = (REFRACTS_ASSUMED,) if REFRACTS in encoded.notes else ()
+        return replace(encoded, blur_um=blur, state=replace(state, belief=said, held_back=0.0), notes=notes)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
         """A plane, and what the basis filters make of it: float16 (J, 3, H, W), and float32 (J, H, W) in gray."""
@@ -276,7 +288,7 @@ def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
 class _State:
     planes: list[_Plane]
     layers: _Layers
-    belief: Belief
+    belief: Belief | AssumedDistance
     bank: OperatorBank
     held_back: float  # 0..1, how far the operators are not believed in
     unexplained: float  # share of the difference between planes
@@ -299,6 +311,7 @@ def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> Flo
         refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
         coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
         return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
+    assert isinstance(state.belief, Belief)  # a distance is assumed of one plane only
     optics = state.bank.optics
     operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained, optics)
     mixture = operators.cells(state.belief.weights, target)

@@ -165,6 +165,16 @@ def relative_transfer(frequency: FloatArray, z_um: float, optics: Optics) -> Flo
     return np.clip(np.stack(rows), -1.0, 1.0)
 
 
+def lens_transfer(frequency: FloatArray, z_um: float, optics: Optics = SCANNER) -> FloatArray:
+    """:func:`relative_transfer`, kept for distances to 0.001 um: not to be written to."""
+    return _kept_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3), optics)
+
+
+@lru_cache(maxsize=512)
+def _kept_transfer(frequency: bytes, z_um: float, optics: Optics) -> FloatArray:
+    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, optics)
+
+
 def _colour(frequency: FloatArray, z_um: float, optics: Optics, channel: int) -> FloatArray:
     """Transfer function of one colour; in partly coherent light by a rule that is fast enough for a whole bank."""
     if optics.mount is not None or (optics.condenser >= 1 and not optics.refraction):
@@ -184,7 +194,7 @@ def is_even(optics: Optics) -> bool:
 def either_side(frequency: FloatArray, z_um: float, optics: Optics) -> FloatArray:
     """Relative transfer for tissue whose side of focus is not known, the mean of both: float32 (3, F)."""
     if is_even(optics):
-        return relative_transfer(frequency, z_um, optics)
+        return lens_transfer(frequency, z_um, optics)
     both = relative_transfer(frequency, z_um, optics) + relative_transfer(frequency, -z_um, optics)
     return np.asarray(both / 2, dtype=np.float32)
 
@@ -229,7 +239,7 @@ def operator_bank(mpp: float, optics: Optics = SCANNER) -> OperatorBank:
 
 @lru_cache(maxsize=8)
 def _bank(mpp: float, optics: Optics) -> OperatorBank:
-    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
+    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)  # lens_transfer keeps what it finds
     steps = np.arange(0, MAX_RESIDUAL_UM + RESIDUAL_STEP_UM / 2, RESIDUAL_STEP_UM)
     relative: dict[float, FloatArray] = {}
 

@@ -104,6 +104,15 @@ class LearnedRefocuser(WienerRefocuser):
         blur = np.full(encoded.shape, distance, np.float32)
         return replace(encoded, state=view, blur_um=blur, notes=(), operators_only=False)
 
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the spectra; the network draws the view again for the distance that was said."""
+        view: _LearnedView = encoded.state
+        distance = max(distance_um, LEAST_UM)
+        in_focus = self._drawn(encoded.images[0], view.spectra[0], encoded.mpp, distance)
+        said = replace(view, depth_um=encoded.planes_um[0] + distance, in_focus=in_focus)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        return replace(encoded, state=said, blur_um=blur)
+
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         if isinstance(encoded.state, _Joint):
             return self._for_stacks().render(encoded.state.encoded, target_um)

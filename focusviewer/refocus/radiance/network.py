@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from focusviewer.core.json_text import from_json_text
 from focusviewer.refocus.radiance.discriminator import Discriminator
 from focusviewer.refocus.radiance.layers import (
     CODE,
@@ -324,7 +325,7 @@ def load_radiance(path: Path) -> RadianceNet:
         if metadata.get("model") != "radiance":
             raise ValueError(f"{path.name} holds {metadata.get('model', 'an unnamed model')}, not radiance")
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    values: dict[str, Any] = json.loads(metadata["config"])
+    values: dict[str, Any] = from_json_text(metadata["config"])
     values["attention_stride"] = tuple(values["attention_stride"])
     net = RadianceNet(RadianceConfig(**values))
     try:

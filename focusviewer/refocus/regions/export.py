@@ -16,7 +16,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.refocus.base import Refocuser
-from focusviewer.refocus.modes import TARGETS, RefocusRequest
+from focusviewer.refocus.modes import TARGETS, RefocusRequest, assumption
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
@@ -90,6 +90,7 @@ def export_region(
         view.profile,
     )
     facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
+    facts |= assumption(request.mode, view.planes_um, z_um)
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)
     with atomic_write(path) as temporary:

@@ -32,7 +32,7 @@ class Plan:
     Attributes
     ----------
     request : RefocusRequest
-        ``refocus`` to one z, or a map, or ``all-in-focus``.
+        ``refocus`` or ``assume`` to one z, or a map, or ``all-in-focus``.
     plane : int or None
         The acquired plane that fulfils it as it is.
     kept : dict
@@ -66,7 +66,8 @@ def make_plan(
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in encoded_places])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept)
+    mode = "assume" if request.mode == "assume" else "refocus"
+    return Plan(RefocusRequest(mode, z_um), plane_at(view, z_um), kept)
 
 
 def _depends_on_view(view: View, request: RefocusRequest) -> bool:

@@ -12,7 +12,7 @@ unexplained too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
+from focusviewer.refocus.fast.assumed import assumed_transfer
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.fast.operators import equal_blur_um
 from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, measured_transfer, wiener_transfer
@@ -47,6 +48,11 @@ class View:
     clearance_px: FloatMap  # of every cell from whatever is no bare glass
     profile: OpticsProfile | None = field(default=None, kw_only=True)
     sided: bool = field(default=False, kw_only=True)  # whether the side of focus of each plane is known
+
+
+@dataclass(frozen=True)
+class _AssumedView(View):
+    """A view whose depth somebody has said."""
 
 
 class WienerRefocuser(Refocuser):
@@ -92,6 +98,13 @@ class WienerRefocuser(Refocuser):
         notes = ("In focus as scanned.",) if _is_in_focus(depth, planes_um) else ()
         return Encoded((height, width), mpp, planes_um, blur, view, notes, operators_only=True)
 
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the spectra; the filter's regularisation then rises smoothly with the distance."""
+        view: View = encoded.state
+        said = _AssumedView(view.spectra, encoded.planes_um[0] + distance_um, view.clearance_px)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        return replace(encoded, blur_um=blur, state=said, notes=())
+
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         view: View = encoded.state
         target = np.asarray(target_um, np.float32)
@@ -111,7 +124,8 @@ class WienerRefocuser(Refocuser):
         """A plane that is ``blur_um`` out of focus as it is ``residual_um`` out of focus: float32 (H, W, 3)."""
         spectrum = view.spectra[plane]
         if view.profile is None:
-            return spectrum.filtered(transfer(spectrum.table.frequency, blur_um, residual_um))
+            between = assumed_transfer if isinstance(view, _AssumedView) else transfer
+            return spectrum.filtered(between(spectrum.table.frequency, blur_um, residual_um))
         if abs(blur_um) < IN_FOCUS_UM:
             blur_um = 0.0
         filters = measured_transfer(spectrum.table.frequency, blur_um, residual_um, view.profile, view.sided)

@@ -12,9 +12,18 @@ from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics.profile import OpticsProfile
 from focusviewer.optics.psf import Optics
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
-from focusviewer.refocus.fast.operators import SCANNER, is_even, relative_transfer, scarcity
+from focusviewer.refocus.fast.assumed import FLOOR, wiener_filter
+from focusviewer.refocus.fast.operators import is_even, lens_transfer
 
-_FLOOR = 1e-4
+__all__ = [
+    "FrequencyTable",
+    "PictureSpectrum",
+    "frequency_table",
+    "lens_transfer",
+    "measured_transfer",
+    "wiener_transfer",
+]
+
 _SAMPLES = 2048
 
 
@@ -38,8 +47,7 @@ def wiener_transfer(
         cycle per um.
     """
     blurred, wanted = lens_transfer(frequency, blur_um), lens_transfer(frequency, residual_um)
-    found = wanted * blurred / (blurred**2 + regularisation * scarcity(frequency) + _FLOOR)
-    return np.asarray(found / found[:, :1], dtype=np.float32)
+    return wiener_filter(frequency, blurred, wanted, regularisation)
 
 
 def measured_transfer(
@@ -65,7 +73,7 @@ def measured_transfer(
     if not sided:
         unknown = unknown + np.square(lens_transfer(frequency, distance, optics) - blurred)
     n = unknown * min(abs(1 - abs(residual_um) / distance), 1.0)
-    found = wanted * blurred / (blurred**2 + n + _FLOOR)
+    found = wanted * blurred / (blurred**2 + n + FLOOR)
     return np.asarray(found / found[:, :1], dtype=np.float32)
 
 
@@ -74,16 +82,6 @@ def _known_side(frequency: FloatArray, z_um: float, optics: Optics, sided: bool)
         return lens_transfer(frequency, z_um, optics)
     both = lens_transfer(frequency, abs(z_um), optics) + lens_transfer(frequency, -abs(z_um), optics)
     return np.asarray(both / 2, dtype=np.float32)
-
-
-def lens_transfer(frequency: FloatArray, z_um: float, optics: Optics = SCANNER) -> FloatArray:
-    """Transfer of a lens at a distance from focus, relative to focus: float32 (3, F); cached."""
-    return _cached_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3), optics)
-
-
-@lru_cache(maxsize=256)
-def _cached_transfer(frequency: bytes, z_um: float, optics: Optics) -> FloatArray:
-    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, optics)
 
 
 @dataclass(frozen=True)

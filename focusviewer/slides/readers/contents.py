@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from focusviewer.core.files import natural_order
-from focusviewer.slides.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, SLIDE_SUFFIXES, VIEWED_SUFFIXES
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import may_be_dicom, parts_of, slides_of
 from focusviewer.slides.readers.tiff.ome_files import spread_files
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES, SLIDE_SUFFIXES, VIEWED_SUFFIXES
 
 _DEEPEST = 6
 """How far below a folder its DICOM files are looked for: discs keep them by patient, study and series."""
@@ -54,8 +55,8 @@ def sort_out(files: Iterable[Path], suffixes: frozenset[str] = SLIDE_SUFFIXES) -
     for path in waiting:
         if path in claimed or not _is_ome(path):
             continue
-        there = set(waiting)
-        parts = [part for part in spread_files(path) if part in there]
+        there = {Path(os.path.normpath(each)): each for each in waiting}
+        parts = [there[part] for part in spread_files(path) if part in there]
         if parts and not claimed & set(parts):
             _claim(found, claimed, sorted(parts, key=natural_order))
             claimed.add(path)

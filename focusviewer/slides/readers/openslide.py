@@ -12,15 +12,18 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
-from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
+from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError, pixel_sizes
+from focusviewer.slides.files.limits import check_memory
 from focusviewer.slides.pixels import over_white, white
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import by_uid, parts_of
 from focusviewer.slides.readers.numbers import microns, number
+from focusviewer.slides.readers.orientation import UPRIGHT, tiff_orientation
 from focusviewer.slides.readers.rawfile import fingerprint
 
 _MAX_READ_PX = 16 << 20
 _SEVERAL_FILES = ("mirax", "hamamatsu", "dicom")
+_FIRST_PAGE_IS_LEVEL_0 = ("generic-tiff", "aperio")
 _NAMES = {
     "aperio": "Aperio SVS", "dicom": "DICOM", "generic-tiff": "Tiled TIFF", "hamamatsu": "Hamamatsu",
     "leica": "Leica SCN", "mirax": "MIRAX", "philips-tiff": "Philips TIFF", "sakura": "Sakura", "trestle": "Trestle", 
@@ -58,6 +61,7 @@ class OpenSlideSlide(Slide):
         self._closed = False
         self._handle = self._open()
         self.info = self._describe()
+        _check_tiles(self.info)
 
     def _open(self) -> Any:
         import openslide
@@ -69,7 +73,8 @@ class OpenSlideSlide(Slide):
             raise SlideError(
                 f"Cannot open {self._path.name}",
                 f"OpenSlide says: {text}",
-                "The file is damaged or of a kind OpenSlide does not read." + self._other_way(),
+                "If other programs open it, export it anew with one of them; if none does, copy it from its source."
+                + self._other_way(),
             ) from error
         except OSError as error:
             raise SlideError(f"Cannot open {self._path.name}", error.strerror or str(error), "") from error
@@ -190,5 +195,27 @@ def _first(read: Callable[[str | None], float | None], properties: Mapping[str, 
 
 
 def open_slide_file(path: Path) -> Slide:
-    """Open a file with OpenSlide."""
-    return OpenSlideSlide(path)
+    """Open a file with OpenSlide.
+
+    Raises
+    ------
+    SlideError
+        If OpenSlide cannot open it, or its tiles are too large for memory.
+    UnsureError
+        If OpenSlide would show it wrongly.
+    """
+    slide = OpenSlideSlide(path)
+    if slide.info.vendor in _FIRST_PAGE_IS_LEVEL_0 and (turn := tiff_orientation(path)) != UPRIGHT:
+        slide.close()  # it would turn each tile in its place, and not the picture
+        raise UnsureError(f"its pixels are stored turned, with orientation {turn}")
+    return slide
+
+
+def _check_tiles(info: SlideInfo) -> None:
+    """Refuse tiles for which OpenSlide could not get memory: it would end the process (4 bytes a pixel)."""
+    for level in range(len(info.levels)):
+        width, height = (
+            int(number(info.properties.get(f"openslide.level[{level}].tile-{side}")) or 0)
+            for side in ("width", "height")
+        )
+        check_memory(info.path.name, f"a tile of {width:,} x {height:,} pixels", width * height * 8)

@@ -13,12 +13,12 @@ from cachetools import LRUCache
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Region, Slide
+from focusviewer.slides.files.suffixes import PICTURE_SUFFIXES, TIFF_SUFFIXES
 from focusviewer.slides.readers.pictures import PictureSlide, decode_picture, picture_header, ranged
 from focusviewer.slides.readers.plane_names import PlaneSeries, brief, gaps, plane_series
 from focusviewer.slides.readers.rawfile import fingerprint
 from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.planes import held_planes
-from focusviewer.slides.suffixes import PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 _KEPT_BYTES = 768 << 20
 
@@ -139,6 +139,11 @@ class PlaneFolder(Slide):
                 "Open its files one by one.",
             )
         return slide
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The folder and its planes."""
+        return (self.info.path, *self._files)
 
     def read_region(self, region: Region) -> RGB:
         """See :meth:`Slide.read_region`."""

@@ -9,7 +9,6 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +16,13 @@ import torch
 from torch import Tensor
 
 from focusviewer.core.errors import UserError
-from focusviewer.core.files import cache_dir, output_folder
+from focusviewer.core.files import building_folder, cache_dir
 from focusviewer.core.json_text import json_digest
 from focusviewer.focus.base import LEVEL_UM
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.data.stacks import simulate_focus_crops
+from focusviewer.training.waiting import tell
 
 SCALES: dict[float, tuple[float, float]] = {0.25: (0.6, 0.8), 0.5: (0.4, 0.75)}
 """Pixel sizes (um) that networks are trained for, and the numerical apertures that scan at them."""
@@ -122,11 +122,10 @@ def focus_bank(data: Path, split: str, config: BankConfig | None = None) -> Focu
         raise UserError(f"No training data for {config.mpp:g} um per pixel", "its optics are unknown", f"Use {scales}.")
     folder = bank_folder(data, split, config)
     if not folder.exists():
-        with TemporaryDirectory(prefix="making-", dir=output_folder(folder.parent)) as making:
-            _make(data, split, config, Path(making))
+        with building_folder(folder.parent) as making:
+            _make(data, split, config, making)
             with suppress(OSError):  # another program may have been faster, with the same bytes
-                Path(making).rename(folder)
-            output_folder(Path(making))  # for the cleaner
+                making.rename(folder)
     return FocusBank(
         np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
         np.load(folder / "z_um.npy", allow_pickle=False),
@@ -165,6 +164,7 @@ def _make(data: Path, split: str, config: BankConfig, folder: Path) -> None:
     z_um, source = np.empty(config.count, np.float32), np.empty(config.count, np.int32)
     first = 0
     for start in range(0, config.count, _PIECE):
+        tell(f"{start} of {config.count} {split} crops of {config.mpp:g} µm per pixel")
         count = min(_PIECE, config.count - start)
         piece, depths, ids = simulate_focus_crops(
             crops,

@@ -15,6 +15,7 @@ from torch import Tensor
 from focusviewer.core.arrays import RGB
 from focusviewer.core.files import atomic_write, cache_dir
 from focusviewer.training.data.sources import load_sources, sources_digest
+from focusviewer.training.waiting import tell
 
 SIDE_PX = 96
 """Side of the stored windows: the detector's 64 px and what a blur needs around them."""
@@ -106,6 +107,7 @@ def _label(data: Path, label: Labeller) -> LabelledWindows:
     blurred: list[npt.NDArray[np.bool_]] = []
     large = (source for source in load_sources(data, "train") if min(source.image.shape[:2]) >= _FIELD_PX)
     for index, source in enumerate(large):
+        tell(f"labelling the windows of picture {index + 1}")
         versions = [source.image] if index % 2 else [source.image, half_blurred(source.image, index)]
         for image in versions:
             corners, labels = label(image)

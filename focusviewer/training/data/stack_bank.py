@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatArray
-from focusviewer.core.files import atomic_write, cache_dir, output_folder
+from focusviewer.core.files import atomic_write, cache_dir, output_folder, unfinished_file
 from focusviewer.core.json_text import json_digest
 from focusviewer.training.data.bank import SCALES, SOURCE_PX, VALIDATION_SEED
 from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.sources import load_sources, sharp_crops, sources_digest
 from focusviewer.training.data.stacks import SHARES, STEPS_PER_SLOT, PlaneConfig, PlaneGenerator, glass_light
+from focusviewer.training.waiting import tell
 
 VALIDATION_SHARE = 8
 """A validation bank has one field for so many of the training bank."""
@@ -140,6 +141,7 @@ def _make(data: Path, split: str, config: StackBankConfig, folder: Path, pieces:
         path = _piece_file(folder, number)
         if path.exists():
             continue
+        tell(f"{sum(_piece_file(folder, other).exists() for other in range(len(pieces)))} of {len(pieces)} parts")
         part = pieces[number]
         z_um = np.empty((len(part), config.planes), np.float32)
         source = np.empty(len(part), np.int32)
@@ -154,11 +156,10 @@ def _make(data: Path, split: str, config: StackBankConfig, folder: Path, pieces:
 def _pictures(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     """Open a file of pictures for writing; it is there in its full length or not at all."""
     if not path.exists():
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
-        with suppress(FileExistsError):  # another program was faster, and may have written into it already
-            os.link(temporary, path)
-        temporary.unlink()
+        with unfinished_file(path) as temporary:
+            np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+            with suppress(FileExistsError):  # another program was faster, and may have written into it already
+                os.link(temporary, path)
     return np.lib.format.open_memmap(path, mode="r+")
 
 

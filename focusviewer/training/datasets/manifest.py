@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from focusviewer.core.files import atomic_write
+from focusviewer.core.json_text import from_json_text
 from focusviewer.training.datasets.records import DatasetError, Finding
 from focusviewer.training.datasets.walk import files_below
 
@@ -89,7 +90,7 @@ def read_manifest(file: Path) -> dict[str, tuple[int, str]]:
         If the file is no manifest.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = from_json_text(file.read_text(encoding="utf-8"))
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']}")
         return {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in document["files"].items()}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
+from focusviewer.core.json_text import from_json_text
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.task import LossOptimiser
 from focusviewer.training.lab.typed_toml import checked
@@ -92,7 +93,7 @@ def read_progress(path: Path) -> Progress:
     try:
         # Not as tensors of torch: for those the file is opened twice, and a running trainer may replace it in between.
         with safe_open(str(path), "np") as file:
-            header = json.loads(file.metadata()[_HEADER])
+            header = from_json_text(file.metadata()[_HEADER])
         if header.pop("format") != FORMAT:
             raise ValueError("it is of another version of the program")
         header["config"] = checked(LabConfig, {k: v for k, v in header["config"].items() if v is not None}, str(path))

@@ -37,6 +37,7 @@ from focusviewer.training.lab.plotting import no_curve_line
 from focusviewer.training.lab.task import RunFacts, Task
 from focusviewer.training.lab.typed_toml import checked
 from focusviewer.training.lab.update import NotFiniteError, Updater, seed_layers, stream_seed
+from focusviewer.training.waiting import waiting
 
 RUN_SUFFIXES = (".checkpoint", ".csv", ".png", ".toml")
 WEIGHT_SUFFIXES = (".safetensors", ".md")
@@ -129,8 +130,9 @@ class _Run:
         self._task, self._config, self._out = task, config, out
         task.device = choose_device(config.device)
         torch.manual_seed(config.seed)
-        task.prepare(config)
-        identity: dict[str, Any] = json.loads(json.dumps(task.identity()))
+        with waiting(f"{task.name}: preparing the training data, which are kept for the next run"):
+            task.prepare(config)
+            identity: dict[str, Any] = json.loads(json.dumps(task.identity()))
         if before:
             _refuse_other(task.name, "data", before.identity, identity)
         output_folder(out)  # not before: data that are not there leave nothing behind
@@ -144,7 +146,8 @@ class _Run:
         if before:
             self._progress = before
         else:
-            steps = self._reporting(lambda: planned_steps(task, self._modules, config, self._validation_figures))
+            with waiting(f"{task.name}: timing the first steps, to plan the run"):
+                steps = self._reporting(lambda: planned_steps(task, self._modules, config, self._validation_figures))
             self._progress = checkpoint.Progress(config, _plain(task.settings), identity, steps)
         task.steps = self._progress.steps
         self._parts = task.optimisers(config)

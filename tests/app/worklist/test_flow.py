@@ -182,7 +182,7 @@ def test_a_worklist_that_is_none_is_refused_and_left_alone(window, tmp_path, qtb
     window.open_paths([wrong])
     qtbot.waitUntil(lambda: len(window.messages.messages()) == 1, timeout=5000)
     quiet(qtbot, window)
-    assert "database of something else" in window.messages.messages()[0].text
+    assert "database of another program" in window.messages.messages()[0].text
     assert wrong.read_bytes() == content
     assert window.worklist.state.snapshot.path == listed  # the one that was open stays
 

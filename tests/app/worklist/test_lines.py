@@ -15,7 +15,6 @@ from focusviewer.app.worklist.thresholds.trial import ThresholdTrial, as_toml
 from focusviewer.core.errors import CancelledError, UserError
 from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import rules_from
-from focusviewer.qc.worklist.files import check_worklist
 from focusviewer.qc.worklist.records import SlideFacts, SlideRow
 from focusviewer.qc.worklist.store import Worklist
 from tests.app.fakes import FakeSlide
@@ -52,10 +51,10 @@ def test_a_session_reads_only_what_has_changed(listed: Path) -> None:
 
 def test_a_missing_or_foreign_file_is_no_worklist(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
-        check_worklist(tmp_path / "worklist.sqlite")
+        OpenWorklist(tmp_path / "worklist.sqlite")
     (tmp_path / "text.sqlite").write_text("not a database" * 100, encoding="utf-8")
     with pytest.raises(UserError, match="not a database"):
-        check_worklist(tmp_path / "text.sqlite")
+        OpenWorklist(tmp_path / "text.sqlite")
 
 
 def row(name: str, fingerprint: str = "f") -> SlideRow:

@@ -102,13 +102,15 @@ def test_view_takes_links_and_places(command: Command, tmp_path: Path, monkeypat
     from focusviewer.qc.reports.links import open_link
 
     asked: list[object] = []
-    monkeypatch.setattr("focusviewer.app.run_view", lambda paths, at: asked.append((list(paths), at)) or 0)
+    monkeypatch.setattr(
+        "focusviewer.app.run_view", lambda paths, at, linked: asked.append((list(paths) + linked, at)) or 0
+    )
     path = tmp_path / "a & b.svs"
     path.touch()
     assert command("view", open_link(path, (40, 50))).code == 0
     assert command("view", path, "--at", "7,8").code == 0
     assert command("view", path).code == 0
     assert asked == [([path], (40.0, 50.0)), ([path], (7.0, 8.0)), ([path], None)]
-    for arguments in ([path, "--at", "7"], ["focusviewer://open"], [open_link(tmp_path / "none.svs")]):
+    for arguments in ([path, "--at", "7"], ["focusviewer://open"]):
         done = command("view", *arguments)
         assert done.code == 2 and len(done.err.splitlines()) == 1

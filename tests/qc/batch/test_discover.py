@@ -9,7 +9,7 @@ import pytest
 
 from focusviewer.qc.batch.discover import find_slides
 from focusviewer.qc.batch.watcher import Watcher
-from focusviewer.slides.suffixes import SLIDE_SUFFIXES
+from focusviewer.slides.files.suffixes import SLIDE_SUFFIXES
 from tests.slides.dicom_files import write_report, write_slide
 from tests.slides.readers.test_ome import write_set
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from focusviewer.qc.batch.memory import memory_mb_of
-from focusviewer.qc.batch.pool import Limits, LocalPool
+from focusviewer.qc.batch.pool import BY_SIZE, Limits, LocalPool
 from focusviewer.qc.batch.tasks import Answer, perform
 from tests.qc.tasks import Deed
 
@@ -59,6 +59,22 @@ def test_a_task_that_takes_too_long_is_ended_with_the_reason(pool: LocalPool, tm
     started = time.monotonic()
     assert "took longer than 0.3 s" in answer(pool, Deed(tmp_path / "a", "hang")).failure
     assert time.monotonic() - started < 60
+
+
+def test_a_slide_may_take_what_its_size_asks_for(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.svs", tmp_path / "large.mrxs"
+    small.touch()
+    large.touch()
+    (tmp_path / "large").mkdir()
+    with (tmp_path / "large" / "Dat0.dat").open("wb") as file:
+        file.truncate(3 * 10**9)
+    limits = Limits(BY_SIZE)
+    assert limits.seconds_for(small) == 300
+    for path in (large, tmp_path / "large"):
+        assert limits.seconds_for(path) == pytest.approx(1200, abs=1)
+    assert limits.seconds_for(tmp_path / "gone.svs") == 300
+    assert Limits(7.0).seconds_for(large) == 7.0
+    assert Limits().seconds_for(large) is None
 
 
 def test_a_task_that_needs_too_much_memory_is_ended_with_the_reason(pool: LocalPool, tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from focusviewer.qc.verdicts.judgement import Verdict
 from focusviewer.qc.verdicts.rules import Rules, Thresholds
 from focusviewer.qc.worklist.lock import batch_lock
 from focusviewer.slides import open_slide
+from focusviewer.slides.files.suffixes import SLIDE_SUFFIXES, VIEWED_SUFFIXES
 from focusviewer.slides.identity import identify
-from focusviewer.slides.suffixes import SLIDE_SUFFIXES, VIEWED_SUFFIXES
 from tests.qc.tasks import InlinePool
 from tests.qc.worklists import HOSTILE
 

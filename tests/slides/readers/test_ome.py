@@ -14,7 +14,7 @@ import tifffile
 from focusviewer.cli.program import run
 from focusviewer.core.errors import SlideError
 from focusviewer.slides import Region, Slide, open_slide, stepped_planes, with_step
-from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES
+from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES
 from focusviewer.slides.readers.tiff.ome import read_document
 
 Maker = Callable[..., np.ndarray]
@@ -234,6 +234,13 @@ def assert_whole(path: Path, planes: np.ndarray) -> str:
 def test_each_file_and_the_folder_open_the_whole_stack(tmp_path: Path, planes: np.ndarray) -> None:
     paths = write_set(tmp_path / "set", planes)
     assert len({assert_whole(path, planes) for path in [*paths, tmp_path / "set"]}) == 1
+
+
+def test_a_folder_that_is_named_by_a_detour_opens_the_whole_stack(tmp_path: Path, planes: np.ndarray) -> None:
+    write_set(tmp_path / "set", planes)
+    (tmp_path / "aside").mkdir()
+    with open_slide(tmp_path / "aside" / ".." / "set") as slide:
+        assert len(slide.planes_um) == len(planes)
 
 
 def test_a_companion_its_files_and_their_folder_open_the_whole_stack(tmp_path: Path, planes: np.ndarray) -> None:

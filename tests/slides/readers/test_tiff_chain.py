@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from focusviewer.core.errors import SlideError
-from focusviewer.slides import limits, open_slide
+from focusviewer.slides import open_slide
+from focusviewer.slides.files import limits
 
 
 def chained(path: Path, pages: int, back_to: int | None = None, *, big: bool = False) -> Path:

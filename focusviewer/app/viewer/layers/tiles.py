@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from PySide6.QtCore import QRect, QRectF
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter
 
 from focusviewer.app.viewer.view import View
 from focusviewer.slides import DisplayPyramid, TileKey
 
 EMPTY = QColor(236, 237, 239)
+HATCHED = QBrush(QColor(110, 116, 124, 170), Qt.BrushStyle.BDiagPattern)
 
 
 class Images(Protocol):
@@ -31,6 +32,13 @@ def span(origin: int, start: float, length: float, factor: float) -> tuple[int, 
     return a, origin + round((start + length) * factor) - a
 
 
+def _hatch(painter: QPainter, target: QRect) -> None:
+    """Mark a tile that cannot be read, whatever stands in for it."""
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    painter.fillRect(target, HATCHED)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+
+
 class TileLayer:
     """The slide itself: the tiles of one zoom; where one is missing, a coarser or finer one, or the last plane's."""
 
@@ -48,6 +56,8 @@ class TileLayer:
             if image is None:
                 missing += not self.images.is_bad(key)
                 self._paint_substitute(painter, view, pyramid, key, target)
+                if self.images.is_bad(key):
+                    _hatch(painter, target)
             elif image.width() == target.width() and image.height() == target.height():
                 painter.drawImage(target.topLeft(), image)
             else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
 from PySide6.QtGui import QPixmap
 
+from focusviewer.app.services.plain import tooltip
 from focusviewer.app.worklist.lines import Column, Line
 from focusviewer.app.worklist.texts import local_time
 
@@ -96,15 +96,15 @@ class WorklistModel(QAbstractTableModel):
 
 
 def tip_of(line: Line, column: Column) -> str | None:
-    """The tool tip of a cell (rich text, whatever the names hold)."""
+    """The tool tip of a cell, which shows names and notes as they are."""
     if column is Column.SLIDE:
         facts = line.row.facts
         rest = " · ".join(part for part in (facts.slide_id, facts.stain, facts.scanner) if part)
-        return "<br>".join(escape(part) for part in (str(facts.path), rest) if part)
+        return tooltip("\n".join(part for part in (str(facts.path), rest) if part))
     if column is Column.PERSON and line.person is not None:
         person = line.person
-        note = f"<br>{escape(person.note)}" if person.note else ""
-        return f"{escape(person.who)}, {local_time(person.given_at)}{note}"
+        note = f"\n{person.note}" if person.note else ""
+        return tooltip(f"{person.who}, {local_time(person.given_at)}{note}")
     if line.result is not None and line.result.judgement.reasons:
-        return "<br>".join(escape(reason) for reason in line.result.judgement.reasons)
+        return tooltip("\n".join(line.result.judgement.reasons))
     return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSizePolicy, QSlider, QWidget
 
 from focusviewer.app.services.binding import bind_choice, signals_blocked
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.worklist.thresholds.roc_view import RocView
 from focusviewer.app.worklist.thresholds.state import ThresholdPreviewState
@@ -51,9 +52,8 @@ class ThresholdPanel(QWidget):
         self.value.setFixedWidth(84)
         self.named = hint()
         self.moved = hint()
-        self.effect = QLabel()
+        self.effect = PlainLabel()
         self.effect.setWordWrap(True)
-        self.effect.setTextFormat(Qt.TextFormat.PlainText)
         self.reset = button("Reset", "undo", "Back to the rules as they are")
         self.load = button("Load rules…", "folder", "Start from a file of rules, and see what it would change")
         self.copy = button("Copy as rules", "save", "Copy the moved thresholds for a rules file")

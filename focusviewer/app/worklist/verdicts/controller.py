@@ -11,7 +11,7 @@ from focusviewer.app.worklist.lines import Line
 from focusviewer.app.worklist.navigator import WorklistNavigator
 from focusviewer.app.worklist.session import WorklistSession
 from focusviewer.app.worklist.snapshot import Snapshot
-from focusviewer.app.worklist.state import NOTHING_OPEN, WorklistState
+from focusviewer.app.worklist.state import NOTHING_OPEN, READ_ONLY, WorklistState
 from focusviewer.app.worklist.texts import plain
 from focusviewer.app.worklist.verdicts.undo import VerdictEdits
 from focusviewer.qc.verdicts.judgement import Verdict
@@ -52,6 +52,8 @@ class VerdictController(QObject):
         line = self._state.line
         if line is None:
             self.failed.emit(self._state.why_no_line)
+        elif self._state.is_read_only:
+            self.failed.emit(READ_ONLY)
         else:
             self._write(line, verdict, self._state.keep_note())
 
@@ -75,7 +77,9 @@ class VerdictController(QObject):
     @Slot()
     def undo(self) -> None:
         """Take back the reader's last verdict."""
-        if self._state.is_open:
+        if self._state.is_read_only:
+            self.failed.emit(READ_ONLY)
+        elif self._state.is_open:
             self._session.undo(self._state.reader, taken_back=self._edits.taken_back)
         else:
             self.failed.emit(NOTHING_OPEN)
@@ -114,7 +118,9 @@ class VerdictController(QObject):
     def enter_note(self) -> None:
         """Keep the note with the verdict that stands; without one it waits for it."""
         line = self._state.line
-        if line is None or line.mine is None:
+        if self._state.is_read_only:
+            self.failed.emit(READ_ONLY)
+        elif line is None or line.mine is None:
             self._messages.show_message(NOTE_HINT, "info")
         elif self._state.note_has_changed:
             self.give(line.mine)
@@ -126,7 +132,7 @@ class VerdictController(QObject):
     def _save_note_on(self, fingerprint: str) -> None:
         """Keep the note with the reader's verdict on the slide; without one it becomes a draft."""
         state, line = self._state, self._state.listing.lines.get(fingerprint)
-        if line is None or not state.note_has_changed:
+        if line is None or not state.note_has_changed or state.is_read_only:
             return
         if line.mine is not None:
             self._write(line, line.mine, state.note.strip())

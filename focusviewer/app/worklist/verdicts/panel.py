@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
@@ -17,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from focusviewer.app.services.binding import bind_check, bind_text, follow
+from focusviewer.app.services.plain import PlainLabel, tooltip
 from focusviewer.app.widgets.common import button, hint, panel_layout, row
 from focusviewer.app.worklist.lines import Line
 from focusviewer.app.worklist.state import WorklistState
@@ -43,14 +42,12 @@ class VerdictPanel(QWidget):
         self._state = state
         self.name = _plain_label(bold=True)
         self.about = hint()
-        self.about.setTextFormat(Qt.TextFormat.PlainText)
-        self.elsewhere = QLabel("Not on screen")
+        self.elsewhere = PlainLabel("Not on screen")
         self.elsewhere.setObjectName("badge")
-        self.picture = QLabel()
+        self.picture = PlainLabel()
         self.picture.setAccessibleName("Thumbnail with focus map")
         self.program = VerdictBadge()
-        self.score = QLabel()
-        self.score.setTextFormat(Qt.TextFormat.PlainText)
+        self.score = PlainLabel()
         self.reasons = _plain_label()
         self.regions = QListWidget()
         self.regions.setFixedHeight(78)
@@ -67,7 +64,6 @@ class VerdictPanel(QWidget):
         self.blinded.setToolTip("Hide what was found, and the order, until you have judged a slide (Ctrl+B)")
         self.advance = QCheckBox("Next slide after a verdict")
         self.reader = hint()
-        self.reader.setTextFormat(Qt.TextFormat.PlainText)
         self.change_reader = button("Change…", "", "Who gives the verdicts")
         self.history_title = hint("History")
         self.history = _plain_label()
@@ -143,7 +139,7 @@ class VerdictPanel(QWidget):
 
     def _show_name(self, line: Line | None) -> None:
         self.name.setText(breakable(line.name) if line else "No slide of the worklist is selected.")
-        self.name.setToolTip(f"<p>{escape(str(line.row.facts.path))}</p>" if line else "")
+        self.name.setToolTip(tooltip(str(line.row.facts.path)) if line else "")
         facts = line.row.facts if line else None
         about = [facts.slide_id, facts.stain, facts.scanner] if facts else []
         self.about.setText(breakable(plain("   ·   ".join(part for part in about if part))))
@@ -154,7 +150,7 @@ class VerdictPanel(QWidget):
         self.program.show_verdict(line.program if line else None)
         result = line.result if line else None
         self.score.setText(f"score {result.judgement.score:.1f}" if result else "")
-        self.score.setToolTip(f"<p>{escape(result.judgement.rules)}, {escape(result.model)}</p>" if result else "")
+        self.score.setToolTip(tooltip(f"{result.judgement.rules}, {result.model}") if result else "")
         self.score.setVisible(result is not None)
         self.reasons.setText("" if line is None else self._reasons(line))
         self.reasons.setVisible(line is not None)
@@ -223,8 +219,7 @@ class VerdictPanel(QWidget):
 
 
 def _plain_label(*, bold: bool = False) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    label = PlainLabel()
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     if bold:

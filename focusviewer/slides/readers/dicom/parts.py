@@ -8,9 +8,9 @@ from pathlib import Path
 from focusviewer.core.errors import SlideError
 from focusviewer.core.files import natural_order
 from focusviewer.slides.base import DamagedError
-from focusviewer.slides.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.limits import MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.suffixes import PICTURE_SUFFIXES, SLIDE_SUFFIXES
 from focusviewer.slides.readers.dicom.header import DIRECTORY_CLASS, DicomHeader, read_header
-from focusviewer.slides.suffixes import PICTURE_SUFFIXES, SLIDE_SUFFIXES
 
 _OTHER_KINDS = frozenset(
     {

@@ -13,7 +13,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError, pixel_sizes
-from focusviewer.slides.limits import MAX_PLANES, check_limit
+from focusviewer.slides.files.limits import MAX_PLANES, check_limit
 from focusviewer.slides.pixels import white
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import by_uid, has_several_planes, no_extra, parts_of, refuse_others

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from focusviewer.slides.base import DamagedError
-from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PAGES, MAX_TAGS, check_limit
+from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_PAGES, MAX_TAGS, check_limit
 from focusviewer.slides.readers.rawfile import RawFile
 
 _DESCRIPTION, _SUB_PAGES = 270, 330

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from focusviewer.slides.base import UnsureError
-from focusviewer.slides.limits import check_xml
+from focusviewer.slides.files.limits import check_xml
 from focusviewer.slides.readers.tiff import metadata as tiffmeta
 from focusviewer.slides.readers.tiff import ome, ome_pages
 from focusviewer.slides.readers.tiff.metadata import Stated

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError
-from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES, LimitError, check_limit
+from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_PLANES, LimitError, check_limit
 
 _SIDE = re.compile(r"(slide\s+)?(label|macro|thumbnail|overview)(\s+image)?\W*\d*", re.IGNORECASE)
 _SIDE_WORD = re.compile(r"(?<![a-z])(label|macro|thumbnail)(?![a-z])", re.IGNORECASE)

@@ -12,8 +12,10 @@ from typing import Any
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide
 from focusviewer.slides.cache import TileCache
-from focusviewer.slides.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES
 from focusviewer.slides.readers.filepool import FilePool, PooledFile
+from focusviewer.slides.readers.orientation import shown_upright
 from focusviewer.slides.readers.rawfile import RawFile
 from focusviewer.slides.readers.tiff.chain import check_chain
 from focusviewer.slides.readers.tiff.layout import Layout
@@ -28,7 +30,6 @@ from focusviewer.slides.readers.tiff.ome import (
 from focusviewer.slides.readers.tiff.ome_pages import OmePages, find_pages, stated_by
 from focusviewer.slides.readers.tiff.pages import BlankPage, MergedPage, PageImage
 from focusviewer.slides.readers.tiff.reader import TILE_CACHE_BYTES, TiffSlide, page_image
-from focusviewer.slides.suffixes import COMPANION_SUFFIXES
 
 _UUID = re.compile(rb"<(?:\w+:)?OME\b[^>]*?\bUUID\s*=\s*[\"']([^\"']+)")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -288,7 +289,8 @@ def open_ome_files(path: Path) -> Slide:
     SlideError
         If its description is not there or of no use, or none of the files it names is there.
     """
-    return OmeFilesSlide(path)
+    slide = OmeFilesSlide(path)
+    return shown_upright(slide, slide.turns)
 
 
 def spread_files(path: Path) -> Sequence[Path]:

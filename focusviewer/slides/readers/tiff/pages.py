@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, Mask
-from focusviewer.slides.base import UnsureError
+from focusviewer.slides.base import UnsupportedError, UnsureError
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.pixels import (
     CMYK,
@@ -21,14 +22,24 @@ from focusviewer.slides.pixels import (
     YCBCR,
     PixelFormat,
     Raw,
+    full_range,
     value_range,
     white,
 )
 from focusviewer.slides.readers.rawfile import FileArray, RawFile
+from focusviewer.slides.readers.tiff.decoding import (
+    HEAD_BYTES,
+    YCBCR_CODECS,
+    check_tile_memory,
+    decoder,
+    describe,
+    sample_bits,
+)
 
-JPEG, JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000 = 7, 33003, 33005, 34712
-_JPEG2000_KINDS = (JPEG2000_YCBCR, JPEG2000_RGB, JPEG2000)
 _READABLE = (MIN_IS_WHITE, 1, PHOTO_RGB, PALETTE, CMYK, YCBCR)
+_WHOLE_BYTES, _SAMPLED_BYTES = 48 << 20, 24 << 20
+"""To find the range of deep samples, a page of that size (as RGB) is looked at as a whole, of a larger one a part."""
+_FEWEST_TILES = 16
 
 
 class PageImage(ABC):
@@ -150,11 +161,12 @@ class TiledPage(PageImage):
             raise UnsureError("the page lists fewer tiles than its size needs")
         self._lent: Mask | None = None
         self._make: Callable[[int], RGB] = lambda _index: white(self.tile_height, self.tile_width)
-        self.compression = int(page.compression)
         self.deep = page.dtype is not None and page.dtype.itemsize > 1
         self.format = page_format(page)
         self.is_empty = not (any(self._counts) and any(self._offsets))
-        self._decode = self._decoder(page)
+        check_tile_memory(page, self.tile_width, self.tile_height, raw.path.name)
+        first = next((offset for offset, count in zip(self._offsets, self._counts, strict=True) if count), None)
+        self._decode = decoder(page, b"" if first is None else raw.read_at(first, HEAD_BYTES), raw.path.name)
 
     @cached_property
     def held(self) -> Mask:
@@ -236,46 +248,62 @@ class TiledPage(PageImage):
         data = self._raw.read_whole(offset, count)
         return self._decode(data, index)
 
-    def _decoder(self, page: Any) -> Callable[[bytes, int], Raw | None]:
-        samples, bits = int(page.samplesperpixel), int(page.bitspersample)
-        plain = bits == 8 and samples in (1, 3) and self._layers == 1
-        if plain and page.is_tiled and self.compression == JPEG and not page.jpegheader:
-            return _jpeg_decoder(page, samples)
-        if plain and page.is_tiled and self.compression in _JPEG2000_KINDS:
-            return self._jpeg2000_decoder(samples)
-        if plain and page.is_tiled and self.compression == 1 and int(page.predictor) == 1:
-            shape = (self.tile_height, self.tile_width, samples)
-            return lambda data, _index: np.frombuffer(data, np.uint8, int(np.prod(shape))).reshape(shape)
-        decode, tables, header = page.decode, page.jpegtables, page.jpegheader
-        special: dict[str, Any] = {"jpegtables": tables, "jpegheader": header} if tables or header else {}
-
-        def generic(data: bytes, index: int) -> Raw | None:
-            segment = decode(data, index, **special)[0]
-            if segment is None:
-                return None
-            image: Raw = segment[0]
-            return image[..., 0] if image.shape[-1] == 1 else image
-
-        return generic
-
-    def _jpeg2000_decoder(self, samples: int) -> Callable[[bytes, int], Raw | None]:
-        from imagecodecs import jpeg2k_decode
-
-        for offset, count in zip(self._offsets, self._counts, strict=True):
-            if count:
-                _check_codestream(self._raw.read_at(offset, 128), samples)
-                break
-        if self.compression == JPEG2000_YCBCR and samples == 3:
-            return lambda data, _index: ycbcr_to_rgb(jpeg2k_decode(data, numthreads=1))
-        return lambda data, _index: jpeg2k_decode(data, numthreads=1)
-
     def sample(self) -> list[Raw]:
         """See :meth:`PageImage.sample`."""
-        middle = self._columns * (self._rows // 2) + self._columns // 2
+        found: list[Raw] = []
+        for index in self._picks():
+            with suppress(Exception):  # a damaged tile is told when it is looked at; the range comes from the others
+                part = self._raw_tile(index)
+                if part is not None:
+                    found.append(self._inside(index, part))
+        return found
+
+    def _inside(self, index: int, part: Raw) -> Raw:
+        """What of a tile lies inside the image, without the filling at its right and lower edges."""
+        row, column = divmod(index, self._columns)
+        return part[: self.height - row * self.tile_height, : self.width - column * self.tile_width]
+
+    def _picks(self) -> Iterable[int]:
+        """Tiles that stand for the whole page: all of a small one, else the most telling of each part and of all.
+
+        Compressed, tiles with cells are larger than those of even ground and smaller than those of noise; stored ones
+        are all alike, and of those the middle one of each part is taken.
+        """
         total = self._columns * self._rows
-        picks = range(total) if total * self.tile_nbytes <= 48 << 20 else sorted({middle, total // 4, 3 * total // 4})
-        parts = [self._raw_tile(index) for index in picks]
-        return [part for part in parts if part is not None]
+        if total * self.tile_nbytes <= _WHOLE_BYTES:
+            return range(total)
+        usual = sorted(self._counts)[len(self._counts) // 2]
+        stored = min(self._counts) == max(self._counts)
+        budget = max(_FEWEST_TILES, _SAMPLED_BYTES * (4 if stored else 1) // self.tile_nbytes)
+
+        def telling(index: int) -> int:
+            filled = index % self._columns == self._columns - 1 or index // self._columns == self._rows - 1
+            return 0 if filled else abs(self._counts[index] - usual)
+
+        parts = _parts(self._columns, self._rows, budget if stored else budget // 2)
+        picks = {max(part, key=telling) for part in parts}
+        if not stored:
+            picks |= set(sorted(range(total), key=telling)[-(budget // 4) :])
+            picks |= set(sorted(range(total), key=lambda index: self._counts[index])[-(budget // 4) :])
+        return sorted(picks)
+
+
+def _parts(columns: int, rows: int, most: int) -> list[list[int]]:
+    """A grid of tiles cut into at most so many parts: indices of tiles, the middle ones first."""
+    across = max(1, min(columns, round((most * columns / rows) ** 0.5)))
+    down = max(1, min(rows, most // across))
+    parts = []
+    for row in range(down):
+        lines = range(row * rows // down, (row + 1) * rows // down)
+        for column in range(across):
+            cells = [
+                y * columns + x
+                for y in lines
+                for x in range(column * columns // across, (column + 1) * columns // across)
+            ]
+            middle = len(cells) // 2
+            parts.append(cells[middle:] + cells[:middle])
+    return parts
 
 
 def page_format(page: Any) -> PixelFormat:
@@ -287,17 +315,23 @@ def page_format(page: Any) -> PixelFormat:
         For colour models that this reader does not convert.
     """
     photometric = int(page.photometric)
-    if photometric not in _READABLE:
-        raise UnsureError(f"photometric interpretation {photometric}")
-    if photometric == YCBCR and int(page.compression) not in (6, JPEG, *_JPEG2000_KINDS):
-        raise UnsureError("YCbCr samples without JPEG")
+    if photometric not in _READABLE or (photometric == YCBCR and int(page.compression) not in YCBCR_CODECS):
+        raise UnsupportedError(f"{describe(page)}, whose colours this program does not convert")
+    dtype, bits = np.dtype(page.dtype or np.uint8), sample_bits(page)
+    if dtype.kind not in "buif":
+        raise UnsupportedError(f"{describe(page)}, whose samples are no plain numbers")
     extra = tuple(int(code) for code in page.extrasamples)
     alpha = {1: "premultiplied", 2: "straight"}.get(extra[0], "") if extra else ""
-    colormap = None
     if photometric == PALETTE:
         table = np.asarray(page.colormap)
+        if table.ndim != 2 or len(table) != 3:
+            raise UnsureError("a palette without colours")
         colormap = np.ascontiguousarray((table >> 8 if table.max() > 255 else table).astype(np.uint8).T)
-    return PixelFormat(photometric, alpha, colormap)
+        return PixelFormat(photometric, alpha, colormap)
+    # Bits are decoded to truth values by one codec, to 0 and 1 by another.
+    stored = np.dtype(np.int8 if dtype.kind == "i" else np.uint8)
+    low, high = full_range(stored, bits) if bits <= 8 and dtype.kind != "f" else (None, None)
+    return PixelFormat(photometric, alpha, None, low, high)
 
 
 def set_range(pages: list[PageImage]) -> None:
@@ -313,40 +347,3 @@ def set_range(pages: list[PageImage]) -> None:
     for page in pages:
         for part in page.channels if isinstance(page, MergedPage) else (page,):
             part.format = PixelFormat(part.format.photometric, part.format.alpha, None, low, high)
-
-
-def _jpeg_decoder(page: Any, samples: int) -> Callable[[bytes, int], Raw | None]:
-    from imagecodecs import jpeg8_decode
-
-    tables = page.jpegtables
-    if samples == 1:
-        return lambda data, _index: jpeg8_decode(data, tables=tables)
-    declared = "YCBCR" if int(page.photometric) == YCBCR else "RGB"
-
-    def decode(data: bytes, _index: int) -> Raw:
-        # Aperio stores RGB without a marker, and the page is right; a stream that names its own colour space
-        # (JFIF, Adobe) is right against the page, which some writers fill in wrongly.
-        space = None if declared == "RGB" and data[2:4] in (b"\xff\xe0", b"\xff\xee") else declared
-        image: Raw = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace="RGB")
-        return image
-
-    return decode
-
-
-def _check_codestream(data: bytes, samples: int) -> None:
-    """Look at the SIZ marker of a JPEG 2000 codestream; subsampled colour is left to other readers."""
-    start = data.find(b"\xff\x4f\xff\x51")
-    if start < 0:
-        raise UnsureError("not a plain JPEG 2000 codestream")
-    count = int.from_bytes(data[start + 40 : start + 42], "big")
-    components = data[start + 42 : start + 42 + 3 * count]
-    if count != samples or any(components[3 * i : 3 * i + 3] != b"\x07\x01\x01" for i in range(count)):
-        raise UnsureError("JPEG 2000 components of unequal size or depth")
-
-
-def ycbcr_to_rgb(ycc: npt.NDArray[np.uint8]) -> RGB:
-    """Full-range YCbCr (ITU-T T.871) to RGB, uint8 (H, W, 3)."""
-    y, cb, cr = (ycc[..., i].astype(np.float32) for i in range(3))
-    cb, cr = cb - 128, cr - 128
-    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
-    return np.clip(rgb + 0.5, 0, 255).astype(np.uint8)

@@ -14,11 +14,14 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, UnsureError
 from focusviewer.slides.cache import TileCache
-from focusviewer.slides.pixels import PixelFormat, white
+from focusviewer.slides.pixels import white
 from focusviewer.slides.readers.filepool import FilePool
+from focusviewer.slides.readers.orientation import TAG as ORIENTATION
+from focusviewer.slides.readers.orientation import UPRIGHT, orientation, shown_upright, upright
 from focusviewer.slides.readers.rawfile import FileArray, RawFile, fingerprint
 from focusviewer.slides.readers.tiff.absent import absent_remark, lend_finer_tiles, tile_count
 from focusviewer.slides.readers.tiff.chain import check_chain, truncated
+from focusviewer.slides.readers.tiff.decoding import sample_bits
 from focusviewer.slides.readers.tiff.layout import Layout, read_layout
 from focusviewer.slides.readers.tiff.metadata import stated_sizes, tag_properties
 from focusviewer.slides.readers.tiff.ome_pages import missing_remark
@@ -33,12 +36,20 @@ from focusviewer.slides.readers.tiff.pages import (
 )
 from focusviewer.slides.readers.tiff.planes import held_planes
 
-TILE_CACHE_BYTES = 64 << 20
+TILE_CACHE_BYTES, _LARGE_TILE_CACHE_BYTES = 64 << 20, 512 << 20
 _ICC_TAG = 34675
 
 
 class TiffSlide(Slide):
-    """A TIFF file: pyramids, focal stacks and plain images; see :func:`open_tiff`."""
+    """A TIFF file: pyramids, focal stacks and plain images, as they are stored; see :func:`open_tiff`.
+
+    Attributes
+    ----------
+    turns : tuple of int
+        Orientation of each plane.
+    """
+
+    turns: tuple[int, ...] = (UPRIGHT,)
 
     def __init__(self, path: Path) -> None:
         import tifffile
@@ -58,6 +69,13 @@ class TiffSlide(Slide):
 
     def _build(self, tif: Any, path: Path, raw: RawFile) -> None:
         layout = read_layout(tif)
+        try:
+            self._lay_out(layout, path, raw)
+        except UnsureError as error:
+            error.planes = max(error.planes, sum(page is not None for page in layout.levels[0]))
+            raise
+
+    def _lay_out(self, layout: Layout, path: Path, raw: RawFile) -> None:
         stack = [[page_image(page, raw, self._cache) for page in row] for row in _pages(layout)]
         if layout.contiguous:
             stack = [_contiguous(layout, path, raw)]
@@ -74,13 +92,15 @@ class TiffSlide(Slide):
         stack = [row for row in stack if row is stack[0] or not any(isinstance(page, BlankPage) for page in row)]
         _check_data(stack)
         biggest = max((page.tile_nbytes for row in stack for page in row if isinstance(page, TiledPage)), default=0)
-        self._cache.resize(max(TILE_CACHE_BYTES, 2 * biggest))  # strips can be whole images
+        # Strips can be whole images; one of them has to fit.
+        self._cache.resize(max(TILE_CACHE_BYTES, biggest, min(2 * biggest, _LARGE_TILE_CACHE_BYTES)))
         set_range([page for page in stack[-1]])
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):
                 page.format = judged.format
         layout.remarks += _lend_tiles(stack)
         self._images = stack
+        self.turns = _turns(layout, plan.order)
         self._sides = {name: int(page.offset) for name, page in layout.associated.items()}
         self.info = replace(
             self._describe(layout, path, files),
@@ -141,10 +161,16 @@ class TiffSlide(Slide):
         try:
             with tifffile.TiffFile(self.path) as tif:
                 page = next(p for p in (q.aspage() for q in _every_page(tif)) if int(p.offset) == offset)
-                pixels = _channels_last(page.asarray(), page)
-                jpeg = int(page.compression) in (6, 7)  # tifffile has turned these into RGB
-                form = PixelFormat() if jpeg else page_format(page)
-                return form.rgb(pixels)
+                raw = RawFile(self.path)
+                try:
+                    image = page_image(page, raw, self._cache)
+                    out = white(image.height, image.width)
+                    image.read_into(out, 0, 0)
+                finally:
+                    raw.close()
+                return np.ascontiguousarray(upright(out, orientation(page.tags.valueof(ORIENTATION, UPRIGHT))))
+        except SlideError:
+            raise
         except Exception as error:
             raise SlideError(f"Cannot read the {name} image of {self.name}", str(error)) from error
 
@@ -168,7 +194,8 @@ def open_tiff(path: Path) -> Slide:
     import tifffile
 
     try:
-        return TiffSlide(path)
+        slide = TiffSlide(path)
+        return shown_upright(slide, slide.turns)
     except tifffile.TiffFileError as error:
         raise SlideError(
             f"Cannot open {path.name}", f"not a sound TIFF file ({error})", "Copy it again from its source."
@@ -189,6 +216,16 @@ def _lend_tiles(stack: list[list[PageImage]]) -> list[str]:
     totals = [sum(map(tile_count, row)) for row in stack]
     remark = absent_remark(lent.tolist(), totals)
     return [] if remark is None else [remark]
+
+
+def _turns(layout: Layout, order: list[int]) -> tuple[int, ...]:
+    """Orientation of each plane: that of its level 0, and where it has none, the first page's."""
+    usual = orientation(layout.first.tags.valueof(ORIENTATION, UPRIGHT))
+    found: list[int] = []
+    for page in layout.levels[0]:
+        first = page[0] if isinstance(page, list) else page
+        found.append(usual if first is None else orientation(first.tags.valueof(ORIENTATION, usual)))
+    return tuple(found[index] for index in order)
 
 
 def _pages(layout: Layout) -> list[list[Any]]:
@@ -218,7 +255,7 @@ def page_image(page: Any, raw: RawFile, cache: TileCache) -> PageImage:
         return MergedPage(tuple(page_image(one, raw, cache) for one in page))
     if int(page.imagedepth) > 1 or int(page.tiledepth or 1) > 1:
         raise UnsureError("volume tiles")
-    if not page.is_tiled and page.is_memmappable and int(page.bitspersample) % 8 == 0:
+    if not page.is_tiled and page.is_memmappable and sample_bits(page) % 8 == 0:
         start, dtype = int(page.dataoffsets[0]), page.dtype.newbyteorder(page.parent.byteorder)
         end = start + int(np.prod(page.shape)) * dtype.itemsize
         if end > raw.size:

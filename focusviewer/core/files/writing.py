@@ -1,70 +1,17 @@
-"""Where the program keeps things, and how it writes files without losing any."""
+"""Writing files without losing any: whole, or not at all."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from importlib import resources
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from uuid import uuid4
-
-import platformdirs
 
 from focusviewer.core.errors import UserError
-
-_weights_folder: ContextVar[Path | None] = ContextVar("weights_folder", default=None)
-
-
-def cache_dir() -> Path:
-    """Folder for things that can be made again (demo slide, focus maps); made on first use.
-
-    ``FOCUSVIEWER_CACHE`` overrides the user's cache folder.
-    """
-    path = Path(os.environ.get("FOCUSVIEWER_CACHE") or platformdirs.user_cache_dir("focusviewer", appauthor=False))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def config_dir() -> Path:
-    """Folder for what the user has told us (settings, slide scales); ``FOCUSVIEWER_CONFIG`` overrides it."""
-    path = Path(os.environ.get("FOCUSVIEWER_CONFIG") or platformdirs.user_config_dir("focusviewer", appauthor=False))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def resource_path(*parts: str) -> Path:
-    """Path of a file shipped with the program (``resources/`` in the source tree and in the wheel).
-
-    Raises
-    ------
-    FileNotFoundError
-        If the installation lacks it.
-    """
-    folder = _weights_folder.get()
-    if folder is not None and parts[0] == "weights" and folder.joinpath(*parts[1:]).exists():
-        return folder.joinpath(*parts[1:])
-    packaged = Path(str(resources.files("focusviewer"))) / "resources"
-    source = packaged.parent.parent / "resources"
-    for root in (packaged, source):
-        path = root.joinpath(*parts)
-        if path.exists():
-            return path
-    raise FileNotFoundError(f"resource {'/'.join(parts)} is missing from this installation")
-
-
-@contextmanager
-def weights_from(folder: Path) -> Iterator[None]:
-    """Inside the block, models built by name take their weights from ``folder`` where it has them."""
-    token = _weights_folder.set(folder)
-    try:
-        yield
-    finally:
-        _weights_folder.reset(token)
+from focusviewer.core.files.places import cache_dir
+from focusviewer.core.files.unfinished import remove_leftovers, unfinished
 
 
 def output_folder(path: Path) -> Path:
@@ -124,7 +71,8 @@ def _exists(path: Path) -> bool:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` only when the block ends well.
 
-    The temporary file keeps the suffix, so that writers which look at it work.
+    The temporary file keeps the suffix, so that writers which look at it work; what a killed program left of such
+    files is removed by the next one (see :mod:`focusviewer.core.unfinished`).
 
     Raises
     ------
@@ -132,15 +80,40 @@ def atomic_write(path: Path) -> Iterator[Path]:
         If the folder does not exist or cannot be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"Cannot write {path}", reason, "Choose another output file.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with unfinished_file(path) as temporary:
+        try:
+            yield temporary
+            temporary.replace(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UserError(f"Cannot write {path}", reason, "Choose another output file.") from error
+
+
+@contextmanager
+def building_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new folder in ``parent``, to be filled and renamed; where it still has its name at the end it is removed.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made.
+    """
+    with unfinished(output_folder(parent) / "making", _notes()) as folder:
+        yield output_folder(folder)
+
+
+def unfinished_file(path: Path) -> AbstractContextManager[Path]:
+    """A temporary name beside ``path`` for whoever gives it its final name in another way than :func:`atomic_write`."""
+    return unfinished(path, _notes())
+
+
+def clean_up() -> None:
+    """Remove the unfinished files of programs that were killed; to be called when a program starts."""
+    remove_leftovers(_notes())
+
+
+def _notes() -> Path:
+    return cache_dir() / "unfinished"
 
 
 def write_safetensors(path: Path, data: bytes) -> None:
