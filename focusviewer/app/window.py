@@ -146,6 +146,7 @@ class MainWindow(QMainWindow):
         self.slides.current_changed.connect(self._show_document)
         self.slides.opened.connect(self._opened)
         self.slides.scale_changed.connect(self._scale_changed)
+        self.opening.optics.changed.connect(self._optics_changed)
         self.opening.recent_changed.connect(self._show_recent)
         self.opening.watch.reloaded.connect(self.refocusing.forget_studies)
         self.heatmap.failed.connect(self._map_failed)
@@ -211,6 +212,11 @@ class MainWindow(QMainWindow):
         if document is self.document:
             self._show_document(document)
             self.refocus.scale_changed()
+
+    @Slot(object)
+    def _optics_changed(self, document: Document) -> None:
+        """Views were studied with other optics, also those of other slides of the scanner."""
+        self.refocus.scale_changed()
 
     @Slot(bool)
     def _show_worklist(self, is_open: bool) -> None:

@@ -18,6 +18,7 @@ from focusviewer.metrics.similarity import RADIUS, ssim_map
 from focusviewer.optics.psf import Optics
 from focusviewer.simulation.fitting.pair import PairFit, fit_pair
 from focusviewer.simulation.fitting.predict import Prediction
+from focusviewer.simulation.fitting.profile import sharpest_plane
 from focusviewer.simulation.fitting.spectra import Reversal
 
 ZERO_TOLERANCE = 0.15
@@ -218,17 +219,6 @@ def structured_part(planes: RGB, size_px: int = LARGEST_PX) -> RGB:
                 best, corner = value, (int(y), int(x))
     y, x = corner
     return np.ascontiguousarray(planes[:, :, y : y + size_px, x : x + size_px])
-
-
-def sharpest_plane(planes: RGB) -> int:
-    """The plane with the most fine structure, of (P, N, H, W, C)."""
-    from scipy.ndimage import gaussian_laplace
-
-    energy = [
-        np.mean([gaussian_laplace(field.mean(axis=2, dtype=np.float32), 1.5).std() for field in plane])
-        for plane in planes
-    ]
-    return int(np.argmax(energy))
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatMap, check_planes
 from focusviewer.core.errors import UserError
+from focusviewer.optics.profile import OpticsProfile
 
 MAX_Z_UM = 4.0
 """Largest refocusing distance any engine is asked for, in um."""
@@ -53,6 +54,11 @@ class Encoded:
         comes from anywhere but the scan.
     images : tuple of uint8 (H, W, 3)
         The planes as scanned, lowest first; filled in by :meth:`Refocuser.encode`.
+    profile : OpticsProfile or None
+        The measured optics of the scanner that the engine works with; None where there are none, or it uses none.
+    likely_um : (lowest, highest) or None
+        Target z (um) between which the engine takes most of the tissue to lie, e.g. 10 to 90 % of its belief; None
+        where it cannot tell.
     """
 
     shape: tuple[int, int]
@@ -63,6 +69,8 @@ class Encoded:
     notes: tuple[str, ...] = ()
     operators_only: bool = False
     images: tuple[RGB, ...] = ()
+    profile: OpticsProfile | None = None
+    likely_um: tuple[float, float] | None = None
 
     @property
     def best_z_um(self) -> float:
@@ -96,6 +104,8 @@ class Refocuser(ABC):
         Context a tile needs on every side, so that tiles of one region agree.
     is_slow : bool
         Whether it takes seconds for a view; its entry in the registry says the same without building it.
+    uses_profile : bool
+        Whether it works with the measured optics of the scanner where there are any: :meth:`_encode_measured`.
     """
 
     name: str
@@ -105,6 +115,7 @@ class Refocuser(ABC):
     max_planes: int = MAX_PLANES
     halo_px: int = 64
     is_slow: bool = False
+    uses_profile: bool = False
 
     def parameters(self) -> int:
         """Number of trained parameters."""
@@ -117,6 +128,7 @@ class Refocuser(ABC):
         mpp: float,
         planes_um: Sequence[float] = (0.0,),
         focus_maps: Sequence[FloatMap] | None = None,
+        profile: OpticsProfile | None = None,
     ) -> Encoded:
         """Encode a view, once for all targets.
 
@@ -130,6 +142,8 @@ class Refocuser(ABC):
             z of each plane, um.
         focus_maps : sequence of float32 (H, W), optional
             Known |distance from focus| of each plane in um; estimated when missing.
+        profile : OpticsProfile, optional
+            Measured optics of the scanner; without it, or with an engine that uses none, the standard lens stands.
 
         Raises
         ------
@@ -145,7 +159,10 @@ class Refocuser(ABC):
         planes = tuple(images[index] for index in order)
         positions = tuple(float(planes_um[index]) for index in order)
         sorted_maps = None if maps is None else [maps[index] for index in order]
-        return replace(self._encode(planes, mpp, positions, sorted_maps), images=planes)
+        if profile is None or not self.uses_profile:
+            return replace(self._encode(planes, mpp, positions, sorted_maps), images=planes)
+        encoded = self._encode_measured(planes, mpp, positions, sorted_maps, profile)
+        return replace(encoded, images=planes, profile=profile)
 
     @final
     def render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -177,6 +194,38 @@ class Refocuser(ABC):
         return self._render(encoded, z_um) if plane is None else encoded.images[plane].copy()
 
     @final
+    def assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """The same view, its tissue taken to lie so far above its one plane everywhere, whatever the engine believes.
+
+        What an engine can keep of the view is kept, so that the distance can be turned like a knob.
+
+        Parameters
+        ----------
+        encoded : Encoded
+            Of one plane, from :meth:`encode` of the same engine.
+        distance_um : float
+            0 to ``max_z_um``; 0 means in focus as scanned.
+
+        Raises
+        ------
+        UserError
+            If there are several planes, which tell by themselves where the tissue lies, or it is out of range.
+        """
+        if len(encoded.planes_um) > 1:
+            raise UserError(
+                "Cannot assume a distance from focus",
+                f"the {len(encoded.planes_um)} planes tell where the tissue lies",
+                "Use one plane, or the mode refocus.",
+            )
+        if not 0 <= distance_um <= self.max_z_um + SAME_Z_UM:
+            raise UserError(
+                f"Cannot assume {distance_um:g} um from focus",
+                f"the engine {self.name} takes 0 to {self.max_z_um:g} um",
+                "Assume a smaller distance.",
+            )
+        return replace(self._assume(encoded, float(distance_um)), images=encoded.images, likely_um=None)
+
+    @final
     def all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         """Target map that follows the tissue: every pixel at its own best focus, float32 (H, W)."""
         return full_map(self._all_in_focus_target(encoded), encoded.shape)
@@ -187,9 +236,25 @@ class Refocuser(ABC):
     ) -> Encoded:
         """Encode planes that were checked and sorted, lowest first; see :meth:`encode`."""
 
+    def _encode_measured(
+        self,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+        profile: OpticsProfile,
+    ) -> Encoded:
+        """As :meth:`_encode`, with the measured optics of the scanner; for engines that say ``uses_profile``."""
+        raise NotImplementedError(f"{self.name} says that it uses profiles")
+
     @abstractmethod
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         """The view at a z that no plane was acquired at, or at a target map of the view's size; see :meth:`render`."""
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """See :meth:`assume`; an engine that need not encode the view again does better."""
+        known = np.full(encoded.shape, distance_um, np.float32)
+        return self.encode(encoded.images, encoded.mpp, encoded.planes_um, [known])
 
     def _all_in_focus_target(self, encoded: Encoded) -> FloatMap:
         return encoded.blur_um + np.float32(encoded.planes_um[0])

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.optics.psf import Optics
 from focusviewer.refocus.base import Encoded
 from focusviewer.refocus.evidence.overshoot import overshoot
 
@@ -112,12 +113,15 @@ def confidence(encoded: Encoded, images: Sequence[RGB], rendered: RGB, target_um
         return Confidence(99.0, np.ones(scan.shape[:2], np.float32), 0.0, 0.0)
     scan_blur, made_blur = np.abs(depth - encoded.planes_um[nearest]), np.abs(depth - target)
     difference = np.zeros_like(change)
+    from focusviewer.refocus.fast.operators import SCANNER
+
+    optics = SCANNER if encoded.profile is None else encoded.profile.optics
     sharpened = made_blur <= scan_blur
     if sharpened.any():
-        again = _reblurred(made_light, made_blur, scan_blur, encoded.mpp)
+        again = _reblurred(made_light, made_blur, scan_blur, encoded.mpp, optics)
         difference = np.where(sharpened, again - scan_gray, difference)
     if not sharpened.all():
-        again = _reblurred(scan_light, scan_blur, made_blur, encoded.mpp)
+        again = _reblurred(scan_light, scan_blur, made_blur, encoded.mpp, optics)
         difference = np.where(sharpened, difference, again - made_gray)
     return Confidence(
         _decibel(difference),
@@ -132,7 +136,7 @@ def _planar(image: RGB) -> FloatMap:
     return np.ascontiguousarray(np.moveaxis(image, -1, 0), dtype=np.float32) / np.float32(255)
 
 
-def _reblurred(light: FloatMap, blur_um: FloatMap, wanted_um: FloatMap, mpp: float) -> FloatMap:
+def _reblurred(light: FloatMap, blur_um: FloatMap, wanted_um: FloatMap, mpp: float, optics: Optics) -> FloatMap:
     """Luminance of a picture (3, H, W), everywhere ``blur_um`` from focus, blurred on to ``wanted_um``."""
     import scipy.fft
 
@@ -151,19 +155,19 @@ def _reblurred(light: FloatMap, blur_um: FloatMap, wanted_um: FloatMap, mpp: flo
         if total == 0.0:
             continue
         pair = (float((blur * share).sum()) / total for blur in (blur_um, further))
-        transfer = _operator(size, mpp, *(round(blur, 2) for blur in pair))
+        transfer = _operator(size, mpp, optics, *(round(blur, 2) for blur in pair))
         mixed = np.einsum("cij,cij->ij", spectrum, transfer) / np.float32(3)
         whole = scipy.fft.irfft2(mixed, s=size, overwrite_x=True)
         result += share * whole[_PAD_PX : _PAD_PX + height, _PAD_PX : _PAD_PX + width]
     return result
 
 
-def _operator(size: tuple[int, ...], mpp: float, blur_um: float, wanted_um: float) -> FloatMap:
+def _operator(size: tuple[int, ...], mpp: float, optics: Optics, blur_um: float, wanted_um: float) -> FloatMap:
     """Transfer function from one defocus to a larger one: float32 (3, H, W // 2 + 1)."""
     from focusviewer.refocus.fast.operators import operator
 
     radial = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
-    table = operator(radial, blur_um, wanted_um, _NOISE_RATIO if blur_um > 0.1 else _NO_NOISE)
+    table = operator(radial, blur_um, wanted_um, _NOISE_RATIO if blur_um > 0.1 else _NO_NOISE, optics)
     return np.asarray(table.take(_bins((size[0], size[1])), axis=1), dtype=np.float32)
 
 

@@ -6,21 +6,28 @@ for all pixels, or one for each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from focusviewer.core.arrays import FloatMap
 from focusviewer.core.errors import UserError
-from focusviewer.refocus.base import Encoded, Refocuser
+from focusviewer.refocus.base import Encoded, Refocuser, acquired_plane
+from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.support import distance_um, is_within_reach
 
-MODES = ("refocus", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")
+MODES = ("refocus", "assume", "deblur", "all-in-focus", "interpolate", "extrapolate", "defocus", "map")
 
-NEEDS_Z = ("refocus", "interpolate", "extrapolate", "defocus")
+NEEDS_Z = ("refocus", "assume", "interpolate", "extrapolate", "defocus")
 """Modes that need a focus position; ``deblur`` takes one that has been found before."""
 
-TARGETS = {"deblur": "best focus", "all-in-focus": "all in focus", "map": "focus map"}
+TARGETS = {
+    "assume": "assumed distance",
+    "deblur": "best focus",
+    "all-in-focus": "all in focus",
+    "map": "focus map",
+}
 """What files say of the target of a mode; of all others "one focus"."""
 
 _NEARLY = 1e-6
@@ -35,7 +42,8 @@ class RefocusRequest:
     mode : str
         One of MODES.
     z_um : float or None
-        Position of the focal plane, um, for the modes in NEEDS_Z.
+        Position of the focal plane, um, for the modes in NEEDS_Z. For ``assume`` the tissue is taken to lie there if it
+        is above the one plane; below it, at the plane, which is blurred on purpose.
     map_um : float32 (H, W) or None
         Position for each pixel: the target of ``map``, the measured depth of the tissue for ``all-in-focus``.
     """
@@ -45,8 +53,43 @@ class RefocusRequest:
     map_um: FloatMap | None = None
 
 
+def assumed_distance_um(planes_um: Sequence[float], z_um: float) -> float:
+    """How far the mode ``assume`` takes the tissue to lie from the one plane: 0 where it blurs on purpose."""
+    return max(z_um - planes_um[0], 0.0)
+
+
+def focus_text(mode: str, z_um: float, planes_um: Sequence[float], unit: str = "µm") -> str:
+    """The one focus of a picture for people: its position, or what the mode ``assume`` took for granted."""
+    if mode != "assume" or acquired_plane(planes_um, z_um) is not None:
+        return f"z = {z_text(z_um, unit)}"
+    distance = z_um - planes_um[0]
+    return f"blurred by {-distance:.2f} {unit}" if distance < 0 else f"assumed {distance:.2f} {unit} from focus"
+
+
+def assumption(mode: str, planes_um: Sequence[float], z_um: float | None) -> dict[str, float]:
+    """What files of the mode ``assume`` say beside their focus; nothing for the others."""
+    if mode != "assume" or z_um is None:
+        return {}
+    return {"assumed_distance_um": assumed_distance_um(planes_um, z_um)}
+
+
+def encoded_for(engine: Refocuser, encoded: Encoded, request: RefocusRequest) -> Encoded:
+    """What a request is rendered from: the view as it was encoded, or as the mode ``assume`` takes it to lie.
+
+    Raises
+    ------
+    UserError
+        If the view has several planes, or the distance is out of reach.
+    """
+    if request.mode != "assume":
+        return encoded
+    check_request(request, encoded.planes_um, engine.max_z_um)
+    assert request.z_um is not None
+    return engine.assume(encoded, assumed_distance_um(encoded.planes_um, request.z_um))
+
+
 def target_of(engine: Refocuser, encoded: Encoded, request: RefocusRequest) -> float | FloatMap:
-    """Turn a request into the target to render.
+    """Turn a request into the target to render, from what :func:`encoded_for` gives.
 
     Returns
     -------
@@ -125,6 +168,12 @@ def check_reach(wanted: float | FloatMap, planes_um: tuple[float, ...], max_z_um
 def _check_position(request: RefocusRequest, planes_um: tuple[float, ...]) -> None:
     """Whether the position lies where the mode's name says."""
     assert request.z_um is not None
+    if request.mode == "assume" and len(planes_um) > 1:
+        raise UserError(
+            "Cannot assume a distance from focus",
+            f"the {len(planes_um)} planes tell where the tissue lies",
+            "Name one plane, or use the mode refocus.",
+        )
     low, high = min(planes_um), max(planes_um)
     inside = low <= request.z_um <= high
     acquired = f"the planes lie from {low:g} to {high:g} um" if high > low else f"the one plane lies at {low:g} um"

@@ -89,7 +89,16 @@ class PiecewiseEngine(Refocuser):
             _add(blur, piece, encoded.blur_um)
         first = state[0][1]
         notes = tuple(dict.fromkeys(note for _, encoded in state for note in encoded.notes))
-        return replace(first, shape=shape, mpp=mpp, blur_um=blur, state=state, notes=notes)
+        return replace(first, shape=shape, mpp=mpp, blur_um=blur, state=state, notes=notes, likely_um=None)
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """What every piece can keep is kept."""
+        state: list[tuple[_Piece, Encoded]] = [
+            (piece, self.engine.assume(part, distance_um)) for piece, part in self._followed(encoded.state)
+        ]
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        notes = tuple(dict.fromkeys(note for _, part in state for note in part.notes))
+        return replace(encoded, blur_um=blur, state=state, notes=notes)
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         total = np.zeros((*encoded.shape, 3), np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 
 from focusviewer import __version__
 from focusviewer.core.arrays import FloatMap
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import Refocuser, acquired_plane
 from focusviewer.slides.base import SlideInfo
 from focusviewer.slides.marks import STATEMENT, computed_pixels
@@ -37,6 +38,7 @@ def provenance(
     target: float | FloatMap | str,
     mpp: float,
     region: Sequence[int],
+    profile: OpticsProfile | None = None,
 ) -> dict[str, Any]:
     """Everything that is needed to make a picture again, and to know it for what it is.
 
@@ -55,6 +57,8 @@ def provenance(
         Pixel size of the picture, um.
     region : sequence of int
         x, y, width, height in level-0 pixels.
+    profile : OpticsProfile, optional
+        Measured optics of the scanner; said where the engine works with them.
 
     Returns
     -------
@@ -84,6 +88,8 @@ def provenance(
     }
     if computed is not None:
         facts["source_computed"] = computed
+    if profile is not None and engine.uses_profile and not acquired:
+        facts["optics_profile"] = {"scanner": profile.scanner, "digest": profile.digest, "optics": profile.story()}
     if isinstance(target, np.ndarray):
         facts["z_range_um"] = [float(target.min()), float(target.max())]
     return facts

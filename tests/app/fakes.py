@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,9 @@ class FakeEngine(Refocuser):
         self.encodes += 1
         shape = images[0].shape[:2]
         return Encoded(shape, mpp, tuple(planes_um), np.full(shape, 1.5, np.float32), list(images))
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        return replace(encoded, blur_um=np.full(encoded.shape, distance_um, np.float32))
 
     def _render(self, encoded: Encoded, target_um) -> RGB:
         self.renders += 1

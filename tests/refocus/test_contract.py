@@ -115,6 +115,41 @@ def test_a_target_that_is_no_number_is_refused(engine: Refocuser, target: float 
         engine.render(encode(engine), target)
 
 
+def assumed(engine: Refocuser, encoded: Encoded, distance_um: float, z_um: float) -> RGB:
+    taken = engine.assume(encoded, distance_um)
+    assert taken.planes_um == encoded.planes_um and taken.likely_um is None
+    np.testing.assert_allclose(taken.blur_um, distance_um, atol=1e-5)
+    return engine.render(taken, z_um)
+
+
+def test_one_plane_may_be_taken_to_lie_at_any_distance(engine: Refocuser) -> None:
+    if engine.name in INTERPOLATORS:
+        pytest.skip("it draws nothing from one plane")
+    encoded = engine.encode(PLANES[:1], MPP, (0.5,))
+    before = engine.render(encoded, 2.0)
+    assert np.array_equal(assumed(engine, encoded, 0.0, 0.5), PLANES[0])  # bit for bit
+    sharper = [assumed(engine, encoded, distance, 0.5 + distance) for distance in (1.0, 3.0)]
+    assert all(made.shape == (*SHAPE, 3) and made.dtype == np.uint8 for made in sharper)
+    softer = assumed(engine, encoded, 0.0, -2.5)
+    if encoded.operators_only:
+        assert not np.array_equal(*sharper)
+        assert (
+            np.abs(np.diff(softer.astype(int), axis=1)).mean() < np.abs(np.diff(PLANES[0].astype(int), axis=1)).mean()
+        )
+    assert np.array_equal(engine.render(encoded, 2.0), before)  # the view itself stays as it was encoded
+
+
+@pytest.mark.parametrize("distance", [-0.5, 9.0, float("nan")])
+def test_a_distance_that_cannot_be_is_refused(engine: Refocuser, distance: float) -> None:
+    with pytest.raises(UserError, match="Cannot assume"):
+        engine.assume(engine.encode(PLANES[:1], MPP), distance)
+
+
+def test_several_planes_tell_where_the_tissue_lies(engine: Refocuser) -> None:
+    with pytest.raises(UserError, match="3 planes tell"):
+        engine.assume(encode(engine), 1.0)
+
+
 BAD: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("um per pixel", lambda: {"mpp": 0.9}),
     ("um per pixel", lambda: {"mpp": 0.05}),
@@ -153,7 +188,7 @@ def test_entries_say_of_engines_what_these_say_of_themselves(entry: ModelEntry[R
 
 
 def test_no_engine_goes_around_the_checks(engine: Refocuser) -> None:
-    for method in ("encode", "render", "all_in_focus_target"):
+    for method in ("encode", "render", "assume", "all_in_focus_target"):
         assert getattr(type(engine), method) is getattr(Refocuser, method)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,3 +64,22 @@ def test_progress_is_told_and_work_stops_at_the_next_piece(picture) -> None:
     assert told == sorted(told)
     assert 0 < told[-1] < 1
     assert pieces.encode([picture], 0.25).shape == (230, 310)  # and can be used again
+
+
+def test_an_assumed_distance_reaches_every_piece_with_progress(picture) -> None:
+    class Assuming(Shifting):
+        def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+            return replace(encoded, blur_um=np.full(encoded.shape, distance_um, np.float32), notes=("As you say.",))
+
+        def _render(self, encoded: Encoded, target_um):
+            return np.clip(encoded.state[0] + 10 * encoded.blur_um[..., None], 0, 255).astype(np.uint8)
+
+    inner, told = Assuming(), []
+    pieces = PiecewiseEngine(inner, 128)
+    encoded = pieces.encode([picture], 0.25)
+    studied = len(inner.sizes)
+    with pieces.watched(threading.Event(), told.append):
+        assumed = pieces.assume(encoded, 3.0)
+    assert len(inner.sizes) == studied and told[-1] == 1.0
+    assert assumed.notes == ("As you say.",) and (assumed.blur_um == 3).all()
+    assert np.abs(pieces.render(assumed, 3.0).astype(int) - picture - 30).max() <= 1

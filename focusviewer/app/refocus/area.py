@@ -11,12 +11,12 @@ from focusviewer.app.viewer.document import Document
 from focusviewer.core.arrays import FloatMap
 from focusviewer.refocus import modes
 from focusviewer.refocus.base import MAX_Z_UM, SUPPORTED_MPP
-from focusviewer.refocus.provenance import z_text
 from focusviewer.refocus.sources import AUTO_PLANES, planes_between, source_planes
 from focusviewer.refocus.support import MAX_MPP, unsupported
 
 MODES = {
-    "refocus": "Refocus",
+    "assume": "By eye (assumed distance)",
+    "refocus": "Refocus (estimated depth)",
     "deblur": "Deblur (best focus of the view)",
     "all-in-focus": "All in focus",
     "defocus": "Defocus (blur on purpose)",
@@ -24,8 +24,17 @@ MODES = {
 }
 """Modes of the panel, with their names for people."""
 
-KNOB_MODES = ("refocus", "defocus")
+KNOB_MODES = ("assume", "refocus", "defocus")
 """Modes in which the knob sets the focus of the picture."""
+
+
+def resting_mode(planes_um: Sequence[float]) -> str:
+    """The mode in which the knob is turned unless another is chosen.
+
+    The user says how far one plane lies from focus; several planes tell where the tissue lies.
+    """
+    return "assume" if len(planes_um) == 1 else "refocus"
+
 
 MARGIN_PX = 32
 """Pixels read around the visible part, so that its border is refocused from real surroundings."""
@@ -245,10 +254,10 @@ def planes_text(planes: tuple[int, ...], count: int) -> str:
     return f"from plane{'s' * (len(planes) > 1)} {names} of {count}"
 
 
-def badge_text(mode: str, z_um: float | None) -> str:
+def badge_text(mode: str, z_um: float | None, planes_um: Sequence[float] = (0.0,)) -> str:
     """The badge of a synthesised picture."""
     words = {"all-in-focus": "all in focus", "paint": "painted focus", "deblur": "best focus"}
-    return f"Synthesised  ·  {words[mode] if z_um is None else f'z = {z_text(z_um)}'}"
+    return f"Synthesised  ·  {words[mode] if z_um is None else modes.focus_text(mode, z_um, planes_um)}"
 
 
 def source_text(area: RefocusArea, count: int) -> str:

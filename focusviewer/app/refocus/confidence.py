@@ -80,7 +80,7 @@ def confidence_of(study: Study, picture: Rendered) -> tuple[str, QImage]:
     """Blur a picture back to its scan: how well they agree in words, and where as a tint (in a worker)."""
     from focusviewer.refocus.confidence import confidence
 
-    found = confidence(study.encoded, study.images, picture.pixels, picture.target_um)
+    found = confidence(picture.encoded, study.images, picture.pixels, picture.target_um)
     return confidence_text(found), tint_of(found.trust)
 
 

@@ -105,11 +105,11 @@ class RefocusController(QObject):
         """Refocus another slide."""
         self._forget_view()
         self.display.document, self._sources = document, ()
-        self._set_mode("refocus")
-        self.searches.forget()
-        self.display.show_scan()
         if document is not None:
             self.state.show_slide(document.planes_um, document.plane_um)
+        self._set_mode(self.state.resting_mode)
+        self.searches.forget()
+        self.display.show_scan()
         self._check()
 
     def scale_changed(self) -> None:
@@ -125,7 +125,7 @@ class RefocusController(QObject):
         self.state.show_plane(self.document.plane_um)
         if self.display.is_turning_plane:  # by the knob
             return
-        self._set_mode("refocus")
+        self._set_mode(self.state.resting_mode)
         self.renders.stop()  # a picture that is being rendered belongs to the plane before
         self.display.show_scan()
 
@@ -156,7 +156,7 @@ class RefocusController(QObject):
     def turn_to(self, z_um: float) -> None:
         """Turn the knob to a focus, not as the user."""
         if self.state.knob_um is None:
-            self._set_mode("refocus")
+            self._set_mode(self.state.resting_mode)
         self.state.move(z_um)
         self.look_again()
 
@@ -180,7 +180,7 @@ class RefocusController(QObject):
             self.view_rested()
             return
         self._forget_view()
-        self._set_mode("refocus")
+        self._set_mode(self.state.resting_mode)
         if self.document is not None:
             self.state.move(self.document.plane_um)
         self.display.show_scan()

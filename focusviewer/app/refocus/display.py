@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal, Slot
 
 from focusviewer.app.refocus.area import Painted, RefocusRequest, badge_text, range_limit, source_text
-from focusviewer.app.refocus.inference.engines import Rendered
+from focusviewer.app.refocus.inference.engines import Rendered, Study
 from focusviewer.app.refocus.inference.renders import Renders
 from focusviewer.app.refocus.inference.searches import Searches
 from focusviewer.app.refocus.inference.studies import Studies
@@ -129,7 +129,7 @@ class RefocusDisplay(QObject):
         patch.clear()
         patch.image, patch.zoom = picture.image, picture.area.zoom
         patch.x, patch.y = picture.area.rect[:2]
-        patch.badge = badge_text(picture.mode, picture.z_um)
+        patch.badge = badge_text(picture.mode, picture.z_um, picture.area.planes_um)
         patch.detail = source_text(picture.area, len(self.document.planes_um))
         self.shown = picture
         self.update_status()
@@ -155,6 +155,7 @@ class RefocusDisplay(QObject):
         left = self._searches.left_out(study.area) if study is not None and automatic else None
         state.synthesised = self.shown is not None
         state.offers_all_in_focus = left is not None and not any(busy)
+        self._show_guess(study)
         state.status = status_text(
             state,
             work=work_text(studying=busy[0], searching=busy[1], rendering=busy[2]),
@@ -163,4 +164,14 @@ class RefocusDisplay(QObject):
             known=(study.area, study.encoded) if study is not None else None,
             auto_um=self._searches.best(study.area) if study is not None and automatic else None,
             offer=left.text("µm") if left is not None else "",
+            assumed=self.shown.encoded if self.shown is not None and self.shown.mode == "assume" else None,
         )
+
+    def _show_guess(self, study: Study | None) -> None:
+        """Write into the state where the tissue of one plane is believed to lie."""
+        if study is None or len(study.area.planes_um) > 1 or not self._state.is_on:
+            self._state.guess_um = self._state.likely_um = None
+            return
+        found = self._searches.best(study.area)
+        self._state.guess_um = study.encoded.best_z_um if found is None else found
+        self._state.likely_um = study.encoded.likely_um

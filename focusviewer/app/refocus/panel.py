@@ -19,6 +19,11 @@ from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
 from focusviewer.core.registry import AnyEntry
 
+ASSUMED_TIP = (
+    "How far the tissue is taken to lie from focus, in µm: turn until the picture looks right. Too far, and it is "
+    "overdone; below 0 it is blurred. The bar is Auto's best guess with its range."
+)
+
 
 def _choice(name: str) -> QComboBox:
     """A list to choose from that leaves the panel its width."""
@@ -59,7 +64,6 @@ class RefocusPanel(QWidget):
         self.reason = hint()
         self.set_scale = button("Set scale…", "ruler")
         self.slider = FocusSlider()
-        self.slider.setToolTip("Focus in µm. The marks are acquired planes.")
         self.low, self.high = hint("−4"), hint("+4")
         self.high.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.spin = QDoubleSpinBox()
@@ -89,9 +93,9 @@ class RefocusPanel(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         layout.addLayout(form)
         layout.addWidget(self.slider)
-        middle = hint("focus")
-        middle.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        layout.addLayout(row(self.low, middle, self.high))
+        self.meaning = hint("focus")
+        self.meaning.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout.addLayout(row(self.low, self.meaning, self.high))
         layout.addLayout(row(self.spin, self.auto, self.all_in_focus))
         layout.addWidget(self.status)  # next to the knob, which it explains: further down it would be out of sight
         layout.addWidget(self.sweep)
@@ -114,6 +118,8 @@ class RefocusPanel(QWidget):
         follow(state, "mode", self._show_mode)
         follow(state, "obstacle", self._show_obstacle)
         follow(state, "offers_scale", self.set_scale.setVisible)
+        follow(state, "guess_um", self._show_guess)
+        state.events.likely_um.connect(self._show_guess)
         follow(state, "status", self._show_status)
         follow(state, "synthesised", self.badge.setVisible)
         follow(state, "offers_all_in_focus", self._show_offer)
@@ -152,6 +158,8 @@ class RefocusPanel(QWidget):
         with signals_blocked(self.spin):
             self.spin.setRange(low, high)
         self._show_target(self._state.target_um)
+        by_eye = self.mode.model().index(self.mode.findData("assume"), 0)
+        self.mode.model().setData(by_eye, None if len(planes_um) == 1 else 0, Qt.ItemDataRole.UserRole - 1)
         self.low.setText(f"{low:+g}".replace("-", "−"))
         self.high.setText(f"{high:+g}")
         for widget in (self.sources_label, self.sources):
@@ -167,6 +175,12 @@ class RefocusPanel(QWidget):
         if self.paint is not None:
             self.paint.setVisible(mode == "paint")
         self.sweep.setVisible(mode != "paint")
+        assumed = mode == "assume"
+        self.meaning.setText("assumed distance from focus" if assumed else "focus")
+        self.slider.setToolTip(ASSUMED_TIP if assumed else "Focus in µm. The marks are acquired planes.")
+
+    def _show_guess(self, *_changed: object) -> None:
+        self.slider.set_guess(self._state.guess_um, self._state.likely_um)
 
     def _show_obstacle(self, reason: str) -> None:
         self.reason.setText(reason)

@@ -18,6 +18,8 @@ class FocusSlider(QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self._marks: tuple[float, ...] = (0.0,)
+        self._guess: float | None = None
+        self._likely: tuple[float, float] | None = None
         self.set_range_um(-4.0, 4.0)
         self.setSingleStep(2)
         self.setPageStep(10)
@@ -32,6 +34,11 @@ class FocusSlider(QSlider):
     def set_marks(self, planes_um: tuple[float, ...]) -> None:
         """Mark the acquired planes."""
         self._marks = planes_um
+        self.update()
+
+    def set_guess(self, guess_um: float | None, likely_um: tuple[float, float] | None) -> None:
+        """Mark where the tissue is believed to lie, and between which positions most of it may lie."""
+        self._guess, self._likely = guess_um, likely_um
         self.update()
 
     def set_value_um(self, value: float) -> None:
@@ -63,7 +70,7 @@ class FocusSlider(QSlider):
         return QRectF(handle), left, groove.width() - handle.width()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the marks below the slider."""
+        """Paint the marks below the slider, and the guess above it."""
         _, left, width = self._handle()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -71,8 +78,18 @@ class FocusSlider(QSlider):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         span = max(self.maximum() - self.minimum(), 1) * KNOB_STEP_UM
+
+        def place(z_um: float) -> float:
+            return float(left + (z_um - self.minimum() * KNOB_STEP_UM) / span * width)
+
+        if self._guess is not None:
+            low, high = (place(z_um) for z_um in self._likely or (self._guess, self._guess))
+            painter.setOpacity(0.4)
+            painter.drawRect(QRectF(low, 2, max(high - low, 0), 3))
+            painter.setOpacity(1)
+            painter.drawRect(QRectF(place(self._guess) - 1, 0, 2, 7))
         for mark in self._marks:
-            x = left + (mark - self.minimum() * KNOB_STEP_UM) / span * width
+            x = place(mark)
             bottom = float(self.height())
             painter.drawPolygon(
                 QPolygonF([QPointF(x, bottom - 7), QPointF(x - 4, bottom - 1), QPointF(x + 4, bottom - 1)])

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from psygnal import Signal, SignalGroupDescriptor
 
-from focusviewer.app.refocus.area import KNOB_MODES, snapped_um, z_range
+from focusviewer.app.refocus.area import KNOB_MODES, resting_mode, snapped_um, z_range
 from focusviewer.core.registry import AnyEntry
 from focusviewer.refocus.base import MAX_PLANES
 
@@ -57,6 +57,10 @@ class RefocusState:
         Ends of a sweep.
     playing : bool
         Whether the focus is being swept.
+    guess_um : float or None
+        Where the tissue of a view of one plane is believed to lie: what Auto has found there, or the engine's estimate.
+    likely_um : (lowest, highest) or None
+        Between which positions most of that tissue may lie.
     confidence : str
         The line that says how well the picture agrees with the scan.
     confidence_shown : bool
@@ -67,7 +71,7 @@ class RefocusState:
     turned: ClassVar[Signal] = Signal()
 
     is_on: bool = False
-    mode: str = "refocus"
+    mode: str = resting_mode((0.0,))
     planes_um: tuple[float, ...] = (0.0,)
     plane_um: float = 0.0
     target_um: float = 0.0
@@ -83,6 +87,8 @@ class RefocusState:
     sweep_low_um: float = -SWEEP_UM
     sweep_high_um: float = SWEEP_UM
     playing: bool = False
+    guess_um: float | None = None
+    likely_um: tuple[float, float] | None = None
     confidence: str = ""
     confidence_shown: bool = False
 
@@ -100,6 +106,11 @@ class RefocusState:
     def knob_um(self) -> float | None:
         """The focus of the picture in the modes where the knob sets it; None in the others."""
         return self.target_um if self.mode in KNOB_MODES else None
+
+    @property
+    def resting_mode(self) -> str:
+        """The mode in which the knob is turned unless another is chosen."""
+        return resting_mode(self.planes_um)
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -130,7 +141,7 @@ class RefocusState:
         self.playing = False
         self.move(z_um)
         if self.mode not in (*KNOB_MODES, "paint"):
-            self.mode = "refocus"
+            self.mode = self.resting_mode
         self.turned.emit()
 
     def turn_by(self, step_um: float) -> None:

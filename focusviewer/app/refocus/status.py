@@ -34,14 +34,14 @@ def scan_text(area: RefocusArea, encoded: Encoded, auto_um: float | None) -> str
     plane = None if auto_um is None else acquired_plane(area.planes_um, auto_um)
     if plane is not None:
         if is_in_focus(encoded):
-            return "Auto: already in focus. These are scanned pixels; turning the knob blurs them."
+            return "Auto: already in focus. These are scanned pixels; turning the knob blurs or overdoes them."
         if one:
             return "Auto: these are scanned pixels; nothing computed is clearly sharper."
         return f"Auto: plane {area.planes[plane] + 1} is the sharpest, as scanned; nothing computed is clearly sharper."
     if is_in_focus(encoded):
-        return "These are scanned pixels, already in focus here: turning the knob blurs them."
+        return "These are scanned pixels, already in focus here: turning the knob blurs or overdoes them."
     towards = " towards +" if one and not encoded.notes else ""
-    return f"These are scanned pixels. Turn the knob{towards} to refocus."
+    return f"These are scanned pixels. Turn the knob{towards} to refocus." + guess_text(encoded)
 
 
 def synthesised_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto_um: float | None = None) -> str:
@@ -55,9 +55,29 @@ def synthesised_text(area: RefocusArea, encoded: Encoded | None, mode: str, auto
     text = f"Computed by {area.engine}, not scanned."
     if auto_um is not None and min(abs(auto_um - z) for z in area.planes_um) > MAX_Z_UM - AT_LIMIT_UM:
         text += f" Auto ends here, {MAX_Z_UM:g} µm from a plane: the best focus may lie beyond."
-    if mode == "refocus" and encoded is not None and is_in_focus(encoded):
-        text += " The scan is in focus already: turning away from it blurs."
-    return text
+    if mode in ("assume", "refocus") and encoded is not None and is_in_focus(encoded):
+        overdone = " or overdoes it" if mode == "assume" else ""
+        return f"{text} The scan is in focus already: turning away from it blurs{overdone}."
+    return text + guess_text(encoded, auto_um) if mode in ("assume", "deblur") else text
+
+
+def guess_text(encoded: Encoded | None, auto_um: float | None = None) -> str:
+    """How far one plane is taken to be from focus, and between which bounds, as a sentence that goes on after others.
+
+    Parameters
+    ----------
+    auto_um : float or None
+        What Auto has found; without it the engine's estimate is told.
+    """
+    if encoded is None or encoded.notes or len(encoded.planes_um) > 1:
+        return ""
+    first = encoded.planes_um[0]
+    found = encoded.best_z_um if auto_um is None else auto_um
+    guess = f" Best guess of the distance: {found - first:.1f} µm"
+    if encoded.likely_um is None:
+        return f"{guess}."
+    low, high = (f"{z_um - first:.1f}" for z_um in encoded.likely_um)
+    return f"{guess}." if low == high else f"{guess} ({low} to {high})."
 
 
 def work_text(*, studying: bool, searching: bool, rendering: bool) -> str:
@@ -78,6 +98,7 @@ def status_text(
     known: tuple[RefocusArea, Encoded] | None,
     auto_um: float | None,
     offer: str = "",
+    assumed: Encoded | None = None,
 ) -> str:
     """What the panel says.
 
@@ -95,8 +116,11 @@ def status_text(
         The best focus of the view, where Auto has found it.
     offer : str
         What speaks for all in focus instead; empty where nothing does.
+    assumed : Encoded or None
+        What the picture on screen was rendered from where a distance was assumed: it has notes of its own.
     """
     notes = known[1].notes if known is not None and state.is_on else ()
+    notes = assumed.notes if assumed is not None else notes
     if work or limit:
         text = work or limit
     elif shown is not None:

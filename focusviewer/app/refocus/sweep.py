@@ -61,7 +61,7 @@ class SweepController(QObject):
         state = self._state
         if not state.is_on:
             self._is_turning = True
-            self._refocus.enter("refocus")
+            self._refocus.enter(state.resting_mode)
             self._is_turning = False
         try:
             self._targets = live_targets(state.sweep_low_um, state.sweep_high_um)

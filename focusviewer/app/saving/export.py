@@ -58,21 +58,31 @@ class ExportController(FileWriter):
         if document is None or area is None:
             self.failed.emit(NOTHING)
             return
-        manual = self._refocus.state.sources
+        state = self._refocus.state
+        manual = state.sources
+        mode = state.mode if state.mode in ("assume", "refocus") else state.resting_mode
 
         def work(job: Job) -> None:
             from focusviewer.refocus.regions.sweep import sweep_targets, write_sweep
 
             step_um = max(SWEEP_STEP_UM, (high_um - low_um) / SWEEP_STEPS)
             targets = sweep_targets(low_um, high_um, step_um)
-            pictures = dict(zip(sorted(set(targets)), self._frames(document, area, targets, manual, job), strict=True))
-            metadata = self._sweep_provenance(document, area, targets)
+            pictures = dict(
+                zip(sorted(set(targets)), self._frames(document, area, mode, targets, manual, job), strict=True)
+            )
+            metadata = {**self._sweep_provenance(document, area, targets), "mode": mode}
             write_sweep(path, _with_progress([pictures[z_um] for z_um in targets], job), SWEEP_FPS, metadata)
 
         self._write(path, work, lane=Lane.SWEEP, needs=document.slide)
 
     def _frames(
-        self, document: Document, area: RefocusArea, targets: list[float], manual: tuple[int, ...], job: Job
+        self,
+        document: Document,
+        area: RefocusArea,
+        mode: str,
+        targets: list[float],
+        manual: tuple[int, ...],
+        job: Job,
     ) -> Iterator[RGB]:
         """The picture at each different target, from low to high."""
         study: Study | None = None
@@ -91,7 +101,7 @@ class ExportController(FileWriter):
                 planes = needed
                 planes_um = tuple(document.planes_um[plane] for plane in planes)
                 study = self._sweeps.study(document, replace(area, planes=planes, planes_um=planes_um), None, silent)
-            yield self._sweeps.render(study, RefocusRequest("refocus", z_um), silent).pixels
+            yield self._sweeps.render(study, RefocusRequest(mode, z_um), silent).pixels
 
     def _sweep_provenance(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
         found = self._sweeps.area_provenance(document, area, "sweep of the focus")
@@ -116,10 +126,11 @@ class ExportController(FileWriter):
             box = (x0, y0, x1 - x0, y1 - y0)
 
         def work(job: Job) -> None:
+            from focusviewer.focus.calibration.profiles import find_profile
             from focusviewer.refocus.regions.export import export_region
             from focusviewer.refocus.regions.tiling import View
 
-            view = View(document.slide, box, area.planes, area.planes_um, mpp)
+            view = View(document.slide, box, area.planes, area.planes_um, mpp, find_profile(document.slide))
             shrink = max(1, max(box[2:]) // MAP_PX)
             target = request.for_region(box, (-(-box[3] // shrink), -(-box[2] // shrink)))
             with self._regions.working(area.engine, job, report=False) as engine:

@@ -14,6 +14,7 @@ from focusviewer.app.services.settings import Settings
 from focusviewer.app.services.tiles import TileSource
 from focusviewer.app.slides.controller import SlideController
 from focusviewer.app.slides.files import lies_in
+from focusviewer.app.slides.optics import OpticsController
 from focusviewer.app.slides.scale import ScaleController
 from focusviewer.app.slides.slide_list import SlideList
 from focusviewer.app.slides.slide_panel import SlidePanel
@@ -50,7 +51,8 @@ class SlidesFeature(QObject):
         self.panel = SlidePanel()
         self.section = Section("Slide", self.panel)
         self.controller = SlideController(jobs, tiles)
-        self.scale = ScaleController(parent, messages, self.controller)
+        self.optics = OpticsController(parent, jobs, messages, settings)
+        self.scale = ScaleController(parent, messages, self.controller, self.optics)
         self.updates = SlideUpdates(self.controller, tiles, self.list, self.panel, messages, self.open_paths)
         self.watch = FileWatch(jobs, self.controller, tiles, messages)
         self.controller.opened.connect(self._opened)

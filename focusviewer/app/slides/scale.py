@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from focusviewer.app.slides.controller import SlideController
+from focusviewer.app.slides.optics import OpticsController
 from focusviewer.app.slides.scale_dialog import ScaleDialog
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.bars import MessageBar
@@ -15,9 +16,11 @@ from focusviewer.app.widgets.choosers import open_dialog
 class ScaleController(QObject):
     """Opens the scale dialog, and offers it in messages for as long as the slide has no scale."""
 
-    def __init__(self, window: QWidget, messages: MessageBar, slides: SlideController) -> None:
+    def __init__(
+        self, window: QWidget, messages: MessageBar, slides: SlideController, optics: OpticsController
+    ) -> None:
         super().__init__()
-        self._window, self._messages, self._slides = window, messages, slides
+        self._window, self._messages, self._slides, self._optics = window, messages, slides, optics
         self._asked: set[str] = set()
         self._offers: dict[str, Document] = {}
         slides.scale_changed.connect(self._withdraw)
@@ -52,6 +55,8 @@ class ScaleController(QObject):
             return
         dialog = ScaleDialog(document, self._window)
         dialog.accepted.connect(lambda: self._slides.set_scale(document, dialog.answer()))
+        dialog.optics_requested.connect(dialog.reject)
+        dialog.optics_requested.connect(lambda: self._optics.ask(document))
         open_dialog(dialog)
 
     @Slot()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -32,7 +32,14 @@ class ScaleAnswer:
 
 
 class ScaleDialog(QDialog):
-    """Asks the pixel size or the magnification, and the z step of a stack."""
+    """Asks the pixel size or the magnification, and the z step of a stack.
+
+    Signals
+    -------
+    optics_requested : the optics of the scanner are wanted instead
+    """
+
+    optics_requested = Signal()
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +77,10 @@ class ScaleDialog(QDialog):
         if self._stack:
             form.addRow("Stack", self.z_step)
         buttons = button_row(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.optics = buttons.addButton("Optics…", QDialogButtonBox.ButtonRole.ActionRole)
+        self.optics.setToolTip("Measure the lens of this scanner, which refocusing works with")
+        self.optics.setAutoDefault(False)
+        self.optics.clicked.connect(self.optics_requested)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

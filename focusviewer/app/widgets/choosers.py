@@ -37,6 +37,16 @@ def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], N
     open_dialog(dialog)
 
 
+def choose_pair(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    """Let the user choose two files of one field: in focus, and out of focus."""
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
+    title = "Choose two files of one field: in focus, and out of focus"
+    dialog = QFileDialog(parent, title, folder, f"Slides and images ({patterns});;All files (*)")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
+    open_dialog(dialog)
+
+
 def choose_folder(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose a folder: a stack of plane images, or slides."""
     dialog = QFileDialog(parent, "Open a folder of focal planes or slides", folder)

@@ -1,4 +1,4 @@
-"""``calibrate``: fit what a model's scores mean on one scanner, in microns from focus."""
+"""``calibrate``: fit what a model's scores mean on one scanner, in microns from focus; measure its optics."""
 
 from __future__ import annotations
 
@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from focusviewer.focus.calibration.curve import Calibration
     from focusviewer.slides import Slide
 
-StackPath = Annotated[
-    Path | None, typer.Argument(metavar="[STACK]", help="A focal stack, or with --mark any slide of the scanner.")
+StackPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[STACK | SHARP BLURRED]",
+        help="A focal stack; with --mark any slide of the scanner; with --optics also two files, a field in focus and "
+        "the same field out of focus.",
+    ),
 ]
+Optics = Annotated[
+    bool,
+    typer.Option("--optics", help="Measure the optics of the scanner, for the refocusing engines; no focus model."),
+]
+List = Annotated[bool, typer.Option("--list", help="List calibrations and optics profiles (also without any STACK).")]
 ModelName = Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help="Focus model or measure.")]
 Reference = Annotated[
     int | None, typer.Option("--reference", metavar="N", help="Plane in focus, from 0; the sharpest when missing.")
@@ -37,7 +47,10 @@ ScannerKey = Annotated[
     str | None,
     typer.Option("--scanner", metavar="KEY", help="The scanner it holds for; the file's own when missing."),
 ]
-Forget = Annotated[bool, typer.Option("--forget", help="Remove the calibration of a model for this scanner instead.")]
+Forget = Annotated[
+    bool,
+    typer.Option("--forget", help="Remove the calibration of a model, or with --optics the profile, for this scanner."),
+]
 Simulated = Annotated[
     bool, typer.Option("--simulated", help="Fit the calibrations that are shipped, to simulated tissue.")
 ]
@@ -53,13 +66,15 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    path: StackPath = None,
+    paths: StackPaths = None,
+    optics: Optics = False,
     model: ModelName = None,
     reference: Reference = None,
     step: Step = None,
     mark: Marks = None,
     scanner: ScannerKey = None,
     forget: Forget = False,
+    listed: List = False,
     simulated: Simulated = False,
     data: Data = None,
     out: Out = None,
@@ -70,19 +85,38 @@ def calibrate(
     """Read a model's scores in microns on one scanner: from a focal stack of it, or from regions of known focus.
 
     The calibration is kept, and used for every slide of that scanner and scale. Without STACK: lists what there is.
+    With --optics the lens itself is measured, and what it leaves unexplained: refocusing works with it on every slide
+    of that scanner and scale.
     """
     from focusviewer.focus import DEFAULT_MODEL
 
     if simulated:
         _fit_shipped(model, data, out, json)
         return
-    if path is None:
+    if listed or (not paths and not (optics and forget and scanner is not None)):
+        if optics and not listed:
+            raise UserError(
+                "--optics needs planes", "", "Give a focal stack, or two files: in focus, and out of focus."
+            )
         _list(json)
         return
-    name = _one(model or [DEFAULT_MODEL])
+    if optics and (model or mark):
+        raise UserError("--optics does not go with --model and --mark", "it measures the lens, not a focus model", "")
     if step is not None and not 0.01 <= step <= 100:
         raise UserError(f"--step {step:g} is not a usable distance", "", "Give microns, like --step 0.5.")
-    with opened(path, mpp, magnification) as slide:
+    if optics:
+        from focusviewer.cli.commands import optics as profiles
+
+        if forget:
+            profiles.forget(paths or [], scanner, mpp, magnification, json)
+        else:
+            profiles.measure(paths or [], reference, step, scanner, mpp, magnification, json)
+        return
+    assert paths
+    if len(paths) > 1:
+        raise UserError(f"{len(paths)} files are too many", "one stack is calibrated with at a time", "")
+    name = _one(model or [DEFAULT_MODEL])
+    with opened(paths[0], mpp, magnification) as slide:
         if forget:
             _forget(name, slide, scanner, json)
             return
@@ -160,6 +194,7 @@ def _tell(fitted: Calibration, best: int | None, json: bool) -> None:
 
 def _document(calibration: Calibration) -> dict[str, Any]:
     return {
+        "kind": "focus",
         "model": calibration.model,
         "version": calibration.version,
         "scanner": calibration.scanner,
@@ -171,17 +206,24 @@ def _document(calibration: Calibration) -> dict[str, Any]:
 
 
 def _list(json: bool) -> None:
+    from focusviewer.cli.commands import optics
+    from focusviewer.focus.calibration.profiles import known_profiles
     from focusviewer.focus.calibration.store import read_calibrations, shipped_calibrations
 
-    known = [*read_calibrations(), *shipped_calibrations()]
+    known, profiles = [*read_calibrations(), *shipped_calibrations()], known_profiles()
     if json:
-        print_json([_document(calibration) for calibration in known])
+        print_json([*map(_document, known), *map(optics.document, profiles)])
         return
     rows = [
         [entry.model, entry.scanner or "any", "any" if entry.mpp is None else f"{entry.mpp:.3g}", entry.source]
         for entry in known
     ]
     typer.echo(table(["model", "scanner", "um/px", "from"], rows) if rows else "no calibrations")
+    if profiles:
+        heads = ["optics of", "um/px", "lens", "gain (standard lens)", "from", "made"]
+        typer.echo("\n" + table(heads, optics.rows(profiles)))
+    else:
+        typer.echo("\nno optics profiles")
 
 
 def _forget(name: str, slide: Slide, scanner: str | None, json: bool) -> None:

@@ -34,6 +34,15 @@ Data = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML; the other options override it.")
 ]
+RecipeNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="Settings that are shipped: thesis and gpu for radiance. May be repeated, later ones override; --config "
+        "and the other options override them all.",
+    ),
+]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Length of the run in steps.")]
 Minutes = Annotated[
     float | None,
@@ -64,6 +73,7 @@ def train(
     model: ModelName = None,
     data: Data = None,
     config: ConfigFile = None,
+    recipe: RecipeNames = None,
     steps: Steps = None,
     minutes: Minutes = None,
     seed: Seed = None,
@@ -84,15 +94,24 @@ def train(
         raise UserError("--steps and --minutes were both given", "", "Give one of them.")
     check_output_folder(out)  # before torch is loaded
     if task == DETECTOR:
-        unused = {"--model": model, "--config": config, "--steps": steps, "--minutes": minutes, "--loss": loss}
+        unused: dict[str, object] = {
+            "--model": model,
+            "--config": config,
+            "--steps": steps,
+            "--minutes": minutes,
+            "--loss": loss,
+        }
+        unused["--recipe"] = ", ".join(recipe) if recipe else None
         unused |= {"--device": device, "--precision": precision, "--resume": resume or None}
         return _fit_detector(out, data, seed, [name for name, value in unused.items() if value is not None])
     from focusviewer.evaluation.cards import CardEvaluator
     from focusviewer.training.catalogue import build, find_entry
     from focusviewer.training.lab import train as run
+    from focusviewer.training.recipes import recipe_path
 
     entry = find_entry(task, model)
-    base, own = _settings(entry, config, out, resume)
+    files = [recipe_path(task, name) for name in recipe or []] + ([config] if config else [])
+    base, own = _settings(entry, files, out, resume)
     if loss is not None:
         own = _with_loss(entry, own, loss)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "precision": precision}
@@ -117,8 +136,8 @@ def _with_loss(entry: TaskEntry, own: Any, loss: str) -> Any:
     return replace(own, loss=loss)
 
 
-def _settings(entry: TaskEntry, config: Path | None, out: Path, resume: bool) -> tuple[LabConfig, Any]:
-    """Settings before the command line: of the file, of the run to resume, or of the task."""
+def _settings(entry: TaskEntry, files: list[Path], out: Path, resume: bool) -> tuple[LabConfig, Any]:
+    """Settings before the command line: of the files, later ones first, of the run to resume, or of the task."""
     from focusviewer.training.lab import read_config
     from focusviewer.training.lab.trainer import resumed_settings
 
@@ -126,7 +145,9 @@ def _settings(entry: TaskEntry, config: Path | None, out: Path, resume: bool) ->
         defaults, own = resumed_settings(entry.build(None, entry.settings).name, out, entry.settings)
     else:
         defaults, own = entry.defaults, entry.settings
-    return read_config(config, defaults, own) if config else (defaults, own)
+    for file in files:
+        defaults, own = read_config(file, defaults, own)
+    return defaults, own
 
 
 def _list_tasks() -> None:

@@ -66,12 +66,18 @@ def refocus(
         typer.Option(
             "--mode",
             metavar="NAME",
-            help="refocus, deblur, all-in-focus, interpolate, extrapolate, defocus or map; otherwise told by --z, "
-            "--all-in-focus and --map.",
+            help="refocus, assume, deblur, all-in-focus, interpolate, extrapolate, defocus or map; otherwise told by "
+            "--z, --all-in-focus and --map.",
         ),
     ] = None,
     z: Annotated[
-        str | None, typer.Option("--z", metavar="UM|auto", help="Focus position in um, or auto: the best one.")
+        str | None,
+        typer.Option(
+            "--z",
+            metavar="UM|auto",
+            help="Focus position in um, or auto: the best one. In the mode assume: how far the tissue is taken to lie "
+            "from focus.",
+        ),
     ] = None,
     all_in_focus: Annotated[bool, typer.Option("--all-in-focus", help="Every pixel at its own best focus.")] = False,
     depth: Annotated[
@@ -86,7 +92,11 @@ def refocus(
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option("--sweep", metavar="FROM:TO:STEP", help="Focus sweep there and back, in um, to .gif/.webp."),
+        typer.Option(
+            "--sweep",
+            metavar="FROM:TO:STEP",
+            help="Focus sweep there and back, in um, to .gif/.webp; also in the mode assume.",
+        ),
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second of a sweep.")] = 8.0,
     region: RegionText = None,
@@ -118,17 +128,20 @@ def refocus(
 
     Focus positions are on the axis of the slide's planes. A slide of one plane lies at 0, and so does one plane of a
     stack of unknown step: 0 gives the scan as it is, and positive values refocus towards sharper tissue.
-    Interpolation stays between acquired planes, extrapolation goes beyond them, defocus goes away from the tissue. A
-    map may have any size; it is stretched over the region. Not for diagnosis: synthesised pixels are an estimate.
+    Interpolation stays between acquired planes, extrapolation goes beyond them, defocus goes away from the tissue. The
+    mode assume takes the tissue of one plane to lie --z um from focus, whatever the engine believes, and brings it to
+    focus: turned up by eye it gets sharper, then overdone; below 0 it blurs on purpose. A map may have any size; it is
+    stretched over the region. Not for diagnosis: synthesised pixels are an estimate.
     """
     from focusviewer.refocus import DEFAULT_ENGINE, get_engine
     from focusviewer.slides import computed_pixels
 
     started = time.perf_counter()
     if sweep is not None:
-        exactly_one({"--sweep": sweep, "--mode": mode, "--z": z, "--all-in-focus": all_in_focus or None,
+        other = None if mode == "assume" else mode
+        exactly_one({"--sweep": sweep, "--mode": other, "--z": z, "--all-in-focus": all_in_focus or None,
                      "--map": target_map, "--depth": depth, "--confidence": confidence})  # fmt: skip
-        targets, named, z_um = parse_sweep(sweep), "refocus", None
+        targets, named, z_um = parse_sweep(sweep), mode or "refocus", None
     else:
         targets, named, z_um = [], mode_of(mode, z, all_in_focus, target_map, depth), parse_z(z)
     inputs = [file for file in (path, target_map, depth) if file is not None]
@@ -141,7 +154,7 @@ def refocus(
         view = view_of(slide, region, planes, z_step, focus, large=_is_tiff(out) and confidence is None)
         with Progress(f"{slide.name}: {refocuser.name}", quiet=json) as progress:
             if targets:
-                facts, said = _sweep(view, refocuser, targets, out, fps, progress)
+                facts, said = _sweep(view, refocuser, named, targets, out, fps, progress)
             else:
                 request = request_of(named, z_um, map_um, view, refocuser)
                 if _is_pyramid(out) or view.box[2] * view.box[3] > MAX_PIXELS:
@@ -202,13 +215,15 @@ def _is_pyramid(path: Path) -> bool:
 
 
 def _facts(view: View, engine: Refocuser, request: RefocusRequest, z_um: float | None) -> dict[str, Any]:
-    from focusviewer.refocus.modes import TARGETS
+    from focusviewer.refocus.modes import TARGETS, assumption
     from focusviewer.refocus.provenance import provenance
 
     target: Any = z_um
     if z_um is None:
         target = request.map_um if request.map_um is not None else "all in focus"
-    facts = provenance(engine, view.slide.info, view.planes, view.planes_um, target, view.mpp, view.box)
+    info = view.slide.info
+    facts = provenance(engine, info, view.planes, view.planes_um, target, view.mpp, view.box, view.profile)
+    facts |= assumption(request.mode, view.planes_um, z_um)
     return {**facts, "mode": request.mode, "target": TARGETS.get(request.mode, "one focus")}
 
 
@@ -218,7 +233,7 @@ def _picture(
     """Make a picture in memory and write it, and its confidence map where that is wanted."""
     from focusviewer.core.files import output_folder
     from focusviewer.refocus.assessment import Assessment, Notes
-    from focusviewer.refocus.provenance import z_text
+    from focusviewer.refocus.modes import focus_text
     from focusviewer.refocus.regions.tiling import refocus_view
     from focusviewer.slides.marks.picture_file import write_picture
 
@@ -249,7 +264,8 @@ def _picture(
         facts["left_out"] = asdict(result.left_out)
     write_picture(out, result.pixels, f"{made}; not for diagnosis", facts, view.mpp)
     facts["notes"] = [*observer.notes, *_offer(request, result.left_out)]
-    where = f"z = {z_text(result.z_um, 'um')}" if result.z_um is not None else facts["target"]
+    z_um = result.z_um
+    where = facts["target"] if z_um is None else focus_text(request.mode, z_um, view.planes_um, "um")
     return facts, f"{where}, {engine.name}, {made}; not for diagnosis{trust}"
 
 
@@ -280,20 +296,21 @@ def _pyramid(
     """Write a region of any size as a pyramid."""
     from focusviewer.refocus.assessment import Notes
     from focusviewer.refocus.evidence.unevenness import LeftOut
-    from focusviewer.refocus.provenance import z_text
+    from focusviewer.refocus.modes import focus_text
     from focusviewer.refocus.regions.export import export_region
 
     observer = Notes()
     found = export_region(view, engine, request, out, progress, None, compression=compression, observe=observer)
     left = found.get("left_out")
     found["notes"] = [*observer.notes, *_offer(request, None if left is None else LeftOut(**left))]
-    where = f"z = {z_text(found['z_um'], 'um')}" if found["z_um"] is not None else found["target"]
+    z_um = found["z_um"]
+    where = found["target"] if z_um is None else focus_text(request.mode, z_um, view.planes_um, "um")
     made = f"{SYNTHESISED}; not for diagnosis" if found["synthesised"] else "acquired plane"
     return found, f"pyramid, {where}, {engine.name}, {made}"
 
 
 def _sweep(
-    view: View, engine: Refocuser, targets: list[float], out: Path, fps: float, progress: Progress
+    view: View, engine: Refocuser, mode: str, targets: list[float], out: Path, fps: float, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Render every position once and write the sweep."""
     import numpy as np
@@ -305,11 +322,15 @@ def _sweep(
     from focusviewer.refocus.regions.tiling import render_each
 
     _check_sweep(view, len(targets), out, fps)
+    if mode == "assume":  # as distances from the one plane
+        targets = [round(view.planes_um[0] + z_um, 6) for z_um in targets]
     observer = Notes()
     positions = sorted(set(targets))
-    pictures = dict(zip(positions, render_each(view, engine, positions, progress, look=observer.look), strict=True))
+    frames = render_each(view, engine, positions, progress, look=observer.look, mode=mode)
+    pictures = dict(zip(positions, frames, strict=True))
     facts: dict[str, Any] = {
-        **provenance(engine, view.slide.info, view.planes, view.planes_um, "sweep", view.mpp, view.box),
+        **provenance(engine, view.slide.info, view.planes, view.planes_um, "sweep", view.mpp, view.box, view.profile),
+        "mode": mode,
         "targets_um": targets,
         "frames": len(targets),
     }

@@ -124,6 +124,7 @@ def view_of(
     UserError
         Also for slides that the engines are not made for, see :mod:`focusviewer.refocus.support`.
     """
+    from focusviewer.focus.calibration.profiles import find_profile
     from focusviewer.refocus.base import MAX_PLANES
     from focusviewer.refocus.regions.layout import View
 
@@ -147,7 +148,7 @@ def view_of(
     planes_um = tuple(positions[plane] for plane in chosen)
     if z_step is None and not slide.info.z_step_known:
         planes_um = (0.0,)  # the numbers of the planes are no microns: one plane is the zero of its own axis
-    return View(slide, box, tuple(chosen), planes_um, slide.mpp)
+    return View(slide, box, tuple(chosen), planes_um, slide.mpp, find_profile(slide))
 
 
 def _check_support(slide: Slide) -> None:
@@ -238,6 +239,8 @@ def focus_of(mode: str, z_um: float | None, map_um: FloatMap | None, sweep: list
 def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: View, engine: Refocuser) -> RefocusRequest:
     """The request of the options, checked against the planes.
 
+    In the mode ``assume`` ``z_um`` is the distance of the tissue from the one plane.
+
     Raises
     ------
     UserError
@@ -247,6 +250,8 @@ def request_of(mode: str, z_um: float | None, map_um: FloatMap | None, view: Vie
     _, _, width, height = view.box
     if map_um is not None and width * height <= MAX_PIXELS:
         map_um = stretched(map_um, width, height)
+    if mode == "assume" and z_um is not None:  # a distance from the one plane
+        z_um += view.planes_um[0]
     request = RefocusRequest(mode, z_um, map_um)
     check_request(request, view.planes_um, engine.max_z_um)
     return request

@@ -20,6 +20,9 @@ SHARP_AND_BLURRED: dict[str, tuple[tuple[int, int], ...]] = {
 }
 """Numbers of a stack's sharp plane and of a blurred one."""
 
+DEVELOPMENT = {"retroscope": 4, "tassomoraes": 4}
+"""Tissues, and how many of their first pairs, that training may stop by; all others are kept back from it."""
+
 _LEAST_SHIFT_PX = 0.2
 """Planes that lie nearer to each other than this are not moved: every interpolation softens."""
 
@@ -61,6 +64,12 @@ def real_pairs(data_dir: Path, side_px: int = SIDE_PX) -> list[RealPair]:
         sharp_cells, blurred_cells = (_read(folder / name) for name in ("in.png", "out.png"))
         pairs.append(_registered("tassomoraes", folder.name, sharp_cells, blurred_cells, side_px))
     return pairs
+
+
+def development_pairs(data_dir: Path, side_px: int = SIDE_PX) -> list[RealPair]:
+    """The pairs of :data:`DEVELOPMENT`."""
+    pairs = real_pairs(data_dir, side_px)
+    return [pair for tissue, count in DEVELOPMENT.items() for pair in [p for p in pairs if p.tissue == tissue][:count]]
 
 
 def _planes(folder: Path) -> dict[int, RGB]:

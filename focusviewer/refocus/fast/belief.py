@@ -9,11 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import FloatMap
-from focusviewer.refocus.fast.operators import BLUR_GRID_UM, HYPOTHESES, NOISE_RATIOS, OperatorBank
+from focusviewer.optics.psf import Optics
+from focusviewer.refocus.fast.operators import (
+    BLUR_GRID_UM,
+    HYPOTHESES,
+    NOISE_RATIOS,
+    SCANNER,
+    OperatorBank,
+    equal_blur_um,
+)
 
 DEPTH_STEP_UM = 0.25
 SINGLE_WEIGHT, PAIR_WEIGHT = 1.0, 10.0
 """Weights, in logarithms, of the selector's answer for single planes and of the agreement between planes."""
+LIKELY = (0.1, 0.9)
+"""Quantiles of the belief between which most of the tissue lies."""
 
 BLURS_UM = np.array([guess.blur_um for guess in HYPOTHESES], np.float32)
 _GRID_UM = np.array([0.0, *BLUR_GRID_UM], np.float32)
@@ -40,6 +50,13 @@ class Belief:
     def mean_depth(self) -> FloatMap:
         """Expected depth of the tissue in um: float32 (h, w)."""
         return np.asarray(np.tensordot(self.depth_um, self.weights, 1), dtype=np.float32)
+
+    def likely_um(self) -> tuple[float, float]:
+        """Depths between which most of the tissue lies, um: LIKELY of the belief in all cells together."""
+        order = np.argsort(self.depth_um, kind="stable")
+        total = np.cumsum(self.weights.mean(axis=(1, 2), dtype=np.float64)[order])
+        low, high = (int(np.searchsorted(total, share * total[-1])) for share in LIKELY)
+        return float(self.depth_um[order[low]]), float(self.depth_um[order[min(high, order.size - 1)]])
 
     def coefficients(self, z_um: float, target: FloatMap, bank: OperatorBank) -> FloatMap:
         """Mixing coefficients of the basis filters for a plane at ``z_um``: float32 (J, h, w)."""
@@ -104,6 +121,26 @@ def certain(blur_um: FloatMap) -> FloatMap:
         first = 1 + _LEVELS * (index - 1)
         weights[first : first + _LEVELS] = np.clip(1 - np.abs(position - index), 0, 1) / _LEVELS
     return weights
+
+
+def as_blurred_by(optics: Optics, weights: FloatMap) -> FloatMap:
+    """What is believed of distances for the standard lens, at the distances where another lens blurs as much.
+
+    Parameters
+    ----------
+    weights : float32 (K, h, w)
+        Probability of each hypothesis; those of a noise level stay with it.
+    """
+    if optics == SCANNER:
+        return weights
+    place = np.interp(equal_blur_um(BLURS_UM, optics), _GRID_UM, np.arange(_GRID_UM.size))
+    moved = np.zeros((len(HYPOTHESES), len(HYPOTHESES)), np.float32)
+    for index, at in enumerate(place):
+        noise = max(index - 1, 0) % _LEVELS
+        below = min(int(at), _GRID_UM.size - 2)
+        for level, share in ((below, 1 - (at - below)), (below + 1, at - below)):
+            moved[0 if level == 0 else _LEVELS * (level - 1) + 1 + noise, index] += share
+    return np.asarray(np.tensordot(moved, weights, 1), dtype=np.float32)
 
 
 def mix_between(bank: OperatorBank, blur_um: float, noise: int, residual_um: npt.NDArray[np.floating]) -> FloatMap:

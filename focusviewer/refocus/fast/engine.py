@@ -12,9 +12,11 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.caches import LockedLRUCache
 from focusviewer.core.weights import unreadable_weights
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser, full_map
 from focusviewer.refocus.fast.agreement import DepthEvidence
-from focusviewer.refocus.fast.belief import BLURS_UM, Belief, believe, certain, depth_grid
+from focusviewer.refocus.fast.assumed import AssumedDistance
+from focusviewer.refocus.fast.belief import BLURS_UM, Belief, as_blurred_by, believe, certain, depth_grid
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
 from focusviewer.refocus.fast.guards import hold_back, refraction, smooth_step
 from focusviewer.refocus.fast.joint import JointOperators, nearness
@@ -36,6 +38,7 @@ UNEXPLAINED = (0.1, 0.2)
 """Share of the difference between planes that operators may leave before bright rims are taken for bent light."""
 
 REFRACTS = "Rims brighter than bare glass: this specimen refracts, and is left as scanned."
+REFRACTS_ASSUMED = "Rims brighter than bare glass: this specimen refracts, and the filter may not hold for it."
 REFRACTS_BETWEEN = "Rims brighter than bare glass: this specimen refracts; between two planes they are only mixed."
 
 
@@ -82,6 +85,9 @@ class _Layers:
 class FastRefocuser(Refocuser):
     """Mixes the operators of :mod:`focusviewer.refocus.fast.operators` (one scanner's optics, any pixel size).
 
+    With measured optics the operators follow from them; the selector needs no training for it: it looks at what the
+    standard lens's operators make of the view, and the distances it gives are those at which the lens blurs as much.
+
     ``encode`` filters each plane once and asks the selector which defocus each place has. ``render`` sums the filtered
     images with coefficients for the wanted focus. Several planes are compared with each other: the tissue lies where
     blurring the sharper one gives the other. They are then refocused together, by the operators of
@@ -96,6 +102,7 @@ class FastRefocuser(Refocuser):
     name = "fast"
     version = "3"
     halo_px = 128  # the selector's context path
+    uses_profile = True
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
@@ -120,11 +127,30 @@ class FastRefocuser(Refocuser):
             self._selector = selector.eval().requires_grad_(False)
         return self._selector
 
-    @on_one_core
     def _encode(
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
-        bank = operator_bank(round(mpp, 3))
+        return self._encode_with(operator_bank(round(mpp, 3)), images, mpp, planes_um, focus_maps)
+
+    def _encode_measured(
+        self,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+        profile: OpticsProfile,
+    ) -> Encoded:
+        return self._encode_with(operator_bank(round(mpp, 3), profile.optics), images, mpp, planes_um, focus_maps)
+
+    @on_one_core
+    def _encode_with(
+        self,
+        bank: OperatorBank,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+    ) -> Encoded:
         layers, evidence = _Layers(bank), DepthEvidence(depth_grid(planes_um), bank)
         planes = []
         for place, (image, z_um) in enumerate(zip(images, planes_um, strict=True)):
@@ -145,7 +171,17 @@ class FastRefocuser(Refocuser):
         notes = (REFRACTS_BETWEEN if len(images) > 1 else REFRACTS,) if held_back > 0.5 else ()
         clear = np.min([plane.clearance_px for plane in planes], axis=0)
         state = _State(planes, layers, belief, bank, held_back, evidence.unexplained(), clear)
-        return Encoded((height, width), mpp, planes_um, blur, state, notes, operators_only=True)
+        likely = belief.likely_um() if len(images) == 1 else None
+        return Encoded((height, width), mpp, planes_um, blur, state, notes, operators_only=True, likely_um=likely)
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the filtered layers; the guard against bent light is left to whoever says the distance."""
+        state: _State = encoded.state
+        z_um = encoded.planes_um[0]
+        said = AssumedDistance(z_um + distance_um, state.belief.shape)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        notes = (REFRACTS_ASSUMED,) if REFRACTS in encoded.notes else ()
+        return replace(encoded, blur_um=blur, state=replace(state, belief=said, held_back=0.0), notes=notes)
 
     def _encode_plane(self, pixels: RGB, bank: OperatorBank, z_um: float) -> tuple[_Plane, Tensor, FloatMap]:
         """A plane, and what the basis filters make of it: float16 (J, 3, H, W), and float32 (J, H, W) in gray."""
@@ -172,7 +208,7 @@ class FastRefocuser(Refocuser):
             with on_all_cores():
                 beliefs = torch.softmax(selector(cells, windows.result())[0], 0)
         refracting = bent.result()
-        weights = hold_back(beliefs.numpy(), BLURS_UM, refracting)
+        weights = as_blurred_by(bank.optics, hold_back(beliefs.numpy(), BLURS_UM, refracting))
         return _Plane(image, weights, z_um, refracting, clear.result()), torch.from_numpy(layers), gray
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
@@ -252,7 +288,7 @@ def _upsampled_rows(cells: Tensor, rows: slice, width: int) -> Tensor:
 class _State:
     planes: list[_Plane]
     layers: _Layers
-    belief: Belief
+    belief: Belief | AssumedDistance
     bank: OperatorBank
     held_back: float  # 0..1, how far the operators are not believed in
     unexplained: float  # share of the difference between planes
@@ -275,7 +311,9 @@ def _mixture(state: _State, planes_um: Sequence[float], target: FloatMap) -> Flo
         refocused = np.where(np.abs(target - planes_um[0]) < SAME_Z_UM, np.float32(0), 1 - held_back)
         coefficients = state.belief.coefficients(planes_um[0], target, state.bank) * refocused
         return np.concatenate([coefficients, np.ones((1, *target.shape), np.float32)])[None]
-    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained)
+    assert isinstance(state.belief, Belief)  # a distance is assumed of one plane only
+    optics = state.bank.optics
+    operators = JointOperators(planes_um, state.belief.depth_um, state.bank.mpp, state.unexplained, optics)
     mixture = operators.cells(state.belief.weights, target)
     between = (target > planes_um[0]) & (target < planes_um[-1])
     held_back = np.maximum(held_back, np.float32(state.held_back) * between)

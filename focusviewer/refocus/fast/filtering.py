@@ -10,7 +10,8 @@ import numpy.typing as npt
 import scipy.fft
 
 from focusviewer.core.arrays import FloatArray
-from focusviewer.refocus.fast.operators import RANK, OperatorBank, operator_bank
+from focusviewer.optics.psf import Optics
+from focusviewer.refocus.fast.operators import RANK, SCANNER, OperatorBank, operator_bank
 from focusviewer.refocus.fast.parallel import each
 
 HalfArray = npt.NDArray[np.float16]
@@ -76,7 +77,7 @@ def _filter_each(
         scipy.fft.next_fast_len(height + 2 * pad_px, real=True),
         scipy.fft.next_fast_len(width + 2 * pad_px, real=True),
     )
-    filters = _filters(bank.mpp, size)
+    filters = _filters(bank.mpp, size, bank.optics)
     rows, cols = _reflected(height, pad_px, size[0]), _reflected(width, pad_px, size[1])
     spectrum = scipy.fft.rfft2(_continued(_continued(image, rows, pad_px, 1), cols, pad_px, 2), axes=(1, 2))
 
@@ -120,9 +121,9 @@ def _continued(image: FloatArray, index: npt.NDArray[np.int64], before: int, axi
 
 
 @lru_cache(maxsize=2)
-def _filters(mpp: float, size: tuple[int, int]) -> FloatArray:
+def _filters(mpp: float, size: tuple[int, int], optics: Optics = SCANNER) -> FloatArray:
     """Basis filters with every number twice, for real and imaginary parts: float32 (J, 3, H // 2 + 1, W + 2 or 1)."""
-    return np.repeat(operator_bank(mpp).filters(size), 2, axis=-1)
+    return np.repeat(operator_bank(mpp, optics).filters(size), 2, axis=-1)
 
 
 def _reflected(length: int, before: int, total: int) -> npt.NDArray[np.int64]:

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import FloatArray, FloatMap
+from focusviewer.optics.psf import Optics
 from focusviewer.refocus.base import SAME_Z_UM
 from focusviewer.refocus.fast.guards import smooth_step
 from focusviewer.refocus.fast.operators import (
@@ -38,9 +39,9 @@ from focusviewer.refocus.fast.operators import (
     RESIDUAL_STEP_UM,
     SCANNER,
     OperatorBank,
+    either_side,
     fallback_blur,
     operator_bank,
-    relative_transfer,
     scarcity,
 )
 
@@ -97,16 +98,23 @@ class JointOperators:
     unexplained : float
         Share of the difference between the planes that no depth accounts for; see
         :meth:`focusviewer.refocus.fast.agreement.DepthEvidence.unexplained`.
+    optics : Optics
+        The lens.
     """
 
     def __init__(
-        self, planes_um: Sequence[float], depths_um: npt.NDArray[np.floating], mpp: float, unexplained: float = 1.0
+        self,
+        planes_um: Sequence[float],
+        depths_um: npt.NDArray[np.floating],
+        mpp: float,
+        unexplained: float = 1.0,
+        optics: Optics = SCANNER,
     ) -> None:
         # Only distances count, so that all regions of a slide share their operators.
         self._origin = float(planes_um[0])
         self._planes = tuple(round(float(z) - self._origin, 4) for z in planes_um)
         self._grid = (round(float(depths_um[0]) - self._origin, 4), float(depths_um[1] - depths_um[0]), len(depths_um))
-        self._mpp = mpp
+        self._mpp, self._optics = mpp, optics
         self._doubt = float(smooth_step(unexplained, *EXPLAINED))
 
     def at(self, target_um: float) -> FloatArray:
@@ -115,7 +123,7 @@ class JointOperators:
         first = _first_of_window(self._planes, target)
         some = self._planes[first : first + WINDOW]
         found = sum(
-            np.float32(share) * _window(some, self._grid, self._mpp, premises).coefficients(target)
+            np.float32(share) * _window(some, self._grid, self._mpp, premises, self._optics).coefficients(target)
             for premises, share in ((SURE, 1 - self._doubt), (DOUBTFUL, self._doubt))
             if share > 0
         )
@@ -144,7 +152,8 @@ class JointOperators:
             mixed = self._mixed(nodes[0], flat)
         else:
             place = np.interp(target, nodes, np.arange(len(nodes)))
-            mixed = np.zeros(((len(operator_bank(self._mpp).basis) + 1) * len(self._planes), target.size), np.float32)
+            filters = len(operator_bank(self._mpp, self._optics).basis) + 1
+            mixed = np.zeros((filters * len(self._planes), target.size), np.float32)
             for index, node in enumerate(nodes):
                 share = (1 - np.abs(place - index)).astype(np.float32)
                 near = np.flatnonzero(share > 0)
@@ -190,8 +199,11 @@ def _first_of_window(planes_um: Sequence[float], target_um: float) -> int:
 
 
 @lru_cache(maxsize=28)  # all of 16 planes, with both premises
-def _window(planes_um: tuple[float, ...], grid: tuple[float, float, int], mpp: float, premises: Premises) -> _Window:
-    return _Window(planes_um, grid[0] + grid[1] * np.arange(grid[2]), grid[1], operator_bank(mpp), premises)
+def _window(
+    planes_um: tuple[float, ...], grid: tuple[float, float, int], mpp: float, premises: Premises, optics: Optics
+) -> _Window:
+    bank = operator_bank(mpp, optics)
+    return _Window(planes_um, grid[0] + grid[1] * np.arange(grid[2]), grid[1], bank, premises)
 
 
 class _Window:
@@ -250,7 +262,7 @@ class _Window:
         shares = nearness(self._planes, target_um)
         distance = np.abs(self._depths[:, None] - np.asarray(self._planes)) @ shares
         excess = np.maximum(0.0, np.abs(target_um - self._depths) - distance)
-        gaussian = fallback_blur(np.tile(self._bank.frequency, 3), excess[:, None], SCANNER)
+        gaussian = fallback_blur(np.tile(self._bank.frequency, 3), excess[:, None], self._bank.optics)
         fallback = shares[:, None] * gaussian[:, None]
         missing = np.zeros_like(self._passed[0])
         for h, (scale, share) in zip(self._passed, self._scales, strict=True):
@@ -261,7 +273,7 @@ class _Window:
 
     def _transfer(self, away_um: npt.NDArray[np.floating], scale: float) -> FloatArray:
         """Transfer at signed distances (...): float32 (..., F)."""
-        table = _transfers(self._bank.mpp)
+        table = _transfers(self._bank.mpp, self._bank.optics)
         position = np.clip(np.abs(away_um) * scale / RESIDUAL_STEP_UM, 0, len(table) - 1.001)
         below = position.astype(np.intp)
         weight = (position - below).astype(np.float32)[..., None]
@@ -269,11 +281,11 @@ class _Window:
 
 
 @lru_cache(maxsize=4)
-def _transfers(mpp: float) -> FloatArray:
+def _transfers(mpp: float, optics: Optics) -> FloatArray:
     """Transfer of all colours at each step of distance: float32 (Z, F)."""
-    frequency = operator_bank(mpp).frequency
+    frequency = operator_bank(mpp, optics).frequency
     steps = np.arange(0, MAX_RESIDUAL_UM + RESIDUAL_STEP_UM / 2, RESIDUAL_STEP_UM)
-    return np.stack([relative_transfer(frequency, float(z), SCANNER).ravel() for z in steps])
+    return np.stack([either_side(frequency, float(z), optics).ravel() for z in steps])
 
 
 def _gaussian(sigma: float) -> npt.NDArray[np.float32]:

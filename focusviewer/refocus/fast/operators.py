@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import FloatArray
-from focusviewer.optics.psf import Optics, radial_otf
+from focusviewer.optics.psf import Optics, channel_otf
 from focusviewer.refocus.fast.parallel import each
+from focusviewer.simulation.fitting.transfer import weak_object
 
 BLUR_GRID_UM = tuple(0.25 * step for step in range(2, 20))
 NOISE_RATIOS = (3e-4, 3e-3, 2e-2)
@@ -71,12 +72,18 @@ class OperatorBank:
     coefficients : float32 (K, R, J)
         ``T(hypothesis k -> residual) = 1 + sum_j coefficients[k, r, j] basis[j]`` with the residual ``r`` in
         steps of RESIDUAL_STEP_UM.
+    seen : float32 (K, J)
+        The standard lens's operators to focus, through this basis: what the selector was trained to look at.
+    optics : Optics
+        The lens.
     """
 
     mpp: float
     frequency: FloatArray
     basis: FloatArray
     coefficients: FloatArray
+    seen: FloatArray
+    optics: Optics = SCANNER
 
     def filters(self, shape: tuple[int, int]) -> FloatArray:
         """Basis filters for ``rfft2`` of an (H, W) image: float32 (J, 3, H // 2 + 1, W // 2 + 1).
@@ -119,7 +126,7 @@ def operator(
     -------
     float32 (3, F), one row a colour.
     """
-    blurred, wanted = relative_transfer(frequency, blur_um, optics), relative_transfer(frequency, residual_um, optics)
+    blurred, wanted = either_side(frequency, blur_um, optics), either_side(frequency, residual_um, optics)
     return _between(frequency, blurred, wanted, max(0.0, residual_um - blur_um), noise_ratio, optics)
 
 
@@ -146,27 +153,98 @@ def scarcity(frequency: FloatArray) -> FloatArray:
 
 
 def relative_transfer(frequency: FloatArray, z_um: float, optics: Optics) -> FloatArray:
-    """Transfer function of each colour relative to the lens in focus, -1..1: float32 (3, F)."""
+    """Transfer function of each colour relative to the lens in focus, -1..1: float32 (3, F).
+
+    In focus is where green is; with axial colour, red and blue are relative to what they are there. All that the optics
+    state counts: condenser, refraction, aberrations.
+    """
     rows = []
-    for wavelength in optics.wavelengths_um:
-        in_focus = np.maximum(radial_otf(frequency, 0.0, optics.na, wavelength), 0.05)
-        rows.append(radial_otf(frequency, z_um, optics.na, wavelength) / in_focus)
+    for channel in range(3):
+        in_focus = np.maximum(_colour(frequency, 0.0, optics, channel), 0.05)
+        rows.append(_colour(frequency, z_um, optics, channel) / in_focus)
     return np.clip(np.stack(rows), -1.0, 1.0)
 
 
+def lens_transfer(frequency: FloatArray, z_um: float, optics: Optics = SCANNER) -> FloatArray:
+    """:func:`relative_transfer`, kept for distances to 0.001 um: not to be written to."""
+    return _kept_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3), optics)
+
+
+@lru_cache(maxsize=512)
+def _kept_transfer(frequency: bytes, z_um: float, optics: Optics) -> FloatArray:
+    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, optics)
+
+
+def _colour(frequency: FloatArray, z_um: float, optics: Optics, channel: int) -> FloatArray:
+    """Transfer function of one colour; in partly coherent light by a rule that is fast enough for a whole bank."""
+    if optics.mount is not None or (optics.condenser >= 1 and not optics.refraction):
+        return channel_otf(frequency, z_um, optics, channel)
+    lens = weak_object(optics.na, optics.refractive_index, min(optics.condenser, 1.0))
+    away = z_um - optics.chromatic_shift_um[channel]
+    wavelength = optics.wavelengths_um[channel]
+    found = lens.at(np.asarray(frequency, np.float64), away, wavelength, optics.refraction, optics.spherical_waves)
+    return np.asarray(found, dtype=np.float32)
+
+
+def is_even(optics: Optics) -> bool:
+    """Whether a lens shows the same on both sides of focus, in all colours."""
+    return optics.symmetric and not any(optics.chromatic_shift_um)
+
+
+def either_side(frequency: FloatArray, z_um: float, optics: Optics) -> FloatArray:
+    """Relative transfer for tissue whose side of focus is not known, the mean of both: float32 (3, F)."""
+    if is_even(optics):
+        return lens_transfer(frequency, z_um, optics)
+    both = relative_transfer(frequency, z_um, optics) + relative_transfer(frequency, -z_um, optics)
+    return np.asarray(both / 2, dtype=np.float32)
+
+
+def equal_blur_um(z_um: npt.NDArray[np.floating], optics: Optics) -> FloatArray:
+    """Distances at which a lens blurs as the standard lens does at others: float32, shape of ``z_um``.
+
+    What reads distances from pixels (the selector, focus models with their shipped curves) knows the standard lens.
+    Equal is what differs least, where errors count by the energy of sharp sections.
+    """
+    if optics == SCANNER:
+        return np.asarray(z_um, dtype=np.float32)
+    places, found = _equal_blurs(optics)
+    return np.asarray(np.interp(np.abs(z_um), places, found), dtype=np.float32)
+
+
 @lru_cache(maxsize=8)
-def operator_bank(mpp: float) -> OperatorBank:
-    """The bank for a pixel size in um (cached).
+def _equal_blurs(optics: Optics) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A table of distances for the standard lens and for another one."""
+    frequency = np.linspace(0.02, 1.5, 96, dtype=np.float32)
+    energy = frequency / scarcity(frequency)
+    places = np.arange(0.0, BLUR_GRID_UM[-1] + 0.3, 0.25)
+    tries = np.concatenate([np.arange(0.0, 2.0, 0.1), np.geomspace(2.0, 12.0, 30)])
+    theirs = np.stack([either_side(frequency, float(z), optics) for z in tries])
+    found = []
+    for place in places:
+        differs = np.square(theirs - relative_transfer(frequency, float(place), SCANNER)) @ energy
+        found.append(float(tries[int(np.argmin(differs.sum(axis=1)))]))
+    found[0] = 0.0
+    return places, np.maximum.accumulate(found)
+
+
+def operator_bank(mpp: float, optics: Optics = SCANNER) -> OperatorBank:
+    """The bank for a pixel size in um and a lens (cached).
 
     Basis and coefficients are the weighted least-squares factors of all operators; errors count where the blurred
-    image has energy, so every operator has weights of its own and the factors are found in turns.
+    image has energy, so every operator has weights of its own and the factors are found in turns. A lens that shows
+    different things on both sides of focus has the mean of both, as one plane does not tell the side.
     """
-    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)
+    return _bank(mpp, optics)
+
+
+@lru_cache(maxsize=8)
+def _bank(mpp: float, optics: Optics) -> OperatorBank:
+    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)  # lens_transfer keeps what it finds
     steps = np.arange(0, MAX_RESIDUAL_UM + RESIDUAL_STEP_UM / 2, RESIDUAL_STEP_UM)
     relative: dict[float, FloatArray] = {}
 
     def transfer(z_um: float) -> None:
-        relative[round(z_um, 3)] = relative_transfer(frequency, z_um, SCANNER)
+        relative[round(z_um, 3)] = either_side(frequency, z_um, optics)
 
     each(transfer, sorted({float(z) for z in (*steps, *BLUR_GRID_UM)}))
     rows, weights = [], []
@@ -176,13 +254,29 @@ def operator_bank(mpp: float) -> OperatorBank:
         importance = (frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE)
         for residual in steps:
             excess, wanted = max(0.0, float(residual) - guess.blur_um), relative[round(float(residual), 3)]
-            rows.append(_between(frequency, blurred, wanted, excess, guess.noise_ratio, SCANNER).ravel() - 1.0)
+            rows.append(_between(frequency, blurred, wanted, excess, guess.noise_ratio, optics).ravel() - 1.0)
             weights.append((_AT_FOCUS if residual == 0 else 1.0) * importance.ravel())
     basis, flat = _factors(np.array(rows, np.float32), np.array(weights, np.float32))
     coefficients = flat.reshape(len(HYPOTHESES), steps.size, RANK)
     for index, guess in enumerate(HYPOTHESES):  # T(b -> b) = 1 exactly, not nearly
         coefficients[index, round(guess.blur_um / RESIDUAL_STEP_UM)] = 0.0
-    return OperatorBank(mpp, frequency, basis.reshape(RANK, 3, _SAMPLES), coefficients)
+    filters = basis.reshape(RANK, 3, _SAMPLES)
+    seen = coefficients[:, 0] if optics == SCANNER else _standard_through(basis, frequency)
+    return OperatorBank(mpp, frequency, filters, coefficients, seen, optics)
+
+
+def _standard_through(basis: FloatArray, frequency: FloatArray) -> FloatArray:
+    """Coefficients (K, J) on a basis (J, 3 F) that come closest to the standard lens's operators to focus."""
+    rows, weights = [], []
+    for guess in HYPOTHESES:
+        rows.append(operator(frequency, guess.blur_um, 0.0, guess.noise_ratio).ravel() - 1.0)
+        blurred = relative_transfer(frequency, guess.blur_um, SCANNER)
+        ratio = guess.noise_ratio * (scarcity(frequency) + MODEL_ERROR)
+        weights.append(((frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE)).ravel())
+    weighted = np.array(weights, np.float32)
+    products = (basis[:, None] * basis).reshape(RANK * RANK, -1)
+    sides = (weighted * np.array(rows, np.float32)) @ basis.T
+    return _solved((weighted @ products.T).reshape(-1, RANK, RANK), sides)
 
 
 def _factors(rows: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

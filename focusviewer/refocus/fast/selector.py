@@ -63,7 +63,7 @@ def features(images: Tensor, filtered: Tensor, bank: OperatorBank) -> Tensor:
     gray = luminance(images)
     levels = len(NOISE_RATIOS)
     rows = [1 + levels * BLUR_GRID_UM.index(blur) + level for blur, level in _ENERGY_OF]
-    mixing = torch.from_numpy(bank.coefficients[rows, 0])
+    mixing = torch.from_numpy(bank.seen[rows])
     energy = torch.log(_mixed_power(filtered, mixing) + 1e-6)
     pool = nn.functional.avg_pool2d
     mean = nn.functional.interpolate(

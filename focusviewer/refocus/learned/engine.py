@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from focusviewer.refocus.learned.network import WienerMixer
 
 
+READING_TRUST, LEAST_ASSUMED_UM = 0.7, 1.0
+"""The Wiener pictures assume this share of the distance that is read, and at least that, um.
+
+The reading is too large on soft sections and 0 on some that are a micron out of focus; the network does best on real
+planes when too little is assumed rather than too much (chosen with retroscope, adipose and Tassomoraes in view). What
+is sharp it leaves as it is."""
+
 _ROWS = 1024  # of a view that are drawn at a time; a multiple of MULTIPLE
 
 
@@ -71,6 +78,7 @@ class LearnedRefocuser(WienerRefocuser):
 
     name = "learned"
     halo_px = REACH_PX
+    uses_profile = False  # its network was trained on filters of the standard lens
 
     def __init__(self, weights: Path, for_stacks: Callable[[], Refocuser] | None = None) -> None:
         self._weights = weights
@@ -96,12 +104,21 @@ class LearnedRefocuser(WienerRefocuser):
             return replace(joint, state=_Joint(joint))
         encoded = super()._encode(images, mpp, planes_um, focus_maps)
         plain: View = encoded.state
-        # What reads as in focus may still be a little out of it; what is sharp the network leaves as it is.
         distance = max(plain.depth_um - planes_um[0], LEAST_UM)
-        in_focus = self._drawn(images[0], plain.spectra[0], mpp, distance)
+        assumed = distance if focus_maps is not None else max(READING_TRUST * distance, LEAST_ASSUMED_UM)
+        in_focus = self._drawn(images[0], plain.spectra[0], mpp, distance, assumed)
         view = _LearnedView(plain.spectra, planes_um[0] + distance, plain.clearance_px, in_focus)
         blur = np.full(encoded.shape, distance, np.float32)
         return replace(encoded, state=view, blur_um=blur, notes=(), operators_only=False)
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the spectra; the network draws the view again for the distance that was said."""
+        view: _LearnedView = encoded.state
+        distance = max(distance_um, LEAST_UM)
+        in_focus = self._drawn(encoded.images[0], view.spectra[0], encoded.mpp, distance, distance)
+        said = replace(view, depth_um=encoded.planes_um[0] + distance, in_focus=in_focus)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        return replace(encoded, state=said, blur_um=blur)
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         if isinstance(encoded.state, _Joint):
@@ -114,8 +131,8 @@ class LearnedRefocuser(WienerRefocuser):
         kept = np.float32(min(residual_um / max(blur_um, LEAST_UM), 1.0))
         return sharp.filtered(lens_transfer(sharp.table.frequency, residual_um)) + kept * view.in_focus.unexplained
 
-    def _drawn(self, scan: RGB, spectrum: PictureSpectrum, mpp: float, blur_um: float) -> _InFocus:
-        sharp = PictureSpectrum(draw_in_focus(self._load(), scan, spectrum, blur_um), mpp)
+    def _drawn(self, scan: RGB, spectrum: PictureSpectrum, mpp: float, blur_um: float, assumed: float) -> _InFocus:
+        sharp = PictureSpectrum(draw_in_focus(self._load(), scan, spectrum, assumed), mpp)
         return _InFocus(sharp, scan - sharp.filtered(lens_transfer(sharp.table.frequency, blur_um)))
 
 

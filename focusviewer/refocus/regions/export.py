@@ -17,7 +17,7 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import atomic_write, output_folder
 from focusviewer.refocus.base import Refocuser
-from focusviewer.refocus.modes import TARGETS, RefocusRequest
+from focusviewer.refocus.modes import TARGETS, RefocusRequest, assumption
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.regions.layout import View
 from focusviewer.refocus.regions.planning import make_plan
@@ -80,10 +80,12 @@ def export_region(
     target: float | FloatMap | str = "all in focus"
     if z_um is not None or plan.request.map_um is not None:
         target = z_um if z_um is not None else plan.request.map_um  # type: ignore[assignment]
-    facts = provenance(engine, view.slide.info, view.planes, view.planes_um, target, view.mpp, view.box)
+    info = view.slide.info
+    facts = provenance(engine, info, view.planes, view.planes_um, target, view.mpp, view.box, view.profile)
     if plan.left_out is not None:
         facts["left_out"] = asdict(plan.left_out)
     facts |= {"mode": request.mode, "target": TARGETS.get(request.mode, facts["target"]), "compression": compression}
+    facts |= assumption(request.mode, view.planes_um, z_um)
     rows = (pixels for _, pixels in rendered_rows(view, engine, plan, step, cancel, observe))
     output_folder(path.parent)
     with atomic_write(path) as temporary:

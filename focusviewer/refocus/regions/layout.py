@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatMap
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import Refocuser
 from focusviewer.refocus.spans import TILE_PX, Span
 from focusviewer.slides.base import Region, Slide
@@ -16,13 +17,17 @@ from focusviewer.slides.base import Region, Slide
 
 @dataclass(frozen=True)
 class View:
-    """What is refocused: a region (x, y, width, height in level-0 pixels) seen through some planes of a slide."""
+    """What is refocused: a region (x, y, width, height in level-0 pixels) seen through some planes of a slide.
+
+    ``profile`` is the measured optics of its scanner, where there are any.
+    """
 
     slide: Slide
     box: tuple[int, int, int, int]
     planes: tuple[int, ...]
     planes_um: tuple[float, ...]
     mpp: float
+    profile: OpticsProfile | None = None
 
 
 @dataclass(frozen=True)

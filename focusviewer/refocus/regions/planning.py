@@ -33,7 +33,7 @@ class Plan:
     Attributes
     ----------
     request : RefocusRequest
-        ``refocus`` to one z, or a map, or ``all-in-focus``.
+        ``refocus`` or ``assume`` to one z, or a map, or ``all-in-focus``.
     plane : int or None
         The acquired plane that fulfils it as it is.
     kept : dict
@@ -71,7 +71,8 @@ def make_plan(
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in encoded_places])))
             check_defocus(z_um, depth, view.planes_um)
-    return Plan(RefocusRequest("refocus", z_um), plane_at(view, z_um), kept, left)
+    mode = "assume" if request.mode == "assume" else "refocus"
+    return Plan(RefocusRequest(mode, z_um), plane_at(view, z_um), kept, left)
 
 
 def _depends_on_view(view: View, request: RefocusRequest) -> bool:
@@ -107,7 +108,8 @@ def _encode_places(
     encoded_places: list[Encoded] = []
     for tile in places:
         stop_if(cancel)
-        encoded_places.append(engine.encode([read_tile(view, tile, p) for p in view.planes], view.mpp, view.planes_um))
+        images = [read_tile(view, tile, plane) for plane in view.planes]
+        encoded_places.append(engine.encode(images, view.mpp, view.planes_um, profile=view.profile))
         if on_tile is not None:
             on_tile()
     return encoded_places, {places[0]: encoded_places[0]} if len(columns) * len(rows) == 1 else {}

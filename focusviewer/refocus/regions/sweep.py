@@ -12,6 +12,7 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
 from focusviewer.refocus.base import acquired_plane
+from focusviewer.refocus.modes import focus_text
 from focusviewer.refocus.provenance import z_text
 from focusviewer.slides.marks import mark_text, xmp_packet
 
@@ -64,7 +65,8 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
         Frames a second.
     facts : mapping
         Provenance, written into the file as its mark. ``targets_um`` holds the focus of each frame and ``planes_um``
-        the acquired ones: a frame at one of them is badged as acquired, all others as synthesised.
+        the acquired ones: a frame at one of them is badged as acquired, all others as synthesised. ``mode`` may be
+        ``assume``.
 
     Raises
     ------
@@ -95,10 +97,11 @@ def write_sweep(path: Path, frames: Iterable[RGB], fps: float, facts: Mapping[st
             )
 
 
-def badge_text(z_um: float, planes_um: Sequence[float]) -> str:
+def badge_text(z_um: float, planes_um: Sequence[float], mode: str = "refocus") -> str:
     """The badge of a frame."""
-    acquired = acquired_plane(planes_um, z_um) is not None
-    return f"{'acquired plane' if acquired else 'synthesised'}  z = {z_text(z_um, 'um')}"
+    if acquired_plane(planes_um, z_um) is not None:
+        return f"acquired plane  z = {z_text(z_um, 'um')}"
+    return f"synthesised  {focus_text(mode, z_um, planes_um, 'um')}"
 
 
 def check_sides(path: Path, width: int, height: int) -> None:
@@ -120,7 +123,7 @@ def check_sides(path: Path, width: int, height: int) -> None:
 def _badged(path: Path, frames: Iterable[RGB], facts: Mapping[str, Any]) -> Iterator[Image]:
     for pixels, z_um in zip(frames, facts["targets_um"], strict=True):
         check_sides(path, pixels.shape[1], pixels.shape[0])
-        yield draw_badge(pixels, badge_text(z_um, facts["planes_um"]))
+        yield draw_badge(pixels, badge_text(z_um, facts["planes_um"], facts.get("mode", "refocus")))
 
 
 def draw_badge(pixels: RGB, text: str) -> Image:

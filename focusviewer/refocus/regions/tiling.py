@@ -12,7 +12,7 @@ from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.cancel import stop_if
 from focusviewer.refocus.base import SAME_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.evidence.unevenness import LeftOut
-from focusviewer.refocus.modes import RefocusRequest, check_request, target_of
+from focusviewer.refocus.modes import RefocusRequest, check_request, encoded_for, target_of
 from focusviewer.refocus.regions.layout import Tile, View, map_part, read_tile, tile_at, tile_px
 from focusviewer.refocus.regions.planning import OnTile, Plan, count_tiles, make_plan
 from focusviewer.refocus.spans import OVERLAP_PX, TILE_PX, Span, fade, spans
@@ -123,25 +123,32 @@ def render_each(
     on_progress: Callable[[float], None] | None = None,
     cancel: Event | None = None,
     look: Callable[[Encoded], None] | None = None,
+    mode: str = "refocus",
 ) -> RGB:
     """Render a view at several targets, encoding each tile once: uint8 (T, H, W, 3).
 
-    ``look`` is given the encoding of every tile; the others are as for :func:`refocus_view`.
+    ``look`` is given the encoding of every tile, ``mode`` is ``refocus`` or ``assume``; the others are as for
+    :func:`refocus_view`.
 
     Raises
     ------
     SlideError, UserError, CancelledError
         As :func:`refocus_view`.
     """
-    for z_um in targets_um:
-        check_request(RefocusRequest("refocus", z_um), view.planes_um, engine.max_z_um)
+    requests = [RefocusRequest(mode, z_um) for z_um in targets_um]
+    for request in requests:
+        check_request(request, view.planes_um, engine.max_z_um)
 
     def paint(tile: Tile) -> RGB:
         images = [read_tile(view, tile, plane) for plane in view.planes]
-        encoded = engine.encode(images, view.mpp, view.planes_um)
+        encoded = engine.encode(images, view.mpp, view.planes_um, profile=view.profile)
         if look is not None:
             look(encoded)
-        return np.stack([tile.core(engine.render(encoded, z_um)) for z_um in targets_um])
+        made = []
+        for request in requests:
+            taken = encoded_for(engine, encoded, request)
+            made.append(tile.core(engine.render(taken, target_of(engine, taken, request))))
+        return np.stack(made)
 
     _, _, width, height = view.box
     output = np.empty((len(targets_um), height, width, 3), np.uint8)
@@ -213,10 +220,11 @@ def _tile_pixels(view: View, engine: Refocuser, plan: Plan, tile: Tile, observe:
         # Engines return an acquired plane bit for bit: no need to encode it first.
         return read_tile(view, replace(tile, pads=(0, 0, 0, 0)), plan.plane)
     images = [read_tile(view, tile, plane) for plane in view.planes]
-    encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um)
+    encoded = plan.kept.get(tile) or engine.encode(images, view.mpp, view.planes_um, profile=view.profile)
     request = plan.request
     if request.map_um is not None:
         request = replace(request, map_um=map_part(request.map_um, view, tile))
+    encoded = encoded_for(engine, encoded, request)
     target = target_of(engine, encoded, request)
     rendered = engine.render(encoded, target)
     if isinstance(target, np.ndarray):

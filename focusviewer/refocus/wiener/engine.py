@@ -3,20 +3,28 @@
 The filter is :func:`focusviewer.refocus.wiener.filters.wiener_transfer`. What no lens has passed is attenuated, not
 kept: on real planes the error of the model of blur is larger than the noise of the camera, and the regularisation
 ``n`` stands for it (REGULARISATION, ours: chosen on real planes of stained tissue and smears).
+
+Where the optics of the scanner were measured (:class:`focusviewer.optics.profile.OpticsProfile`), H is their transfer
+function, for each colour with its own focus, and the power that they were measured to leave unexplained takes the place
+of ``n s(f)``. One plane does not tell its side of focus: H is then the mean of both sides, and what they differ by is
+unexplained too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from focusviewer.core.arrays import RGB, FloatArray, FloatMap
+from focusviewer.optics.profile import OpticsProfile
 from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
+from focusviewer.refocus.fast.assumed import assumed_transfer
 from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
-from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, wiener_transfer
+from focusviewer.refocus.fast.operators import equal_blur_um
+from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, measured_transfer, wiener_transfer
 
 READER = "hvs-maxpol-2"
 """Focus model that reads the distance of the view."""
@@ -38,6 +46,13 @@ class View:
     spectra: tuple[PictureSpectrum, ...]  # of every plane
     depth_um: float  # where the tissue lies on the focus axis
     clearance_px: FloatMap  # of every cell from whatever is no bare glass
+    profile: OpticsProfile | None = field(default=None, kw_only=True)
+    sided: bool = field(default=False, kw_only=True)  # whether the side of focus of each plane is known
+
+
+@dataclass(frozen=True)
+class _AssumedView(View):
+    """A view whose depth somebody has said."""
 
 
 class WienerRefocuser(Refocuser):
@@ -45,28 +60,59 @@ class WienerRefocuser(Refocuser):
 
     name = "wiener"
     halo_px = 64
+    uses_profile = True
 
     def _encode(
         self, images: tuple[RGB, ...], mpp: float, planes_um: tuple[float, ...], focus_maps: list[FloatMap] | None
     ) -> Encoded:
+        return self._encode_with(None, images, mpp, planes_um, focus_maps)
+
+    def _encode_measured(
+        self,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+        profile: OpticsProfile,
+    ) -> Encoded:
+        return self._encode_with(profile, images, mpp, planes_um, focus_maps)
+
+    def _encode_with(
+        self,
+        profile: OpticsProfile | None,
+        images: tuple[RGB, ...],
+        mpp: float,
+        planes_um: tuple[float, ...],
+        focus_maps: list[FloatMap] | None,
+    ) -> Encoded:
         height, width = images[0].shape[:2]
         if focus_maps is None:
-            blurs = [view_blur_um(image, mpp, READER) for image in images]
+            read = np.array([view_blur_um(image, mpp, READER) for image in images])
+            blurs = [float(um) for um in (read if profile is None else equal_blur_um(read, profile.optics))]
         else:
             blurs = [float(np.median(values)) for values in focus_maps]
         depth = _depth(blurs, planes_um)
-        view = View(tuple(PictureSpectrum(image, mpp) for image in images), depth, _clearance(images))
+        spectra = tuple(PictureSpectrum(image, mpp) for image in images)
+        view = View(spectra, depth, _clearance(images), profile=profile, sided=len(images) > 1)
         blur = np.full((height, width), max(depth - planes_um[0], 0.0), np.float32)
         notes = ("In focus as scanned.",) if _is_in_focus(depth, planes_um) else ()
         return Encoded((height, width), mpp, planes_um, blur, view, notes, operators_only=True)
+
+    def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
+        """Keep the spectra; the filter's regularisation then rises smoothly with the distance."""
+        view: View = encoded.state
+        said = _AssumedView(view.spectra, encoded.planes_um[0] + distance_um, view.clearance_px)
+        blur = np.full(encoded.shape, distance_um, np.float32)
+        return replace(encoded, blur_um=blur, state=said, notes=())
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         view: View = encoded.state
         target = np.asarray(target_um, np.float32)
         plane = nearest_plane(encoded, target)
         z_um = encoded.planes_um[plane]
-        blur = abs(view.depth_um - z_um)
-        residual = np.abs(target - np.float32(view.depth_um))
+        blur, residual = abs(view.depth_um - z_um), np.abs(target - np.float32(view.depth_um))
+        if view.profile is not None and view.sided:
+            blur, residual = z_um - view.depth_um, target - np.float32(view.depth_um)
         levels = _levels(float(residual.min()), float(residual.max()))
         made = np.zeros((*encoded.shape, 3), np.float32)
         for level in levels:
@@ -77,7 +123,13 @@ class WienerRefocuser(Refocuser):
     def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
         """A plane that is ``blur_um`` out of focus as it is ``residual_um`` out of focus: float32 (H, W, 3)."""
         spectrum = view.spectra[plane]
-        return spectrum.filtered(transfer(spectrum.table.frequency, blur_um, residual_um))
+        if view.profile is None:
+            between = assumed_transfer if isinstance(view, _AssumedView) else transfer
+            return spectrum.filtered(between(spectrum.table.frequency, blur_um, residual_um))
+        if abs(blur_um) < IN_FOCUS_UM:
+            blur_um = 0.0
+        filters = measured_transfer(spectrum.table.frequency, blur_um, residual_um, view.profile, view.sided)
+        return spectrum.filtered(filters)
 
     def _over_glass(self, encoded: Encoded, view: View, made: FloatArray, plane: int, shift_um: float) -> RGB:
         """Leave bare glass, and what is nearly where it was scanned, as it is."""

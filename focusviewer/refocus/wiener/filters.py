@@ -9,10 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatArray
+from focusviewer.optics.profile import OpticsProfile
+from focusviewer.optics.psf import Optics
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
-from focusviewer.refocus.fast.operators import SCANNER, relative_transfer, scarcity
+from focusviewer.refocus.fast.assumed import FLOOR, wiener_filter
+from focusviewer.refocus.fast.operators import is_even, lens_transfer
 
-_FLOOR = 1e-4
+__all__ = [
+    "FrequencyTable",
+    "PictureSpectrum",
+    "frequency_table",
+    "lens_transfer",
+    "measured_transfer",
+    "wiener_transfer",
+]
+
 _SAMPLES = 2048
 
 
@@ -36,18 +47,41 @@ def wiener_transfer(
         cycle per um.
     """
     blurred, wanted = lens_transfer(frequency, blur_um), lens_transfer(frequency, residual_um)
-    found = wanted * blurred / (blurred**2 + regularisation * scarcity(frequency) + _FLOOR)
+    return wiener_filter(frequency, blurred, wanted, regularisation)
+
+
+def measured_transfer(
+    frequency: FloatArray, blur_um: float, residual_um: float, profile: OpticsProfile, sided: bool = False
+) -> FloatArray:
+    """As :func:`wiener_transfer`, with the measured optics of a scanner and what they leave unexplained: (3, F).
+
+    The model error grows with what is asked for: nothing is changed where ``residual_um`` is ``blur_um``.
+
+    Parameters
+    ----------
+    blur_um, residual_um : float
+        Distances from focus, um; a blur of 0 is only blurred further, as no noise need be minded.
+    sided : bool
+        Whether the signs of the distances tell the side of focus: positive where the plane lies above the tissue.
+    """
+    optics, distance = profile.optics, abs(blur_um)
+    wanted = _known_side(frequency, residual_um, optics, sided)
+    if distance == 0:
+        return wanted
+    blurred = _known_side(frequency, blur_um, optics, sided)
+    unknown = profile.noise_to_signal(frequency, distance)
+    if not sided:
+        unknown = unknown + np.square(lens_transfer(frequency, distance, optics) - blurred)
+    n = unknown * min(abs(1 - abs(residual_um) / distance), 1.0)
+    found = wanted * blurred / (blurred**2 + n + FLOOR)
     return np.asarray(found / found[:, :1], dtype=np.float32)
 
 
-def lens_transfer(frequency: FloatArray, z_um: float) -> FloatArray:
-    """Transfer of the standard lens at a distance from focus, relative to focus: float32 (3, F); cached."""
-    return _cached_transfer(np.asarray(frequency, np.float32).tobytes(), round(float(z_um), 3))
-
-
-@lru_cache(maxsize=256)
-def _cached_transfer(frequency: bytes, z_um: float) -> FloatArray:
-    return relative_transfer(np.frombuffer(frequency, np.float32), z_um, SCANNER)
+def _known_side(frequency: FloatArray, z_um: float, optics: Optics, sided: bool) -> FloatArray:
+    if sided or is_even(optics):
+        return lens_transfer(frequency, z_um, optics)
+    both = lens_transfer(frequency, abs(z_um), optics) + lens_transfer(frequency, -abs(z_um), optics)
+    return np.asarray(both / 2, dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _IDEAL_IS_ENOUGH = 1.2
 
 _CLEARLY_BETTER = 0.8
 
-_BOUNDS = {
+BOUNDS = {
     "z": (np.log(0.02), np.log(400.0)),
     "na": (0.03, 1.45),
     "thickness": (0.0, 80.0),
@@ -67,7 +67,7 @@ class ModelFit:
         return self.transfer.at(frequency, len(self.gain))
 
 
-class _Target:
+class PairTarget:
     """The measured transfer function and how much each of its values weighs."""
 
     def __init__(self, spectra: RadialSpectra, likelihood: float) -> None:
@@ -78,18 +78,22 @@ class _Target:
         self.weight = self.power * (_DECIBELS / self.rest) + likelihood / (self.variance * self.variance.size)
 
     def gain(self, curve: DoubleArray) -> DoubleArray:
+        """Contrast of each channel, relative to the sharp plane, that suits a transfer function (C, F) best: (C,)."""
         norm = np.maximum((self.weight * curve**2).sum(axis=1), 1e-12)
         return np.asarray(np.maximum((self.weight * curve * self.measured).sum(axis=1) / norm, 1e-3))
 
     def residuals(self, curve: DoubleArray) -> DoubleArray:
+        """Weighted differences from a transfer function (C, F), for least squares: float64 (C * F,)."""
         away = self.measured - self.gain(curve)[:, None] * curve
         return np.asarray((np.sqrt(self.weight) * away).ravel())
 
     def lost_db(self, curve: DoubleArray) -> float:
+        """Decibels that a transfer function loses against the measured one."""
         away = self.measured - self.gain(curve)[:, None] * curve
         return float(_DECIBELS * np.log1p((self.power * away**2).sum() / self.rest))
 
     def deviation(self, curve: DoubleArray) -> float:
+        """Mean squared distance of a transfer function from the measured one, in standard errors."""
         away = self.measured - self.gain(curve)[:, None] * curve
         return float((away**2 / self.variance).mean())
 
@@ -113,7 +117,7 @@ def fit_plane_transfer(
     -------
     The fits that were tried, the one to prefer first.
     """
-    target = _Target(spectra, likelihood)
+    target = PairTarget(spectra, likelihood)
     channels = len(spectra.sharp)
     names = _ideal_names(channels, free_na)
     ideal = best = _descend(target, names, _coarse(target, optics, channels, free_na), optics.na, channels)
@@ -142,15 +146,15 @@ def refine_plane_transfer(
     """Descend from a fit, with another weight of the likelihood; parameters as in :func:`fit_plane_transfer`."""
     channels = len(spectra.sharp)
     names = [*_ideal_names(channels, free_na), *_real_names(start.transfer.optics)]
-    return _descend(_Target(spectra, likelihood), names, start.transfer, optics.na, channels)
+    return _descend(PairTarget(spectra, likelihood), names, start.transfer, optics.na, channels)
 
 
 def with_transfer(fit: ModelFit, transfer: PlaneTransfer, spectra: RadialSpectra) -> ModelFit:
     """A fit moved to other parameters, with the gain and figures that belong to them."""
-    return _figures(_Target(spectra, _LIKELIHOOD), transfer, len(fit.gain))
+    return _figures(PairTarget(spectra, _LIKELIHOOD), transfer, len(fit.gain))
 
 
-def _figures(target: _Target, item: PlaneTransfer, channels: int) -> ModelFit:
+def _figures(target: PairTarget, item: PlaneTransfer, channels: int) -> ModelFit:
     curve = item.at(target.frequency, channels)
     return ModelFit(item, target.gain(curve), target.deviation(curve), target.lost_db(curve))
 
@@ -182,7 +186,7 @@ def _cost(fit: ModelFit, likelihood: float) -> float:
     return fit.lost_db + likelihood * fit.deviation
 
 
-def _coarse(target: _Target, optics: Optics, channels: int, free_na: bool) -> PlaneTransfer:
+def _coarse(target: PairTarget, optics: Optics, channels: int, free_na: bool) -> PlaneTransfer:
     """The best of a series of defocus distances of a thin section, then of sections of some thickness."""
     candidates = []
     for na in (optics.na, 0.75 * optics.na) if free_na else (optics.na,):
@@ -196,32 +200,32 @@ def _coarse(target: _Target, optics: Optics, channels: int, free_na: bool) -> Pl
     return min([thin, *thick], key=lambda item: _squares(target, item, channels))
 
 
-def _squares(target: _Target, transfer: PlaneTransfer, channels: int) -> float:
+def _squares(target: PairTarget, transfer: PlaneTransfer, channels: int) -> float:
     return float((target.residuals(transfer.at(target.frequency, channels)) ** 2).sum())
 
 
-def _descend(target: _Target, names: list[str], start: PlaneTransfer, usual_na: float, channels: int) -> ModelFit:
+def _descend(target: PairTarget, names: list[str], start: PlaneTransfer, usual_na: float, channels: int) -> ModelFit:
     from scipy.optimize import least_squares
 
-    low, high = np.array([_BOUNDS[name] for name in names]).T
+    low, high = np.array([BOUNDS[name] for name in names]).T
     if "na" in names:
-        high[names.index("na")] = min(_BOUNDS["na"][1], 0.97 * start.optics.refractive_index)
+        high[names.index("na")] = min(BOUNDS["na"][1], 0.97 * start.optics.refractive_index)
 
     def residuals(x: DoubleArray) -> DoubleArray:
         item = _unpack(dict(zip(names, x, strict=True)), start)
-        return np.append(target.residuals(item.at(target.frequency, channels)), _unusual(item.optics, usual_na))
+        return np.append(target.residuals(item.at(target.frequency, channels)), unusual(item.optics, usual_na))
 
     values = _pack(start)
     begin = np.clip([values[name] for name in names], low + 1e-3, high - 1e-3)
-    steps = np.array([_STEPS[name] for name in names])
+    steps = np.array([STEPS[name] for name in names])
     found = least_squares(
-        residuals, begin, bounds=(low, high), x_scale=steps, jac=_differences(residuals, steps, high), max_nfev=20,
+        residuals, begin, bounds=(low, high), x_scale=steps, jac=differences(residuals, steps, high), max_nfev=20,
         ftol=1e-5, xtol=1e-4,
     )  # fmt: skip
     return _figures(target, _unpack(dict(zip(names, found.x, strict=True)), start), channels)
 
 
-def _unusual(optics: Optics, usual_na: float) -> DoubleArray:
+def unusual(optics: Optics, usual_na: float) -> DoubleArray:
     """How unusual a system is: small residuals, which decide only where the planes leave the choice open."""
     depth_of_field = 0.54 / usual_na**2
     parts = (
@@ -233,7 +237,7 @@ def _unusual(optics: Optics, usual_na: float) -> DoubleArray:
     return _PRIOR * np.array(parts)
 
 
-_STEPS = {
+STEPS = {
     "z": 0.2,
     "na": 0.1,
     "thickness": 2.0,
@@ -247,9 +251,11 @@ _STEPS = {
 """How far a parameter goes for a change worth seeing; derivatives are taken over a hundredth of that."""
 
 
-def _differences(
+def differences(
     residuals: Callable[[DoubleArray], DoubleArray], steps: DoubleArray, high: DoubleArray
 ) -> Callable[[DoubleArray], npt.NDArray[np.float64]]:
+    """The Jacobian of residuals by differences over a fiftieth of ``steps``."""
+
     def jacobian(x: DoubleArray) -> DoubleArray:
         here = residuals(x)
         columns = []
@@ -306,7 +312,7 @@ def fit_one_width(spectra: RadialSpectra, shape: Callable[[DoubleArray, float], 
     """
     from scipy.optimize import minimize_scalar
 
-    target = _Target(spectra, 0.0)
+    target = PairTarget(spectra, 0.0)
 
     def squares(log_width: float) -> float:
         curve = np.repeat(shape(target.frequency, float(np.exp(log_width)))[None], len(spectra.sharp), axis=0)

@@ -104,7 +104,8 @@ def _gauss(count: int) -> tuple[DoubleArray, DoubleArray]:
 
 
 @lru_cache(maxsize=64)
-def _weak_object(na: float, index: float, condenser: float) -> WeakObject:
+def weak_object(na: float, index: float, condenser: float) -> WeakObject:
+    """The tables of an aperture and a condenser (cached)."""
     return WeakObject(na, index, condenser)
 
 
@@ -141,7 +142,7 @@ class PlaneTransfer:
     def colour(self, frequency: DoubleArray, channel: int) -> DoubleArray:
         """Transfer from plane to plane in one colour: float64 (F,)."""
         o = self.optics
-        lens = _weak_object(o.na, o.refractive_index, min(o.condenser, 1.0))
+        lens = weak_object(o.na, o.refractive_index, min(o.condenser, 1.0))
         wavelength, shift = o.wavelengths_um[channel], o.chromatic_shift_um[channel]
         thin = self.thickness_um < 0.02
         seen, power = np.zeros_like(frequency), np.zeros_like(frequency)

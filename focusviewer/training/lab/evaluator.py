@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from focusviewer.core.arrays import RGB, FloatArray
     from focusviewer.focus.base import FocusModel
     from focusviewer.refocus.base import Refocuser
 
@@ -23,6 +24,20 @@ class Evaluator(Protocol):
 
         Each row has ``z_um``, ``noise``, ``psnr_before``, ``psnr_auto``, ``worst_gain_auto``, ``ssim_before`` and
         ``ssim_auto``.
+        """
+        ...
+
+    def real_gain(self, draw: Callable[[RGB], FloatArray], data: Path) -> dict[str, float]:
+        """What a way to draw scans in focus gains on the real tissue that development looks at.
+
+        Parameters
+        ----------
+        draw : callable
+            From a scan, uint8 (H, W, 3) at 0.25 um per pixel, to a picture in focus, 0..255.
+
+        Returns
+        -------
+        ``real_gain`` (dB), ``real_ssim_gain`` and ``real_worst`` (dB); empty where the folder has no such data.
         """
         ...
 

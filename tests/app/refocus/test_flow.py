@@ -74,7 +74,43 @@ def test_turning_the_knob_shows_synthesised_pixels_and_says_so(window, open_in, 
     turn(window, qtbot, 2.0)
     assert abs(np.median(picture(window).astype(int) - scan) - 20) <= 1
     assert window.refocusing.panel.badge.isVisibleTo(window.refocusing.panel)
-    assert window.viewport.patch.badge == "Synthesised  ·  z = +2.00 µm"
+    assert window.viewport.patch.badge == "Synthesised  ·  assumed 2.00 µm from focus"
+
+
+def test_a_picture_at_an_assumed_distance_says_so_in_its_file(window, open_in, engine, qtbot, tmp_path) -> None:
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    switch_on(window, qtbot)
+    turn(window, qtbot, 2.0)
+    assert window.refocusing.state.mode == "assume"
+    facts = window.refocus.host.provenance(window.document, window.refocus.shown)
+    told = {name: facts[name] for name in ("mode", "target", "z_um", "assumed_distance_um", "synthesised")}
+    assert told == {
+        "mode": "assume",
+        "target": "assumed distance",
+        "z_um": 2.0,
+        "assumed_distance_um": 2.0,
+        "synthesised": True,
+    }
+    path = tmp_path / "region.ome.tif"
+    with qtbot.waitSignal(window.saving.export.saved, timeout=20000):
+        window.saving.export.region(path, whole=False)
+    assert b"assumed_distance_um" in path.read_bytes()
+
+
+def test_what_is_believed_of_one_plane_stands_at_the_slider(window, open_in, engine, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("focusviewer.refocus.auto.best_z", lambda *given: 0.75)
+    open_in(window, "fake.svs")
+    close_up(window, qtbot)
+    state = window.refocusing.state
+    assert state.guess_um is None
+    switch_on(window, qtbot)
+    qtbot.waitUntil(lambda: state.guess_um == pytest.approx(1.5), timeout=3000)  # what the engine estimates
+    assert "Best guess of the distance: 1.5 µm" in state.status
+    window.refocusing.auto_focus()
+    qtbot.waitUntil(lambda: state.guess_um == pytest.approx(0.75), timeout=3000)  # what Auto has found
+    window.refocusing.toggle()
+    assert state.guess_um is None
 
 
 def test_the_view_is_studied_once_and_rendered_per_step(window, open_in, engine, qtbot) -> None:

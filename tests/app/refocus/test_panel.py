@@ -129,3 +129,33 @@ def test_the_button_shows_whether_the_focus_is_swept(panel: RefocusPanel, state:
     assert state.playing
     state.turn(1.0)
     assert not panel.sweep.play.isChecked()
+
+
+def test_the_distance_is_assumed_of_one_plane_only(panel: RefocusPanel, state: RefocusState) -> None:
+    by_eye = panel.mode.model().index(panel.mode.findData("assume"), 0)
+    assert not by_eye.flags() & Qt.ItemFlag.ItemIsEnabled
+    state.mode = state.resting_mode
+    assert panel.meaning.text() == "focus"
+    state.show_slide((0.0,), 0.0)
+    state.mode = state.resting_mode
+    assert by_eye.flags() & Qt.ItemFlag.ItemIsEnabled
+    assert panel.meaning.text() == "assumed distance from focus"
+    assert "overdone" in panel.slider.toolTip()
+
+
+def test_the_slider_shows_the_guess_and_its_range(panel: RefocusPanel, state: RefocusState) -> None:
+    state.show_slide((0.0,), 0.0)
+
+    def marked() -> list[int]:
+        """Columns of the strip above the groove that are painted."""
+        image = panel.slider.grab().toImage()
+        empty = image.pixelColor(1, 3)
+        return [x for x in range(image.width()) if image.pixelColor(x, 3) != empty]
+
+    assert not marked()
+    state.guess_um, state.likely_um = 2.0, (1.0, 3.0)
+    first, last, width = marked()[0], marked()[-1], panel.slider.width()
+    assert 0.2 < (last - first) / width < 0.27  # 2 of 8 um
+    assert 0.7 < (first + last) / 2 / width < 0.77
+    state.likely_um = None
+    assert 1 <= len(marked()) <= 4

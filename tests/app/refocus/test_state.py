@@ -70,6 +70,19 @@ def test_turning_the_knob_ends_a_sweep_and_a_mode_that_finds_the_focus_itself(
     assert state.knob_um == (None if mode == "paint" else 1.0)
 
 
+@pytest.mark.parametrize("mode", ["deblur", "all-in-focus"])
+def test_of_one_plane_the_knob_says_how_far_out_the_tissue_is(mode: str) -> None:
+    state = RefocusState(is_on=True, obstacle="")
+    state.show_slide((0.0,), 0.0)
+    assert state.mode == "assume"
+    state.mode = mode
+    state.turn(1.0)
+    assert (state.mode, state.knob_um) == ("assume", 1.0)
+    state.mode = "refocus"  # by the user
+    state.turn(2.0)
+    assert state.mode == "refocus"
+
+
 def test_there_is_no_scan_to_go_back_to_while_nothing_can_be_refocused(state: RefocusState) -> None:
     state.turn(1.0)
     state.obstacle = "Zoom in."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from focusviewer.app.refocus.area import RefocusArea
-from focusviewer.app.refocus.status import scan_text, synthesised_text
+from focusviewer.app.refocus.state import RefocusState
+from focusviewer.app.refocus.status import scan_text, status_text, synthesised_text
 from focusviewer.refocus.base import Encoded
 from tests.app.fakes import FakeEngine
 
@@ -41,6 +44,27 @@ def test_a_picture_computed_away_from_focus_says_that_it_is_blurred_for_that() -
     assert "turning away from it blurs" in synthesised_text(area(), known(0.1), "refocus")
     for encoded, mode in ((known(2.0), "refocus"), (known(0.1), "defocus"), (None, "refocus")):
         assert synthesised_text(area(), encoded, mode) == "Computed by fast, not scanned."
+
+
+def test_a_picture_of_one_plane_tells_the_best_guess_of_its_distance_and_the_range() -> None:
+    unsure = replace(known(1.4, (0.5,)), likely_um=(1.25, 3.0))
+    said = synthesised_text(area((0.5,)), unsure, "assume")
+    assert said.endswith("Best guess of the distance: 1.4 µm (0.8 to 2.5).")
+    assert "Best guess of the distance: 2.0 µm (0.8 to 2.5)." in synthesised_text(area((0.5,)), unsure, "deblur", 2.5)
+    assert scan_text(area((0.5,)), unsure, None).endswith("Best guess of the distance: 1.4 µm (0.8 to 2.5).")
+    assert synthesised_text(area(), known(1.4), "assume").endswith("distance: 1.4 µm.")  # no range is known
+    assert "blurs or overdoes it" in synthesised_text(area(), known(0.1), "assume")
+    refracting = known(1.4, notes=("It refracts.",))
+    for encoded, mode in ((known(1.4, (0.0, 1.0)), "deblur"), (refracting, "assume"), (known(1.4), "refocus")):
+        assert "guess" not in synthesised_text(area(encoded.planes_um), encoded, mode)
+
+
+def test_a_picture_at_an_assumed_distance_has_notes_of_its_own() -> None:
+    study, said = known(1.4, notes=("Left as scanned.",)), known(2.0, notes=("May not hold.",))
+    state = RefocusState(is_on=True, obstacle="")
+    facts = {"work": "", "limit": "", "shown": area(), "known": (area(), study), "auto_um": None}
+    assert status_text(state, **facts, assumed=said).endswith("not scanned. May not hold.")
+    assert status_text(state, **facts).endswith("not scanned. Left as scanned.")
 
 
 @pytest.mark.parametrize(("auto_um", "at_limit"), [(4.0, True), (-3.95, True), (3.5, False), (None, False)])

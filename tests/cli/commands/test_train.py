@@ -104,6 +104,22 @@ def test_the_card_names_the_command_that_makes_the_weights_again(
     assert (tmp_path / "out" / "line.md").read_text() == command_line
 
 
+def test_recipes_come_before_the_file_and_the_options(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"steep": "steps = 7\nseed = 1\n[task]\nslope = 9.0\n", "late": "seed = 2\n"}.items():
+        (tmp_path / f"toys-{name}.toml").write_text(text)
+    monkeypatch.setattr("focusviewer.training.recipes.resource_path", lambda *parts: tmp_path)
+    config, out = tmp_path / "run.toml", tmp_path / "out"
+    config.write_text("[task]\nslope = 3.0\n")
+    given = ("--recipe", "steep", "--recipe", "late", "--config", config, "--steps", 4)
+    assert command("train", "toys", "--out", out, *given).code == 0
+    written = (out / "line.toml").read_text()
+    assert all(line in written for line in ("steps = 4", "seed = 2", "slope = 3.0"))
+    outcome = command("train", "toys", "--out", tmp_path / "other", "--recipe", "none")
+    assert outcome.code == 2 and "late, steep" in outcome.err
+
+
 def test_an_interrupted_run_goes_on_with_resume_alone(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,12 @@ def test_modes_have_names(
         (("--z", 1, "--depth", "d.npy"), "does not go with"),
         (("--all-in-focus", "--depth", "nowhere.npy"), "nowhere.npy"),
         (("--z", 1, "--sweep", "0:1:1"), "together"),
+        (("--mode", "assume", "--z", 1), "3 planes tell where the tissue lies"),
+        (("--mode", "assume", "--planes", 1, "--z", 5), "reaches 4 um"),
+        (("--mode", "assume", "--planes", 1), "--z 1.5"),
+        (("--mode", "assume", "--planes", 1, "--z", "auto"), "--z 1.5"),
+        (("--mode", "assume", "--sweep", "0:1:1"), "3 planes tell"),
+        (("--mode", "defocus", "--sweep", "0:1:1"), "together"),
         (("--sweep", "up"), "--sweep"),
         (("--sweep", "1:0:1"), "above the beginning"),
         (("--sweep", "0:9:1"), "reaches 4 um"),
@@ -89,6 +95,38 @@ def test_what_does_not_fit_together_is_one_line(
     assert words in outcome.err
     assert len(outcome.err.strip().splitlines()) == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("z", "z_um", "distance", "said"),
+    [
+        (3, 3.5, 3.0, "assumed 3.00 um from focus"),
+        (-1, -0.5, 0.0, "blurred by 1.00 um"),
+        (0, 0.5, 0.0, "as acquired"),
+    ],
+)
+def test_the_user_says_how_far_out_the_tissue_is(
+    command: Command, tmp_path: Path, z: float, z_um: float, distance: float, said: str
+) -> None:
+    planes = np.stack([tissue_like(48, 64, seed) for seed in (1, 2)])
+    path, out = write_stack(tmp_path / "s.ome.tif", planes, 0.5), tmp_path / "a.png"
+    options = ("--mode", "assume", "--planes", 1, "--z", z, "--out", out)
+    document = command("refocus", path, *options, "--json").document
+    assert (document["mode"], document["target"]) == ("assume", "assumed distance")
+    assert (document["z_um"], document["assumed_distance_um"]) == (z_um, distance)
+    assert (read(out) == np.clip(planes[1] + 10 * z_um, 0, 255).astype(np.uint8)).all() or z == 0
+    with Image.open(out) as image:
+        assert f'"assumed_distance_um": {distance}' in str(image.info)
+    assert said in command("refocus", path, *options).out
+
+
+def test_the_assumed_distance_is_swept(command: Command, picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.gif"
+    options = ("--mode", "assume", "--sweep", "0:2:1", *SCALE, "--out", out, "--json")
+    document = command("refocus", picture, *options).document
+    assert (document["mode"], document["targets_um"]) == ("assume", [0.0, 1.0, 2.0, 1.0])
+    with Image.open(out) as image:
+        assert image.n_frames == 4
 
 
 def test_all_in_focus_follows_a_measured_depth(command: Command, picture: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from focusviewer.refocus import engines, get_engine
 from focusviewer.refocus.fast import engine as fast
 from focusviewer.refocus.fast import filtering
 from focusviewer.refocus.fast.belief import believe
-from focusviewer.refocus.fast.engine import FastRefocuser, _upsampled_rows
+from focusviewer.refocus.fast.engine import REFRACTS_ASSUMED, FastRefocuser, _upsampled_rows
 from focusviewer.refocus.fast.operators import HYPOTHESES
 from focusviewer.refocus.fast.selector import Selector
 from focusviewer.refocus.sources import AUTO_PLANES
@@ -293,6 +293,13 @@ def test_one_plane_of_a_specimen_that_refracts_is_left_as_scanned(believes_2um: 
     assert "left as scanned" in encoded.notes[0]
     for z in (-1.0, 1.0, 2.0):
         assert np.array_equal(believes_2um.render(encoded, z), view)
+
+
+def test_a_specimen_that_refracts_is_worked_on_when_somebody_says_its_distance(believes_2um: FastRefocuser) -> None:
+    scan = smear()
+    assumed = believes_2um.assume(believes_2um.encode([scan], 0.25), 2.0)
+    assert assumed.notes == (REFRACTS_ASSUMED,)
+    assert not np.array_equal(believes_2um.render(assumed, 2.0), scan)
 
 
 def test_planes_of_a_specimen_that_refracts_are_mixed_by_their_nearness(tmp_path: Path) -> None:

@@ -125,3 +125,13 @@ def test_weights_that_cannot_be_read_are_said_to_be(tmp_path: Path, scan: RGB) -
     (tmp_path / "w").write_bytes(b"no weights")
     with pytest.raises(UserError, match="learned"):
         LearnedRefocuser(tmp_path / "w").encode([scan], MPP)
+
+
+def test_the_network_draws_anew_for_a_distance_that_is_said(engine: LearnedRefocuser, scan: RGB) -> None:
+    encoded = engine.encode([scan], MPP)
+    before = engine.render(encoded, encoded.best_z_um)
+    near, far = (engine.render(engine.assume(encoded, z), z) for z in (1.0, 3.0))
+    assert not np.array_equal(near, far)
+    known = engine.encode([scan], MPP, focus_maps=[np.full(scan.shape[:2], 3.0, np.float32)])
+    assert np.array_equal(far, engine.render(known, 3.0))
+    assert np.array_equal(engine.render(encoded, encoded.best_z_um), before)

@@ -68,6 +68,7 @@ TILT = np.linspace(-1, 3, INSIDE[2], dtype=np.float32)[None].repeat(INSIDE[3], 0
     [
         ((2.0,), RefocusRequest("refocus", 2.0), 0.25),
         ((2.0,), RefocusRequest("refocus", 2.0), 0.5),
+        ((2.0,), RefocusRequest("assume", 3.0), 0.25),
         ((2.0,), RefocusRequest("map", map_um=TILT), 0.25),
         ((2.0,), RefocusRequest("all-in-focus"), 0.5),
         ((-1.0, 1.5), RefocusRequest("interpolate", 0.4), 0.25),

@@ -18,7 +18,8 @@ from focusviewer.app.services.pixels import read_rect, to_qimage
 from focusviewer.app.services.torch_import import import_torch
 from focusviewer.app.viewer.document import Document
 from focusviewer.core.arrays import RGB, FloatMap
-from focusviewer.refocus import ENGINES
+from focusviewer.optics.profile import OpticsProfile
+from focusviewer.refocus import ENGINES, modes
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides import TileKey
 
@@ -71,12 +72,15 @@ class Rendered:
         Its focus; None when it differs from place to place.
     target_um : float or float32 (H, W)
         What the engine was asked for.
+    encoded : Encoded
+        What it was rendered from: the study, or what the mode ``assume`` made of it.
     """
 
     area: RefocusArea
     mode: str
     z_um: float | None
     target_um: float | FloatMap
+    encoded: Encoded
     pixels: RGB
     image: QImage
     engine_version: str
@@ -93,6 +97,7 @@ class EngineHost:
         self.maker = maker
         self._engines: dict[str, Refocuser] = {}
         self._building = Lock()
+        self._profiles: dict[str, OpticsProfile | None] = {}  # of the slides that were studied, by fingerprint
 
     def engine(self, name: str) -> Refocuser:
         """The engine of a name, built at its first use.
@@ -135,9 +140,13 @@ class EngineHost:
         images = tuple(
             read_rect(document.pyramid, area.zoom, area.rect, plane, cached, job.cancel) for plane in area.planes
         )
+        from focusviewer.focus.calibration.profiles import find_profile
+
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            encoded = engine.encode(images, area.mpp, area.planes_um)
+            profile = find_profile(document.slide) if engine.uses_profile else None
+            self._profiles[area.fingerprint] = profile
+            encoded = engine.encode(images, area.mpp, area.planes_um, profile=profile)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
     def render(self, study: Study, request: RefocusRequest, job: Job) -> Rendered:
@@ -148,16 +157,16 @@ class EngineHost:
         UserError
             If the mode does not apply to this view, or the focus is out of range.
         """
-        from focusviewer.refocus.modes import target_of
-
         area = study.area
         with self.working(area.engine, job) as engine:
             started = perf_counter()
-            target = target_of(engine, study.encoded, request.for_region(area.box, study.encoded.shape))
-            pixels = engine.render(study.encoded, target)
+            wanted = request.for_region(area.box, study.encoded.shape)
+            encoded = modes.encoded_for(engine, study.encoded, wanted)
+            target = modes.target_of(engine, encoded, wanted)
+            pixels = engine.render(encoded, target)
             spent = 1000 * (perf_counter() - started)
             image = to_qimage(pixels)
-            return Rendered(area, request.mode, request.z_um, target, pixels, image, engine.version, spent)
+            return Rendered(area, request.mode, request.z_um, target, encoded, pixels, image, engine.version, spent)
 
     def best_z(self, study: Study, low_um: float, high_um: float, job: Job) -> float:
         """Sharpest focus of a view, judged by its blur score."""
@@ -175,14 +184,19 @@ class EngineHost:
     def provenance(self, document: Document, picture: Rendered) -> dict[str, Any]:
         """The provenance of a synthesised picture, for its file."""
         target = picture.z_um if picture.z_um is not None else TARGETS.get(picture.mode, picture.target_um)
-        return {**self.area_provenance(document, picture.area, target), "mode": picture.mode}
+        facts = {**self.area_provenance(document, picture.area, target), "mode": picture.mode}
+        if picture.mode == "assume":
+            facts["target"] = modes.TARGETS["assume"]
+        return facts | modes.assumption(picture.mode, picture.area.planes_um, picture.z_um)
 
     def area_provenance(self, document: Document, area: RefocusArea, target: float | FloatMap | str) -> dict[str, Any]:
         """The provenance of a picture of an area at a target."""
         from focusviewer.refocus.provenance import provenance
 
         engine = self.engine(area.engine)
-        return provenance(engine, document.slide.info, area.planes, area.planes_um, target, area.mpp, area.box)
+        profile = self._profiles.get(area.fingerprint)
+        info = document.slide.info
+        return provenance(engine, info, area.planes, area.planes_um, target, area.mpp, area.box, profile)
 
 
 def _ignore_progress(fraction: float) -> None:
