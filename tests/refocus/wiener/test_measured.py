@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from focusviewer.refocus.fast.operators import (
 from focusviewer.refocus.provenance import provenance
 from focusviewer.refocus.wiener.engine import WienerRefocuser
 from focusviewer.refocus.wiener.filters import measured_transfer
+from focusviewer.slides import Level, SlideInfo
 
 MPP = 0.25
 FREQUENCY = np.linspace(0, 2, 200, dtype=np.float32)
@@ -121,7 +124,8 @@ def test_partly_coherent_light_counts() -> None:
 
 def test_files_say_which_optics_they_were_made_with() -> None:
     engine, profile = WienerRefocuser(), measured(WIDE)
-    facts = provenance(engine, "slide", "f", [0], [0.0], 2.0, MPP, (0, 0, 9, 9), profile)
+    source = SlideInfo(Path("slide"), "TIFF", None, (Level(8, 8, 1.0),), fingerprint="f")
+    facts = provenance(engine, source, [0], [0.0], 2.0, MPP, (0, 0, 9, 9), profile)
     assert facts["optics_profile"]["digest"] == profile.digest and "NA 0.90" in facts["optics_profile"]["optics"]
-    assert "optics_profile" not in provenance(engine, "slide", "f", [0], [0.0], 0.0, MPP, (0, 0, 9, 9), profile)
-    assert "optics_profile" not in provenance(engine, "slide", "f", [0], [0.0], 2.0, MPP, (0, 0, 9, 9))
+    assert "optics_profile" not in provenance(engine, source, [0], [0.0], 0.0, MPP, (0, 0, 9, 9), profile)
+    assert "optics_profile" not in provenance(engine, source, [0], [0.0], 2.0, MPP, (0, 0, 9, 9))
