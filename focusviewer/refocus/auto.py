@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 
 import numpy as np
@@ -19,7 +19,7 @@ MARGIN = 0.2
 
 
 def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, cancel: Event | None = None) -> float:
-    """Target at which the rendered view has the lowest blur score.
+    """Target at which the rendered view has the lowest blur score, or where an engine that ``finds_focus`` says.
 
     Parameters
     ----------
@@ -47,7 +47,20 @@ def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, c
         stop_if(cancel)
         return blur_score(engine.render(encoded, z_um), encoded.mpp)
 
-    return search(score, encoded.planes_um, encoded.best_z_um, low_um, high_um)
+    if engine.finds_focus and len(encoded.planes_um) == 1:
+        return round(float(np.clip(encoded.best_z_um, low_um, high_um)), 6)
+    return search(score, encoded.planes_um, encoded.best_z_um, low_um, min(high_um, deepest_um([encoded])))
+
+
+def deepest_um(encoded: Sequence[Encoded]) -> float:
+    """Farthest target that makes anything sharper: of one plane the deepest tissue, beyond which all is blurred again.
+
+    A focus measure may take some blurred noise for sharp; it is not asked there.
+    """
+    planes_um = encoded[0].planes_um
+    if len(planes_um) > 1:
+        return float("inf")
+    return planes_um[0] + max(float(view.blur_um.max()) for view in encoded)
 
 
 def search(

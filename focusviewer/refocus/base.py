@@ -104,6 +104,9 @@ class Refocuser(ABC):
         Context a tile needs on every side, so that tiles of one region agree.
     is_slow : bool
         Whether it takes seconds for a view; its entry in the registry says the same without building it.
+    finds_focus : bool
+        Whether its own depth of one plane is the focus to show it at: then the best focus is not searched for with a
+        focus measure, which takes what denoising takes away for sharpness.
     uses_profile : bool
         Whether it works with the measured optics of the scanner where there are any: :meth:`_encode_measured`.
     """
@@ -115,6 +118,7 @@ class Refocuser(ABC):
     max_planes: int = MAX_PLANES
     halo_px: int = 64
     is_slow: bool = False
+    finds_focus: bool = False
     uses_profile: bool = False
 
     def parameters(self) -> int:

@@ -56,6 +56,7 @@ class PiecewiseEngine(Refocuser):
         self.name, self.version = engine.name, engine.version
         self.mpps, self.max_planes, self.is_slow = engine.mpps, engine.max_planes, engine.is_slow
         self.max_z_um, self.halo_px = engine.max_z_um, engine.halo_px
+        self.finds_focus = engine.finds_focus
         self._piece_px = piece_px
         self._cancel: threading.Event | None = None
         self._report: Callable[[float], None] | None = None

@@ -10,24 +10,24 @@ from focusviewer.refocus.baselines.catalogue import baselines
 
 __all__ = ["DEFAULT_ENGINE", "ENGINES", "baselines", "engines", "get_engine"]
 
-DEFAULT_ENGINE = "fast"
+DEFAULT_ENGINE = "learned"
 
 
 def engines() -> list[ModelEntry[Refocuser]]:
     """Every refocusing engine."""
     return [
         trained_entry(
-            "fast",
-            "refocus",
-            _build_fast,
-            "Physical operators of the scanner's optics, mixed per place by a small network",
-        ),
-        trained_entry(
             "learned",
             "refocus",
             _build_learned,
             "Network that mixes Wiener filters of the view pixel by pixel; optics give every other focus",
             advice="Use the fast engine, or train one with `focusviewer train refocus --model learned`.",
+        ),
+        trained_entry(
+            "fast",
+            "refocus",
+            _build_fast,
+            "Physical operators of the scanner's optics, mixed per place by a small network",
         ),
         trained_entry(
             "radiance",

@@ -145,14 +145,17 @@ def _sharpest(
     engine: Refocuser, encoded_places: list[Encoded], planes_um: tuple[float, ...], cancel: Event | None
 ) -> float:
     """The one z at which most of the view is sharpest."""
-    from focusviewer.refocus.auto import blur_score, search
+    from focusviewer.refocus.auto import blur_score, deepest_um, search
 
     def score(z_um: float) -> float:
         stop_if(cancel)
         return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in encoded_places]))
 
     guess = float(np.median([encoded.best_z_um for encoded in encoded_places]))
-    return search(score, planes_um, guess, *reach_um(planes_um, engine.max_z_um))
+    low_um, high_um = reach_um(planes_um, engine.max_z_um)
+    if engine.finds_focus and len(planes_um) == 1:
+        return round(min(guess, high_um), 6)
+    return search(score, planes_um, guess, low_um, min(high_um, deepest_um(encoded_places)))
 
 
 def _depths(encoded: Encoded) -> FloatMap:

@@ -46,9 +46,9 @@ class Imperfections:
     soft_share: float = 0.75
     soft_px: float = 4.0
     transfer_share: float = 0.75
-    transfer_error: float = 0.2
+    transfer_error: float = 0.15
     foreign_share: float = 0.6
-    foreign_power: float = 0.15
+    foreign_power: float = 0.10
     noise_share: float = 0.95
     noise: float = 0.024
     jpeg_share: float = 0.45

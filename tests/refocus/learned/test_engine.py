@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import UserError
 from focusviewer.metrics import psnr
 from focusviewer.optics import Optics, defocus_image
+from focusviewer.refocus.auto import best_z
 from focusviewer.refocus.learned import engine as module
-from focusviewer.refocus.learned.engine import LearnedRefocuser, draw_in_focus
+from focusviewer.refocus.learned.engine import LearnedRefocuser, draw_in_focus, wanted_change
 from focusviewer.refocus.learned.network import MOST_ADDED, PICTURES, WienerMixer
 from focusviewer.refocus.learned.pictures import LEAST_UM, MOST_UM, assumed_um, wiener_pictures
 from focusviewer.refocus.wiener.engine import WienerRefocuser
@@ -135,3 +137,32 @@ def test_the_network_draws_anew_for_a_distance_that_is_said(engine: LearnedRefoc
     known = engine.encode([scan], MPP, focus_maps=[np.full(scan.shape[:2], 3.0, np.float32)])
     assert np.array_equal(far, engine.render(known, 3.0))
     assert np.array_equal(engine.render(encoded, encoded.best_z_um), before)
+
+
+def test_what_is_sharp_is_left_as_scanned(engine: LearnedRefocuser, monkeypatch: pytest.MonkeyPatch) -> None:
+    grain = np.random.default_rng(6).integers(0, 255, (150, 171, 3)).astype(np.uint8)
+    monkeypatch.setattr(module, "draw_in_focus", lambda net, scan, *_: scan + np.float32(3))
+    encoded = engine.encode([grain], MPP)
+    assert encoded.notes == (module.IN_FOCUS,)
+    assert best_z(engine, encoded, -4.0, 4.0) == 0.0
+    assert np.array_equal(engine.render(encoded, engine.all_in_focus_target(encoded)), grain)
+
+
+def test_the_best_focus_is_where_the_engine_says(engine: LearnedRefocuser, scan: RGB) -> None:
+    encoded = engine.encode([scan], MPP)
+    assert best_z(engine, encoded, -4.0, 4.0) == pytest.approx(encoded.best_z_um)
+    assert best_z(engine, encoded, -4.0, 1.0) == 1.0
+
+
+def test_the_change_a_network_wants_is_measured_against_the_detail(scan: RGB) -> None:
+    drawn = scan.astype(np.float32)
+    assert wanted_change(scan, drawn) == 0
+    assert wanted_change(scan, drawn + 4) == pytest.approx(2 * wanted_change(scan, drawn + 2), rel=1e-3)
+
+
+def test_at_focus_nothing_of_the_drawn_picture_is_lost(engine: LearnedRefocuser, scan: RGB) -> None:
+    grain = np.random.default_rng(6).integers(60, 200, scan.shape).astype(np.float32)
+    encoded = engine.encode([scan], MPP)
+    view = replace(encoded.state, in_focus=module._in_focus(scan, grain, MPP, 1.5))
+    made = engine.render(replace(encoded, state=view), 1.5)
+    np.testing.assert_allclose(made, grain, atol=1.0)

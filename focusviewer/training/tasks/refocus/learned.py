@@ -316,7 +316,7 @@ def entries() -> list[TaskEntry]:
             LearnedTask,
             LearnedSettings(),
             LabConfig(
-                steps=3000, seed=70, batch=12, learning_rate=4e-4, weight_decay=1e-4, precision="bf16", validations=15
+                steps=6000, seed=70, batch=12, learning_rate=4e-4, weight_decay=1e-4, precision="bf16", validations=10
             ),
         )
     ]
