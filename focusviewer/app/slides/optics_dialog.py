@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from focusviewer.app.services.plain import PlainLabel
 from focusviewer.app.viewer.document import Document
 from focusviewer.app.widgets.common import button, hint
 from focusviewer.app.widgets.dialogs import button_row
@@ -28,8 +29,8 @@ class OpticsDialog(QDialog):
         self.setWindowTitle("Optics of the scanner")
         self.resize(480, 0)
         self._is_stack = len(document.planes_um) > 1
-        self.scanner = QLabel()
-        self.profile = QLabel("…")
+        self.scanner = PlainLabel()
+        self.profile = PlainLabel("…")
         for label in (self.scanner, self.profile):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
