@@ -83,3 +83,17 @@ def test_entities_in_xml_are_refused(tmp_path: Path) -> None:
     tifffile.tiffcomment(path, grown.encode())
     with pytest.raises(limits.LimitError, match="XML entities"):
         open_slide(path)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_a_tile_or_strip_that_claims_gigabytes_is_refused(tmp_path: Path, tiled: bool) -> None:
+    path = tmp_path / "claims.tif"
+    tifffile.imwrite(path, np.zeros((512, 512), np.uint8), tile=(256, 256) if tiled else None, rowsperstrip=256)
+    with tifffile.TiffFile(path) as tif:
+        tag = tif.pages[0].tags["TileByteCounts" if tiled else "StripByteCounts"]
+        assert (tag.dtype, tag.count) == (4, 4 if tiled else 2)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, tag.valueoffset, 0xF0000000)
+    path.write_bytes(data)
+    with pytest.raises(SlideError, match=r"a tile or strip has 4,026,531,840 bytes"):
+        open_slide(path)

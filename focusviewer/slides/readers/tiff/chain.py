@@ -5,11 +5,15 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+
 from focusviewer.slides.base import DamagedError
-from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_PAGES, MAX_TAGS, check_limit
+from focusviewer.slides.files.limits import MAX_DECODING_BYTES, MAX_DESCRIPTION_BYTES, MAX_PAGES, MAX_TAGS, check_limit
 from focusviewer.slides.readers.rawfile import RawFile
 
 _DESCRIPTION, _SUB_PAGES = 270, 330
+_BYTE_COUNTS = (279, 325)  # of strips, of tiles
+_COUNT_TYPES = {3: "u2", 4: "u4", 16: "u8"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
@@ -53,7 +57,7 @@ def check_chain(raw: RawFile, name: str) -> None:
             raise truncated(name, end, raw.size)
         check_limit(name, "a page has {} tags", tags, MAX_TAGS)
         entries = _exactly(raw, offset + count_width, tags * kind.tag_bytes, name)
-        _check_tags(entries, order, kind, name)
+        _check_tags(raw, entries, order, kind, name)
         at = end
 
 
@@ -68,7 +72,7 @@ def _kind(raw: RawFile, order: str, big: bool) -> _Kind:
     return _Kind("I", "H", "I", 12, 4)
 
 
-def _check_tags(entries: bytes, order: str, kind: _Kind, name: str) -> None:
+def _check_tags(raw: RawFile, entries: bytes, order: str, kind: _Kind, name: str) -> None:
     """Look at the tags whose size has a limit."""
     for place in range(0, len(entries), kind.tag_bytes):
         code, form, count = struct.unpack_from(f"{order}HH{kind.values}", entries, place)
@@ -77,6 +81,21 @@ def _check_tags(entries: bytes, order: str, kind: _Kind, name: str) -> None:
             check_limit(name, "a page's description has {} bytes", size, MAX_DESCRIPTION_BYTES)
         elif code == _SUB_PAGES:
             check_limit(name, "a page has {} pages below it", count, MAX_PAGES)
+        elif code in _BYTE_COUNTS and form in _COUNT_TYPES:
+            place += 4 + struct.calcsize(kind.values)
+            largest = _largest(raw, entries[place : place + struct.calcsize(kind.values)], order, form, count, kind)
+            if largest > raw.size:  # libtiff reserves memory for it before it looks
+                check_limit(name, "a tile or strip has {} bytes", largest, MAX_DECODING_BYTES)
+
+
+def _largest(raw: RawFile, value: bytes, order: str, form: int, count: int, kind: _Kind) -> int:
+    """Largest number of a tag; 0 where its numbers lie beyond the end of the file, which is for others to say."""
+    size = count * _TYPE_BYTES[form]
+    if size > len(value):
+        (offset,) = struct.unpack(order + kind.values, value)
+        value = raw.read_at(offset, size) if offset + size <= raw.size else b""
+    numbers = np.frombuffer(value[:size], np.dtype(f"{order}{_COUNT_TYPES[form]}"))
+    return int(numbers.max()) if numbers.size else 0
 
 
 def _exactly(raw: RawFile, offset: int, count: int, name: str) -> bytes:
