@@ -19,10 +19,10 @@ def test_a_computed_file_says_so_when_it_is_opened_again(picture: Path, command:
     made = picture.with_name(name)
     assert command("refocus", picture, "--z", 1, *PART, "--out", made).code == 0
     with open_slide(made) as slide:
-        assert computed_pixels(slide.info) == "computed by the engine fast, not scanned; not for diagnosis"
-    assert "pixels:        computed by the engine fast" in command("info", made).out
+        assert computed_pixels(slide.info) == "computed by the engine learned, not scanned; not for diagnosis"
+    assert "pixels:        computed by the engine learned" in command("info", made).out
     again = command("refocus", made, "--z", 1, "--mpp", 0.25, "--out", made.with_name("again.png"))
-    assert "were computed by the engine fast" in again.out + again.err
+    assert "were computed by the engine learned" in again.out + again.err
 
 
 def test_scans_and_acquired_planes_are_not_called_computed(picture: Path, command: Command) -> None:
@@ -38,14 +38,14 @@ def test_scans_and_acquired_planes_are_not_called_computed(picture: Path, comman
 def test_a_sweep_says_so_too(picture: Path, command: Command, name: str) -> None:
     made = picture.with_name(name)
     assert command("refocus", picture, "--sweep", "0:1:0.5", *PART, "--out", made).code == 0
-    assert "pixels:        computed by the engine fast" in command("info", made).out
+    assert "pixels:        computed by the engine learned" in command("info", made).out
 
 
 def test_all_in_focus_and_a_blur_on_purpose_say_so(picture: Path, command: Command) -> None:
     for index, options in enumerate([("--all-in-focus",), ("--mode", "defocus", "--z", -1)]):
         made = picture.with_name(f"made-{index}.jpg")
         assert command("refocus", picture, *options, *PART, "--out", made).code == 0
-        assert "computed by the engine fast" in command("info", made).out
+        assert "computed by the engine learned" in command("info", made).out
 
 
 def test_the_mark_is_kept_where_pixels_are_only_handed_on(picture: Path, command: Command) -> None:
@@ -61,7 +61,7 @@ def test_a_computed_plane_is_found_among_the_planes_of_a_folder(picture: Path, c
     for index, z_um in enumerate([0, 1]):
         out = folder / f"plane_{index}.{'png' if index else 'tif'}"
         assert command("refocus", picture, "--z", z_um, *PART, "--out", out).code == 0
-    assert "computed by the engine fast" in command("info", folder).out
+    assert "computed by the engine learned" in command("info", folder).out
 
 
 def test_a_simulated_picture_says_so(picture: Path, command: Command) -> None:

@@ -29,7 +29,7 @@ class Double:
 def offered() -> list[ModelEntry[Double]]:
     return [
         ModelEntry("plain", "double", lambda: Double("plain"), "needs nothing"),
-        trained_entry("learned", "double", lambda path: Double("learned", path), "needs weights", is_slow=True),
+        trained_entry("taught", "double", lambda path: Double("taught", path), "needs weights", is_slow=True),
     ]
 
 
@@ -47,7 +47,7 @@ DOUBLES: Registry[Double] = Registry("double", "There is no double {name}", offe
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     (tmp_path / "part").mkdir()
-    (tmp_path / "learned.safetensors").touch()
+    (tmp_path / "taught.safetensors").touch()
     (tmp_path / "part" / "hidden.safetensors").touch()
     return tmp_path
 
@@ -55,18 +55,18 @@ def weights(tmp_path: Path) -> Path:
 def test_models_are_built_by_name_from_their_weights(weights: Path) -> None:
     assert DOUBLES.get("plain").weights is None
     with weights_from(weights):
-        assert DOUBLES.get("learned").weights == weights / "learned.safetensors"
+        assert DOUBLES.get("taught").weights == weights / "taught.safetensors"
         assert DOUBLES.get("hidden").weights == weights / "part" / "hidden.safetensors"
         assert all(entry.available for entry in DOUBLES.every_entry())
-        assert need_weights("learned") == weights / "learned.safetensors"
+        assert need_weights("taught") == weights / "taught.safetensors"
 
 
 def test_missing_weights_are_told_with_what_to_do() -> None:
     assert [entry.available for entry in DOUBLES.every_entry()] == [True, False, False]
     with pytest.raises(UserError) as told:
-        DOUBLES.get("learned")
+        DOUBLES.get("taught")
     assert str(told.value) == (
-        "The weights of learned are missing: this installation has no learned.safetensors. Reinstall it."
+        "The weights of taught are missing: this installation has no taught.safetensors. Reinstall it."
     )
     with pytest.raises(UserError, match=r"has no part/hidden\.safetensors\. Train\."):
         DOUBLES.get("hidden")
@@ -76,19 +76,19 @@ def test_missing_weights_are_told_with_what_to_do() -> None:
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"There is no double 'lerned'\. Did you mean learned\? Choose one of: plain"):
-        DOUBLES.get("lerned")
-    with pytest.raises(UserError, match=r"There is no double 'xyz'\. Choose one of: plain, learned\."):
+    with pytest.raises(UserError, match=r"There is no double 'tought'\. Did you mean taught\? Choose one of: plain"):
+        DOUBLES.get("tought")
+    with pytest.raises(UserError, match=r"There is no double 'xyz'\. Choose one of: plain, taught\."):
         DOUBLES.entry("xyz")
 
 
 def test_what_is_found_by_name_only_is_not_offered() -> None:
-    assert [entry.name for entry in DOUBLES.entries()] == ["plain", "learned"]
-    assert [entry.name for entry in DOUBLES.every_entry()] == ["plain", "learned", "hidden"]
+    assert [entry.name for entry in DOUBLES.entries()] == ["plain", "taught"]
+    assert [entry.name for entry in DOUBLES.every_entry()] == ["plain", "taught", "hidden"]
 
 
 def test_slow_models_are_known_before_they_are_built() -> None:
-    assert [DOUBLES.is_slow(name) for name in ("plain", "learned", "hidden", "nobody")] == [False, True, False, False]
+    assert [DOUBLES.is_slow(name) for name in ("plain", "taught", "hidden", "nobody")] == [False, True, False, False]
 
 
 def test_entries_of_two_listings_are_the_same() -> None:

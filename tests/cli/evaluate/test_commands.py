@@ -92,7 +92,7 @@ def test_missing_weights_are_listed_beside_the_others(
         (["refocus", "--engine", "nobody"], "no refocusing engine 'nobody'"),
         (["focus", "--weights", "nowhere"], "No weights in nowhere"),
         (["focus", "--weights", "."], "No weights of focuslitenn-10 in ."),
-        (["refocus", "--weights", "."], "No weights of fast in ."),
+        (["refocus", "--weights", "."], "No weights of learned in ."),
         (["focus", "--data", "nowhere"], "No training data at nowhere"),
         (["focus", "--datasets", "nowhere"], "Cannot read nowhere"),
     ],
@@ -141,7 +141,7 @@ def test_refocusing_is_judged_part_by_part_with_pictures_to_look_at(
     bench: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    monkeypatch.setattr("focusviewer.refocus.engines", lambda: [ModelEntry("fast", "refocus", AddingEngine, "")])
+    monkeypatch.setattr("focusviewer.refocus.engines", lambda: [ModelEntry("learned", "refocus", AddingEngine, "")])
     monkeypatch.setattr("focusviewer.evaluation.suites.refocus.competitors.BLIND", "nobody")
     monkeypatch.setattr(
         "focusviewer.evaluation.pictures.write_pictures",
@@ -157,7 +157,7 @@ def test_refocusing_is_judged_part_by_part_with_pictures_to_look_at(
     assert document["planes"] == []
     (summed,) = document["real_summary"]
     assert (summed["task"], summed["pictures"], summed["worst_stack"]) == ("to best focus", 9, "wbc-0054")
-    assert drawn == [(AddingEngine.name, bench / "out" / "pictures" / "fast")]
+    assert drawn == [(AddingEngine.name, bench / "out" / "pictures" / "learned")]
     assert (bench / "out" / "refocus-real-summary.csv").exists()
     refused = command("evaluate", "refocus", "--part", "beauty", "--quick")
     assert (refused.code, "no part 'beauty'" in refused.err) == (2, True)
@@ -176,7 +176,7 @@ def test_a_published_protocol_is_one_command(command: Command, tmp_path: Path, m
     options = ("--datasets", tmp_path, "--stacks", "1")
     done = command("evaluate", "refocus", "--protocol", "focuspath", *options, "--json", "--out", tmp_path / "out")
     assert done.code == 0
-    assert done.document["rows"][0] == {"model": "fast", **PROTOCOL_ROW}
+    assert done.document["rows"][0] == {"model": "learned", **PROTOCOL_ROW}
     assert "0.9518" in (tmp_path / "out" / "protocol.md").read_text("utf-8")
     missing = command("evaluate", "refocus", "--protocol", "focuspath", "--datasets", tmp_path / "out")
     assert (missing.code, "No FocusPath" in missing.err) == (2, True)

@@ -267,10 +267,14 @@ def test_auto_offers_all_in_focus_where_one_focus_leaves_half_of_the_view_out(
     made = np.concatenate([light[:, :320], blurred[:, 320:]], axis=1)
     half, out = tmp_path / "half.png", tmp_path / "out.png"
     Image.fromarray(Camera(noise=0.002).capture(made, np.random.default_rng(0))).save(half)
-    outcome = command("refocus", half, "--z", "auto", "--mpp", 0.25, "--out", out)
+    outcome = command("refocus", half, "--engine", "fast", "--z", "auto", "--mpp", 0.25, "--out", out)
     assert "Try --all-in-focus" in outcome.out + outcome.err
-    document = command("refocus", half, "--z", "auto", "--mpp", 0.25, "--out", out, "--json").document
+    document = command(
+        "refocus", half, "--engine", "fast", "--z", "auto", "--mpp", 0.25, "--out", out, "--json"
+    ).document
     assert 0.3 <= document["left_out"]["share"] <= 0.7
     assert any("all in focus" in note for note in document["notes"])
-    evenly = command("refocus", picture, "--z", "auto", "--mpp", 0.25, "--out", out, "--json").document
+    evenly = command(
+        "refocus", picture, "--engine", "fast", "--z", "auto", "--mpp", 0.25, "--out", out, "--json"
+    ).document
     assert not any("all in focus" in note for note in evenly["notes"])
