@@ -131,14 +131,8 @@ class LearnedRefocuser(WienerRefocuser):
         return replace(encoded, state=view, blur_um=blur, notes=notes, operators_only=False)
 
     def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
-        """Keep the spectra; the network draws the view again for the distance that was said."""
-        view: _LearnedView = encoded.state
-        distance = max(distance_um, LEAST_UM)
-        drawn = draw_in_focus(self._load(), encoded.images[0], view.spectra[0], distance)
-        in_focus = _in_focus(encoded.images[0], drawn, encoded.mpp, distance)
-        said = replace(view, depth_um=encoded.planes_um[0] + distance, in_focus=in_focus)
-        blur = np.full(encoded.shape, distance_um, np.float32)
-        return replace(encoded, state=said, blur_um=blur, notes=())
+        """The textbook filter for the distance that was said: a knob must answer at once, and show what optics give."""
+        return replace(super()._assume(encoded, distance_um), operators_only=True)
 
     def _render(self, encoded: Encoded, target_um: float | FloatMap) -> RGB:
         if isinstance(encoded.state, _Joint):
@@ -146,7 +140,8 @@ class LearnedRefocuser(WienerRefocuser):
         return super()._render(encoded, target_um)
 
     def _filtered(self, view: View, plane: int, blur_um: float, residual_um: float) -> FloatArray:
-        assert isinstance(view, _LearnedView)
+        if not isinstance(view, _LearnedView):
+            return super()._filtered(view, plane, blur_um, residual_um)
         sharp = view.in_focus.spectrum
         kept = np.float32(min(residual_um / max(blur_um, LEAST_UM), 1.0))
         return sharp.filtered(_onwards(sharp.table.frequency, residual_um)) + kept * view.in_focus.unexplained

@@ -129,14 +129,17 @@ def test_weights_that_cannot_be_read_are_said_to_be(tmp_path: Path, scan: RGB) -
         LearnedRefocuser(tmp_path / "w").encode([scan], MPP)
 
 
-def test_the_network_draws_anew_for_a_distance_that_is_said(engine: LearnedRefocuser, scan: RGB) -> None:
+def test_for_a_distance_that_is_said_optics_alone_answer(
+    engine: LearnedRefocuser, scan: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoded = engine.encode([scan], MPP)
-    before = engine.render(encoded, encoded.best_z_um)
-    near, far = (engine.render(engine.assume(encoded, z), z) for z in (1.0, 3.0))
-    assert not np.array_equal(near, far)
-    known = engine.encode([scan], MPP, focus_maps=[np.full(scan.shape[:2], 3.0, np.float32)])
-    assert np.array_equal(far, engine.render(known, 3.0))
-    assert np.array_equal(engine.render(encoded, encoded.best_z_um), before)
+    monkeypatch.setattr(module, "draw_in_focus", lambda *_: pytest.fail("the network was asked"))
+    wiener = WienerRefocuser()
+    plain = wiener.encode([scan], MPP)
+    for z_um in (1.0, 3.0):
+        said = engine.assume(encoded, z_um)
+        assert said.operators_only
+        assert np.array_equal(engine.render(said, z_um), wiener.render(wiener.assume(plain, z_um), z_um))
 
 
 def test_what_is_sharp_is_left_as_scanned(engine: LearnedRefocuser, monkeypatch: pytest.MonkeyPatch) -> None:
