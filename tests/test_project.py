@@ -82,7 +82,8 @@ def test_contributing_names_folders_and_files_that_exist() -> None:
     named = {name for name in re.findall(r"`([\w./-]+/[\w.-]*)`", text) if not re.search("[A-Z]{2}", Path(name).name)}
     assert len(named) > 20
     missing = {name for name in named if not any((base / name).exists() for base in _bases())}
-    assert missing == {"focusviewer/resources"}  # only in the wheel
+    # One is there in the wheel only, the other beside the project where somebody has put it.
+    assert missing - {"../shared/data"} == {"focusviewer/resources"}
 
 
 def _bases() -> list[Path]:

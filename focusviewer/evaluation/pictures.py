@@ -12,10 +12,12 @@ import numpy as np
 from focusviewer.core.arrays import RGB, FloatMap
 from focusviewer.core.files import output_folder
 from focusviewer.evaluation.suites.refocus.real_planes import plane_distance_um
+from focusviewer.evaluation.suites.refocus.real_tissue import best_textbook, compared
 from focusviewer.evaluation.suites.refocus.traverse import NEIGHBOURS, ONE, STEP, TWO, Sweep
 from focusviewer.evaluation.suites.refocus.uneven import Uneven
 from focusviewer.evaluation.test_sets.ground_truth_stacks import LEVELS, GroundTruthStack
 from focusviewer.evaluation.test_sets.real_stacks import ASSUMED_MPP, RealStack
+from focusviewer.evaluation.test_sets.real_tissue import RealPair
 from focusviewer.metrics import psnr
 from focusviewer.refocus.base import Refocuser
 from focusviewer.slides.marks import STATEMENT
@@ -28,6 +30,7 @@ Tell = Callable[[str], None]
 
 REAL_PX = 256
 STRIP_PX = 160
+TISSUE_ROWS = 4
 OFFSETS = (-8, -4, -2, 2, 4, 8)
 """Planes of real stacks that are shown, counted from the best one."""
 
@@ -40,8 +43,8 @@ def write_pictures(engine: Refocuser, bench: Bench, folder: Path, tell: Tell = l
 
     Returns
     -------
-    The files, PNG: ``real-<stack>``, ``between-<stack>``, ``traverse``, ``levels``, ``uneven``, and ``attention`` and
-    ``first-layer`` of an engine with a depth representation.
+    The files, PNG: ``real-<stack>``, ``between-<stack>``, ``tissue-<set>``, ``traverse``, ``levels``, ``uneven``, and
+    ``attention`` and ``first-layer`` of an engine with a depth representation.
     """
     from focusviewer.evaluation.suites.refocus.bench import RefocusBench
 
@@ -53,6 +56,10 @@ def write_pictures(engine: Refocuser, bench: Bench, folder: Path, tell: Tell = l
         made += _attempted(folder / f"real-{stack.name}.png", partial(real_sheet, engine, stack))
         if stack.best is not None:
             made += _attempted(folder / f"between-{stack.name}.png", partial(between_sheet, engine, stack))
+    for tissue in dict.fromkeys(pair.tissue for pair in work.pairs):
+        tell(f"{engine.name}: {tissue}")
+        pairs = [pair for pair in work.pairs if pair.tissue == tissue][:TISSUE_ROWS]
+        made += _attempted(folder / f"tissue-{tissue}.png", partial(tissue_sheet, engine, pairs))
     tell(f"{engine.name}: turning focus")
     true = work.ground_truth_stacks[-1]
     made += _attempted(folder / "traverse.png", lambda: traverse_sheet(engine, true))
@@ -103,6 +110,24 @@ def real_sheet(engine: Refocuser, stack: RealStack) -> RGB:
             images[f"at {target:.1f} um"] = engine.render(encoded, target)[near[1]]
         captions = [f"{name}: {psnr(image, shown):.2f} dB" for name, image in images.items()]
         rows.append(_row([*images.values(), shown], [*captions, "truth"]))
+    return _column(rows)
+
+
+def tissue_sheet(engine: Refocuser, pairs: Sequence[RealPair]) -> RGB:
+    """Rows of a scan that is out of focus, the same refocused blind, the best textbook filter, and the sharp plane."""
+    rows = []
+    for pair in pairs:
+        encoded = engine.encode([pair.blurred], ASSUMED_MPP)
+        images = {
+            pair.case: pair.blurred,
+            engine.name: engine.render(encoded, engine.all_in_focus_target(encoded)),
+            "best filter": best_textbook(pair),
+        }
+        y, x = _corner(pair.sharp.shape[:2])
+        crop = slice(y, y + REAL_PX), slice(x, x + REAL_PX)
+        figures = {name: compared(image, pair.sharp) for name, image in images.items()}
+        captions = [f"{name}: {found['psnr']:.2f} dB, {found['ssim']:.3f}" for name, found in figures.items()]
+        rows.append(_row([*(image[crop] for image in images.values()), pair.sharp[crop]], [*captions, "sharp plane"]))
     return _column(rows)
 
 

@@ -9,6 +9,7 @@ import pytest
 from focusviewer.evaluation import pictures
 from focusviewer.evaluation.test_sets.ground_truth_stacks import GroundTruthStack
 from focusviewer.evaluation.test_sets.real_stacks import RealStack
+from focusviewer.evaluation.test_sets.real_tissue import RealPair
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.slides.base import RGB
 from tests.evaluation.suites.refocus.toys import knowing, nothing, picture
@@ -29,6 +30,21 @@ def test_sheets_show_pictures_pixel_for_pixel(
     second = levels.shape[0] // 2
     np.testing.assert_array_equal(levels[16:112, 100:196], levels[second + 16 : second + 112, 100:196])
     assert pictures.traverse_sheet(knowing(), grain).shape[1] == 16 * (96 + pictures.GAP_PX)
+
+
+def test_tissue_is_shown_beside_the_best_filter_and_the_sharp_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "REAL_PX", 64)
+    pair = RealPair("made", "soft", picture(1.5), picture(0.0))
+    sheet = pictures.tissue_sheet(nothing(), [pair, pair])
+    left, top = 16, pictures.CAPTION_PX
+    inner = slice(left, left + 64), slice(left, left + 64)
+    np.testing.assert_array_equal(sheet[top : top + 64, :64], pair.blurred[inner])
+    np.testing.assert_array_equal(sheet[top : top + 64, 204:268], pair.sharp[inner])
+    assert sheet.shape[0] >= 2 * (64 + top)
+    filtered = sheet[top : top + 64, 136:200].astype(int)
+    assert (
+        np.abs(filtered - pair.sharp[inner]).mean() < np.abs(pair.blurred[inner].astype(int) - pair.sharp[inner]).mean()
+    )
 
 
 def test_insights_are_drawn_for_every_layer(grain: GroundTruthStack, tmp_path: Path) -> None:

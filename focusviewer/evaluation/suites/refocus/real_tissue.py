@@ -51,6 +51,17 @@ class TextbookFilters:
         return self._kept[key]
 
 
+def best_textbook(pair: RealPair) -> RGB:
+    """The textbook filter's picture with the highest SSIM to the sharp plane: the scan where none is nearer."""
+    spectrum = PictureSpectrum(pair.blurred, ASSUMED_MPP)
+    found = [pair.blurred]
+    for z_um in DISTANCES_UM:
+        for regularisation in REGULARISATIONS:
+            made = spectrum.filtered(wiener_transfer(spectrum.table.frequency, z_um, 0.0, regularisation))
+            found.append(np.asarray(np.clip(made, 0, 255) + 0.5, np.uint8))
+    return max(found, key=lambda picture: compared(picture, pair.sharp)["ssim"])
+
+
 def _textbook(pair: RealPair) -> dict[str, float]:
     spectrum = PictureSpectrum(pair.blurred, ASSUMED_MPP)
     frequency = spectrum.table.frequency
