@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication, QImage
 
 from focusviewer.app.refocus.controller import RefocusController
@@ -103,10 +103,11 @@ class SavingController(FileWriter):
             return png_bytes(from_qimage(taken.image), SNAPSHOT, taken.facts(self._refocus.host), taken.mpp)
 
         def copy(png: bytes) -> None:
-            content = QMimeData()
-            content.setData("image/png", png)  # programs that take the file itself get the mark with it
-            content.setImageData(taken.image)
-            QGuiApplication.clipboard().setMimeData(content)
+            clipboard = QGuiApplication.clipboard()
+            clipboard.setImage(taken.image)
+            # Programs that take the file itself get the mark with it. The content is Qt's own object: one made here
+            # would be destroyed after Python has ended, which ends the program with a crash.
+            clipboard.mimeData().setData("image/png", png)
             self.copied.emit()
 
         self._jobs.start(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +118,16 @@ def test_a_jpeg_keeps_its_colours(refocused, qtbot, tmp_path) -> None:
     with Image.open(path) as picture:
         difference = np.abs(np.asarray(picture).astype(int) - refocused.refocus.shown.pixels)
     assert difference.mean() < 3
+
+
+def test_a_program_ends_well_with_a_picture_of_its_own_on_the_clipboard() -> None:
+    """What Python owns on the clipboard is destroyed after Python has ended, which crashes."""
+    code = (
+        "from PySide6.QtGui import QGuiApplication, QImage\n"
+        "application = QGuiApplication([])\n"
+        "clipboard = QGuiApplication.clipboard()\n"
+        "clipboard.setImage(QImage(4, 4, QImage.Format.Format_RGB32))\n"
+        "clipboard.mimeData().setData('image/png', b'png')\n"
+        "assert bytes(clipboard.mimeData().data('image/png')) == b'png'\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
