@@ -42,25 +42,26 @@ def best_z(engine: Refocuser, encoded: Encoded, low_um: float, high_um: float, c
     CancelledError
         If ``cancel`` is set.
     """
+    return best_z_of_places(engine, [encoded], low_um, high_um, cancel)
+
+
+def best_z_of_places(
+    engine: Refocuser, places: Sequence[Encoded], low_um: float, high_um: float, cancel: Event | None = None
+) -> float:
+    """As :func:`best_z`, the one target for several places of a view: their mean blur score counts."""
 
     def score(z_um: float) -> float:
         stop_if(cancel)
-        return blur_score(engine.render(encoded, z_um), encoded.mpp)
+        return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in places]))
 
-    if engine.finds_focus and len(encoded.planes_um) == 1:
-        return round(float(np.clip(encoded.best_z_um, low_um, high_um)), 6)
-    return search(score, encoded.planes_um, encoded.best_z_um, low_um, min(high_um, deepest_um([encoded])))
-
-
-def deepest_um(encoded: Sequence[Encoded]) -> float:
-    """Farthest target that makes anything sharper: of one plane the deepest tissue, beyond which all is blurred again.
-
-    A focus measure may take some blurred noise for sharp; it is not asked there.
-    """
-    planes_um = encoded[0].planes_um
-    if len(planes_um) > 1:
-        return float("inf")
-    return planes_um[0] + max(float(view.blur_um.max()) for view in encoded)
+    planes_um = places[0].planes_um
+    guess_um = float(np.median([encoded.best_z_um for encoded in places]))
+    if len(planes_um) == 1:
+        if engine.finds_focus:
+            return round(float(np.clip(guess_um, low_um, high_um)), 6)
+        # Beyond the deepest tissue all is blurred again: a measure that takes blurred noise for sharp is not asked.
+        high_um = min(high_um, planes_um[0] + max(float(encoded.blur_um.max()) for encoded in places))
+    return search(score, planes_um, guess_um, low_um, high_um)
 
 
 def search(

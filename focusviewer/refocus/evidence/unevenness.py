@@ -21,7 +21,6 @@ On views cut from real stacks evenly sharp or blurred ones have up to a quarter 
 
 _WINDOW_PX = 64
 _TISSUE = 0.25  # of a window that is no bare glass
-_CELL_PX = 4
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,10 @@ def left_out(views: Sequence[Encoded], z_um: float) -> LeftOut | None:
 
 def _depths_um(encoded: Encoded) -> FloatMap:
     """Where the tissue of every window lies on the focus axis, um: float32 (N,); windows of bare glass are left out."""
-    from focusviewer.refocus.fast.glass import clearance
+    from focusviewer.refocus.fast.glass import CELL_PX, view_clearance
 
     height, width = encoded.shape
-    pads = ((0, -height % _CELL_PX), (0, -width % _CELL_PX), (0, 0))
-    glass = [clearance(np.pad(image, pads, mode="edge")) > 0 for image in encoded.images]
-    bare = np.all(glass, axis=0).repeat(_CELL_PX, axis=0).repeat(_CELL_PX, axis=1)[:height, :width]
+    bare = (view_clearance(encoded.images) > 0).repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[:height, :width]
     tissue = (~bare).astype(np.float32)
     rows, columns = range(0, height, _WINDOW_PX), range(0, width, _WINDOW_PX)
     sums = [

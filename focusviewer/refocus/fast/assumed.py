@@ -17,11 +17,11 @@ import numpy as np
 from focusviewer.core.arrays import FloatArray, FloatMap
 from focusviewer.optics.psf import Optics
 from focusviewer.refocus.fast.operators import (
-    CAMERA_NOISE,
     SCANNER,
     OperatorBank,
     either_side,
     fallback_blur,
+    importance_of,
     operator_bank,
     scarcity,
 )
@@ -139,8 +139,7 @@ def _fitted(mpp: float, optics: Optics, blur: int, residual: int) -> FloatArray:
     bank = operator_bank(mpp, optics)
     blurred = either_side(bank.frequency, blur * STEP_UM, optics)
     wanted = assumed_transfer(bank.frequency, blur * STEP_UM, residual * STEP_UM, optics) - 1
-    importance = (bank.frequency + 0.01) * (blurred**2 / scarcity(bank.frequency) + CAMERA_NOISE)
-    weights = np.sqrt(importance).ravel()
+    weights = np.sqrt(importance_of(bank.frequency, blurred)).ravel()
     rows = bank.basis.reshape(bank.basis.shape[0], -1)
     found = np.linalg.lstsq((rows * weights).T, wanted.ravel() * weights, rcond=_CONDITION)[0]
     return np.asarray(found, dtype=np.float32)

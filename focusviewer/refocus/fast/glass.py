@@ -7,6 +7,7 @@ target: light of tissue that is blurred on reaches as far as the cone of the len
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -51,6 +52,13 @@ def clearance(pixels: npt.NDArray[np.uint8]) -> FloatMap:
     if bare.all():
         return np.full(bare.shape, np.inf, np.float32)
     return np.asarray(distance_transform_edt(bare) * CELL_PX, dtype=np.float32)
+
+
+def view_clearance(images: Sequence[npt.NDArray[np.uint8]]) -> FloatMap:
+    """:func:`clearance` from whatever is no bare glass on any plane of a view of any size: float32 (h, w)."""
+    height, width = images[0].shape[:2]
+    pads = ((0, -height % CELL_PX), (0, -width % CELL_PX), (0, 0))
+    return np.asarray(np.min([clearance(np.pad(image, pads, mode="edge")) for image in images], axis=0), np.float32)
 
 
 def left_alone(clearance_px: FloatMap, shift_um: float | FloatMap, mpp: float) -> FloatMap:

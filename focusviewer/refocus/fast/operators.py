@@ -195,7 +195,7 @@ def either_side(frequency: FloatArray, z_um: float, optics: Optics) -> FloatArra
     """Relative transfer for tissue whose side of focus is not known, the mean of both: float32 (3, F)."""
     if is_even(optics):
         return lens_transfer(frequency, z_um, optics)
-    both = relative_transfer(frequency, z_um, optics) + relative_transfer(frequency, -z_um, optics)
+    both = lens_transfer(frequency, z_um, optics) + lens_transfer(frequency, -z_um, optics)
     return np.asarray(both / 2, dtype=np.float32)
 
 
@@ -250,8 +250,7 @@ def _bank(mpp: float, optics: Optics) -> OperatorBank:
     rows, weights = [], []
     for guess in HYPOTHESES:
         blurred = relative[guess.blur_um]
-        ratio = guess.noise_ratio * (scarcity(frequency) + MODEL_ERROR)
-        importance = (frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE)
+        importance = importance_of(frequency, blurred, guess.noise_ratio)
         for residual in steps:
             excess, wanted = max(0.0, float(residual) - guess.blur_um), relative[round(float(residual), 3)]
             rows.append(_between(frequency, blurred, wanted, excess, guess.noise_ratio, optics).ravel() - 1.0)
@@ -265,14 +264,19 @@ def _bank(mpp: float, optics: Optics) -> OperatorBank:
     return OperatorBank(mpp, frequency, filters, coefficients, seen, optics)
 
 
+def importance_of(frequency: FloatArray, blurred: FloatArray, noise_ratio: float = 0.0) -> FloatArray:
+    """How much an error of an operator counts: the energy of the blurred image with its noise, float32 (3, F)."""
+    ratio = noise_ratio * (scarcity(frequency) + MODEL_ERROR)
+    return np.asarray((frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE), np.float32)
+
+
 def _standard_through(basis: FloatArray, frequency: FloatArray) -> FloatArray:
     """Coefficients (K, J) on a basis (J, 3 F) that come closest to the standard lens's operators to focus."""
     rows, weights = [], []
     for guess in HYPOTHESES:
         rows.append(operator(frequency, guess.blur_um, 0.0, guess.noise_ratio).ravel() - 1.0)
-        blurred = relative_transfer(frequency, guess.blur_um, SCANNER)
-        ratio = guess.noise_ratio * (scarcity(frequency) + MODEL_ERROR)
-        weights.append(((frequency + 0.01) * ((blurred**2 + ratio) / scarcity(frequency) + CAMERA_NOISE)).ravel())
+        blurred = lens_transfer(frequency, guess.blur_um)
+        weights.append(importance_of(frequency, blurred, guess.noise_ratio).ravel())
     weighted = np.array(weights, np.float32)
     products = (basis[:, None] * basis).reshape(RANK * RANK, -1)
     sides = (weighted * np.array(rows, np.float32)) @ basis.T

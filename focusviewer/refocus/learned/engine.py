@@ -27,10 +27,11 @@ from focusviewer.core.arrays import RGB, FloatArray, FloatMap
 from focusviewer.core.weights import need_weights, unreadable_weights
 from focusviewer.refocus.base import Encoded, Refocuser
 from focusviewer.refocus.fast.guards import smooth_step
+from focusviewer.refocus.fast.operators import lens_transfer
 from focusviewer.refocus.fast.parallel import on_all_cores, on_one_core
 from focusviewer.refocus.learned.pictures import LEAST_UM, MULTIPLE, REACH_PX, assumed_um, wiener_pictures
-from focusviewer.refocus.wiener.engine import View, WienerRefocuser
-from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer
+from focusviewer.refocus.wiener.engine import IN_FOCUS, View, WienerRefocuser
+from focusviewer.refocus.wiener.filters import PictureSpectrum
 
 if TYPE_CHECKING:
     from focusviewer.refocus.learned.network import WienerMixer
@@ -46,8 +47,6 @@ SHARP_CHANGE = (0.18, 0.26)
 """Change that the network wants over the detail that is there, both as standard deviations: a view below is sharp and
 left as scanned, one above is drawn. On 14 held-out sharp pictures .06 to .25 but for one (.43), on H&E and fat out of
 focus .23 to .89, on smears .12 to .13, on brain .05 to .07, which is left alone for it (chosen with these in view)."""
-
-IN_FOCUS = "In focus as scanned."
 
 _GRAIN_UM = 0.5  # distance at which nothing is left of what no lens passes
 _DETAIL_PX = 4.0

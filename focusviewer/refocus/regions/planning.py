@@ -66,7 +66,9 @@ def make_plan(
     if _depends_on_view(view, request):
         encoded_places, kept = _encode_places(view, engine, on_tile, cancel)
         if z_um is None:
-            z_um = _sharpest(engine, encoded_places, view.planes_um, cancel)
+            from focusviewer.refocus.auto import best_z_of_places
+
+            z_um = best_z_of_places(engine, encoded_places, *reach_um(view.planes_um, engine.max_z_um), cancel)
             left = left_out(encoded_places, z_um)
         else:
             depth = float(np.median(np.concatenate([_depths(encoded) for encoded in encoded_places])))
@@ -139,23 +141,6 @@ def _middle(span: Span) -> Span:
     half = min(_LOOK_PX, span[1] - span[0]) // 2
     centre = (span[0] + span[1]) // 2
     return centre - half, centre + half
-
-
-def _sharpest(
-    engine: Refocuser, encoded_places: list[Encoded], planes_um: tuple[float, ...], cancel: Event | None
-) -> float:
-    """The one z at which most of the view is sharpest."""
-    from focusviewer.refocus.auto import blur_score, deepest_um, search
-
-    def score(z_um: float) -> float:
-        stop_if(cancel)
-        return float(np.mean([blur_score(engine.render(encoded, z_um), encoded.mpp) for encoded in encoded_places]))
-
-    guess = float(np.median([encoded.best_z_um for encoded in encoded_places]))
-    low_um, high_um = reach_um(planes_um, engine.max_z_um)
-    if engine.finds_focus and len(planes_um) == 1:
-        return round(min(guess, high_um), 6)
-    return search(score, planes_um, guess, low_um, min(high_um, deepest_um(encoded_places)))
 
 
 def _depths(encoded: Encoded) -> FloatMap:

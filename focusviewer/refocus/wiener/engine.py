@@ -22,15 +22,17 @@ from focusviewer.refocus.base import MAX_Z_UM, Encoded, Refocuser
 from focusviewer.refocus.baselines.views import nearest_plane
 from focusviewer.refocus.blur_map import view_blur_um
 from focusviewer.refocus.fast.assumed import assumed_transfer
-from focusviewer.refocus.fast.glass import CELL_PX, clearance, left_alone
-from focusviewer.refocus.fast.operators import equal_blur_um
-from focusviewer.refocus.wiener.filters import PictureSpectrum, lens_transfer, measured_transfer, wiener_transfer
+from focusviewer.refocus.fast.glass import CELL_PX, left_alone, view_clearance
+from focusviewer.refocus.fast.operators import equal_blur_um, lens_transfer
+from focusviewer.refocus.wiener.filters import PictureSpectrum, measured_transfer, wiener_transfer
 
 READER = "hvs-maxpol-2"
 """Focus model that reads the distance of the view."""
 
 IN_FOCUS_UM = 0.2
 """Below this the view counts as in focus and is left as scanned."""
+
+IN_FOCUS = "In focus as scanned."
 
 REGULARISATION = ((1.2, 0.1), (1.8, 0.3), (np.inf, 1.0))
 """``n`` up to a distance from focus, um."""
@@ -93,9 +95,9 @@ class WienerRefocuser(Refocuser):
             blurs = [float(np.median(values)) for values in focus_maps]
         depth = _depth(blurs, planes_um)
         spectra = tuple(PictureSpectrum(image, mpp) for image in images)
-        view = View(spectra, depth, _clearance(images), profile=profile, sided=len(images) > 1)
+        view = View(spectra, depth, view_clearance(images), profile=profile, sided=len(images) > 1)
         blur = np.full((height, width), max(depth - planes_um[0], 0.0), np.float32)
-        notes = ("In focus as scanned.",) if _is_in_focus(depth, planes_um) else ()
+        notes = (IN_FOCUS,) if _is_in_focus(depth, planes_um) else ()
         return Encoded((height, width), mpp, planes_um, blur, view, notes, operators_only=True)
 
     def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
@@ -182,11 +184,3 @@ def _depth(blurs: list[float], planes_um: tuple[float, ...]) -> float:
 
 def _is_in_focus(depth_um: float, planes_um: tuple[float, ...]) -> bool:
     return len(planes_um) == 1 and abs(depth_um - planes_um[0]) < IN_FOCUS_UM
-
-
-def _clearance(images: tuple[RGB, ...]) -> FloatMap:
-    """Distance of every cell from whatever is no bare glass on any plane, px."""
-    height, width = images[0].shape[:2]
-    pads = ((0, -height % CELL_PX), (0, -width % CELL_PX), (0, 0))
-    found = [clearance(np.pad(image, pads, mode="edge")) for image in images]
-    return np.asarray(np.min(found, axis=0), dtype=np.float32)

@@ -10,19 +10,9 @@ import numpy.typing as npt
 
 from focusviewer.core.arrays import RGB, FloatArray
 from focusviewer.optics.profile import OpticsProfile
-from focusviewer.optics.psf import Optics
 from focusviewer.refocus.baselines.spectra import from_spectrum, mirrored_frequencies, to_spectrum
 from focusviewer.refocus.fast.assumed import FLOOR, wiener_filter
-from focusviewer.refocus.fast.operators import is_even, lens_transfer
-
-__all__ = [
-    "FrequencyTable",
-    "PictureSpectrum",
-    "frequency_table",
-    "lens_transfer",
-    "measured_transfer",
-    "wiener_transfer",
-]
+from focusviewer.refocus.fast.operators import either_side, lens_transfer
 
 _SAMPLES = 2048
 
@@ -65,23 +55,17 @@ def measured_transfer(
         Whether the signs of the distances tell the side of focus: positive where the plane lies above the tissue.
     """
     optics, distance = profile.optics, abs(blur_um)
-    wanted = _known_side(frequency, residual_um, optics, sided)
+    lens = lens_transfer if sided else either_side
+    wanted = lens(frequency, residual_um, optics)
     if distance == 0:
         return wanted
-    blurred = _known_side(frequency, blur_um, optics, sided)
+    blurred = lens(frequency, blur_um, optics)
     unknown = profile.noise_to_signal(frequency, distance)
     if not sided:
         unknown = unknown + np.square(lens_transfer(frequency, distance, optics) - blurred)
     n = unknown * min(abs(1 - abs(residual_um) / distance), 1.0)
     found = wanted * blurred / (blurred**2 + n + FLOOR)
     return np.asarray(found / found[:, :1], dtype=np.float32)
-
-
-def _known_side(frequency: FloatArray, z_um: float, optics: Optics, sided: bool) -> FloatArray:
-    if sided or is_even(optics):
-        return lens_transfer(frequency, z_um, optics)
-    both = lens_transfer(frequency, abs(z_um), optics) + lens_transfer(frequency, -abs(z_um), optics)
-    return np.asarray(both / 2, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -101,11 +85,11 @@ class FrequencyTable:
 
 
 @lru_cache(maxsize=4)
-def frequency_table(shape: tuple[int, int], mpp: float, samples: int = _SAMPLES) -> FrequencyTable:
+def frequency_table(shape: tuple[int, int], mpp: float) -> FrequencyTable:
     """The table for pictures (H, W) of a pixel size in um (cached)."""
     grid = mirrored_frequencies(shape, mpp)
-    frequency = np.linspace(0, np.sqrt(0.5) / mpp, samples, dtype=np.float32)  # one for all sizes of picture
-    return FrequencyTable(frequency, np.rint(grid * ((samples - 1) / frequency[-1])).astype(np.int32))
+    frequency = np.linspace(0, np.sqrt(0.5) / mpp, _SAMPLES, dtype=np.float32)  # one for all sizes of picture
+    return FrequencyTable(frequency, np.rint(grid * ((_SAMPLES - 1) / frequency[-1])).astype(np.int32))
 
 
 class PictureSpectrum:

@@ -12,9 +12,9 @@ from focusviewer.metrics import psnr, ssim
 from focusviewer.optics import Optics, defocus_image
 from focusviewer.refocus import get_engine
 from focusviewer.refocus.blur_map import view_blur_um
+from focusviewer.refocus.fast.operators import lens_transfer
 from focusviewer.refocus.wiener import engine as module
 from focusviewer.refocus.wiener.engine import WienerRefocuser, regularisation, transfer
-from focusviewer.refocus.wiener.filters import lens_transfer
 
 MPP = 0.25
 FREQUENCY = np.linspace(0, 2, 200, dtype=np.float32)
