@@ -103,7 +103,8 @@ class WienerRefocuser(Refocuser):
     def _assume(self, encoded: Encoded, distance_um: float) -> Encoded:
         """Keep the spectra; the filter's regularisation then rises smoothly with the distance."""
         view: View = encoded.state
-        said = _AssumedView(view.spectra, encoded.planes_um[0] + distance_um, view.clearance_px)
+        depth = encoded.planes_um[0] + distance_um
+        said = _AssumedView(view.spectra, depth, view.clearance_px, profile=view.profile)
         blur = np.full(encoded.shape, distance_um, np.float32)
         return replace(encoded, blur_um=blur, state=said, notes=())
 

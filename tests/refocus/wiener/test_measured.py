@@ -129,3 +129,13 @@ def test_files_say_which_optics_they_were_made_with() -> None:
     assert facts["optics_profile"]["digest"] == profile.digest and "NA 0.90" in facts["optics_profile"]["optics"]
     assert "optics_profile" not in provenance(engine, source, [0], [0.0], 0.0, MPP, (0, 0, 9, 9), profile)
     assert "optics_profile" not in provenance(engine, source, [0], [0.0], 2.0, MPP, (0, 0, 9, 9))
+
+
+def test_an_assumed_distance_is_filtered_with_the_measured_lens_too(tissue: RGB) -> None:
+    engine, profile = WienerRefocuser(), measured(Optics(na=0.5))
+    known = [np.full(tissue.shape[:2], 1.0, np.float32)]
+    plain, lens = (engine.encode([tissue], MPP, (0.0,), known, one) for one in (None, profile))
+    made = [engine.render(engine.assume(view, 2.0), 2.0) for view in (plain, lens)]
+    assert not np.array_equal(*made)
+    said = engine.encode([tissue], MPP, (0.0,), [known[0] * 2], profile)
+    assert np.array_equal(made[1], engine.render(said, 2.0))
