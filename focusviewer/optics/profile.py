@@ -15,7 +15,7 @@ import numpy.typing as npt
 from focusviewer.core.arrays import FloatArray
 from focusviewer.core.errors import UserError
 from focusviewer.core.files import atomic_write
-from focusviewer.core.json_text import json_digest, to_json_text
+from focusviewer.core.json_text import from_json_text, json_digest
 from focusviewer.core.validation import MisfitError, bounded, convert, strict_struct
 from focusviewer.optics.psf import Optics
 
@@ -106,7 +106,7 @@ class OpticsProfile:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where profiles do."""
-        return json_digest(json.loads(to_json_text(to_document(self))))
+        return json_digest(to_document(self))
 
     def holds_for(self, scanner: str, mpp: float | None) -> bool:
         """Whether it holds for a scanner's slides of a pixel size."""
@@ -179,7 +179,7 @@ def read_profiles(path: Path) -> list[OpticsProfile]:
         If the file is damaged, of a newer program, or holds a value that cannot be.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = from_json_text(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict) or not isinstance(document.get("profiles"), list):
             raise ValueError("it is no file of optics profiles")
         if document.get("format") != FORMAT:

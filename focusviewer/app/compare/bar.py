@@ -34,10 +34,7 @@ class CompareBar(QWidget):
     def __init__(self, state: CompareState) -> None:
         super().__init__()
         self._state = state
-        self.title = PlainLabel()
-        font = self.title.font()
-        font.setBold(True)
-        self.title.setFont(font)
+        self.title = PlainLabel().make_bold()
         self.content_label = PlainLabel("On the right:")
         self.content = QComboBox()
         self.content.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)

@@ -151,8 +151,8 @@ class RefocusDisplay(QObject):
         """Write into the state what is on screen, and what is being worked on."""
         state, study = self._state, self._studies.current
         busy = self._studies.is_busy, self._searches.is_busy, self._renders.is_slow
-        automatic = study is not None and state.mode == "deblur"
-        left = self._searches.left_out(study.area) if study is not None and automatic else None
+        searched = study.area if study is not None and state.mode == "deblur" else None
+        left = self._searches.left_out(searched)
         state.synthesised = self.shown is not None
         state.offers_all_in_focus = left is not None and not any(busy)
         self._show_guess(study)
@@ -162,7 +162,7 @@ class RefocusDisplay(QObject):
             limit=self._limit,
             shown=self.shown.area if self.shown is not None else None,
             known=(study.area, study.encoded) if study is not None else None,
-            auto_um=self._searches.best(study.area) if study is not None and automatic else None,
+            auto_um=self._searches.best(searched),
             offer=left.text("µm") if left is not None else "",
             assumed=self.shown.encoded if self.shown is not None and self.shown.mode == "assume" else None,
         )

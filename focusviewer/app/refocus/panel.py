@@ -16,7 +16,7 @@ from focusviewer.app.refocus.state import RefocusState
 from focusviewer.app.refocus.sweep_box import SweepBox
 from focusviewer.app.services.binding import bind_check, bind_choice, follow, show_choice, signals_blocked
 from focusviewer.app.services.plain import PlainLabel
-from focusviewer.app.widgets.common import button, fill_choices, hint, panel_layout, row
+from focusviewer.app.widgets.common import button, disable_choice, fill_choices, hint, panel_layout, row
 from focusviewer.core.registry import AnyEntry
 
 ASSUMED_TIP = (
@@ -158,8 +158,7 @@ class RefocusPanel(QWidget):
         with signals_blocked(self.spin):
             self.spin.setRange(low, high)
         self._show_target(self._state.target_um)
-        by_eye = self.mode.model().index(self.mode.findData("assume"), 0)
-        self.mode.model().setData(by_eye, None if len(planes_um) == 1 else 0, Qt.ItemDataRole.UserRole - 1)
+        disable_choice(self.mode, self.mode.findData("assume"), disabled=len(planes_um) != 1)
         self.low.setText(f"{low:+g}".replace("-", "−"))
         self.high.setText(f"{high:+g}")
         for widget in (self.sources_label, self.sources):

@@ -104,7 +104,9 @@ class ExportController(FileWriter):
             yield self._sweeps.render(study, RefocusRequest(mode, z_um), silent).pixels
 
     def _sweep_provenance(self, document: Document, area: RefocusArea, targets: list[float]) -> dict[str, Any]:
-        found = self._sweeps.area_provenance(document, area, "sweep of the focus")
+        from focusviewer.focus.calibration.profiles import find_profile
+
+        found = self._sweeps.area_provenance(document, area, "sweep of the focus", find_profile(document.slide))
         planes = range(len(document.planes_um))
         return {**found, "planes": list(planes), "planes_um": list(document.planes_um), "targets_um": targets}
 

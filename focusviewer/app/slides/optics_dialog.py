@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from focusviewer.app.services.plain import PlainLabel
@@ -33,7 +33,6 @@ class OpticsDialog(QDialog):
         self.profile = PlainLabel("…")
         for label in (self.scanner, self.profile):
             label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
         self.from_stack = button("Measure on this stack", tip="The sharpest plane against the others")
         self.from_pair = button("Measure on two files…", tip="A field in focus, and the same field out of focus")
         self.forget = button("Forget", tip="Back to the standard lens")

@@ -27,21 +27,20 @@ def open_dialog(dialog: QDialog) -> None:
 
 def choose_slides(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose files."""
-    # Scanners and archives write names in capitals as well, and some systems' dialogs mind.
-    names = sorted({*VIEWED_SUFFIXES, *COMPANION_SUFFIXES})
-    patterns = " ".join(f"*{name} *{name.upper()}" for name in names)
-    filters = f"Slides and images ({patterns});;All files (*)"
-    dialog = QFileDialog(parent, "Open slides", folder, filters)
-    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-    dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
-    open_dialog(dialog)
+    _choose_files(parent, "Open slides", folder, chosen)
 
 
 def choose_pair(parent: QWidget, folder: str, chosen: Callable[[list[Path]], None]) -> None:
     """Let the user choose two files of one field: in focus, and out of focus."""
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(VIEWED_SUFFIXES))
-    title = "Choose two files of one field: in focus, and out of focus"
-    dialog = QFileDialog(parent, title, folder, f"Slides and images ({patterns});;All files (*)")
+    _choose_files(parent, "Choose two files of one field: in focus, and out of focus", folder, chosen)
+
+
+def _choose_files(parent: QWidget, title: str, folder: str, chosen: Callable[[list[Path]], None]) -> None:
+    # Scanners and archives write names in capitals as well, and some systems' dialogs mind.
+    names = sorted({*VIEWED_SUFFIXES, *COMPANION_SUFFIXES})
+    patterns = " ".join(f"*{name} *{name.upper()}" for name in names)
+    filters = f"Slides and images ({patterns});;All files (*)"
+    dialog = QFileDialog(parent, title, folder, filters)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
     dialog.filesSelected.connect(lambda names: chosen([Path(name) for name in names]))
     open_dialog(dialog)

@@ -121,13 +121,13 @@ def panel_layout(widget: QWidget) -> QVBoxLayout:
     return layout
 
 
-def disable_choice(box: QComboBox, index: int) -> None:
-    """Show an item of a list that cannot be chosen.
+def disable_choice(box: QComboBox, index: int, *, disabled: bool = True) -> None:
+    """Show an item of a list that cannot be chosen, or can be again.
 
     It is disabled by its data, not by its item object: Qt deletes the item with the list, and Python's wrapper would
     outlive it.
     """
-    box.setItemData(index, 0, _FLAGS_ROLE)
+    box.setItemData(index, 0 if disabled else None, _FLAGS_ROLE)
 
 
 def fill_choices(box: QComboBox, entries: Sequence[AnyEntry], chosen: str) -> None:

@@ -38,21 +38,16 @@ def _read(path: Path, changed_ns: int, size: int) -> tuple[OpticsProfile, ...]:
     return tuple(read_profiles(path))
 
 
-def find_profile(slide: Slide, mpp: float | None = None) -> OpticsProfile | None:
+def find_profile(slide: Slide) -> OpticsProfile | None:
     """The profile of a slide's scanner and scale; None where there is none.
-
-    Parameters
-    ----------
-    mpp : float, optional
-        Pixel size of level 0, where the file does not say it.
 
     Raises
     ------
     UserError
         If the profiles cannot be read.
     """
-    key, scale = scanner_key(slide, mpp), mpp if mpp is not None else slide.mpp
-    return next((profile for profile in known_profiles() if profile.holds_for(key, scale)), None)
+    key = scanner_key(slide)
+    return next((profile for profile in known_profiles() if profile.holds_for(key, slide.mpp)), None)
 
 
 def keep_profile(profile: OpticsProfile) -> None:

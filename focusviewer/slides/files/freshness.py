@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ def stamp_of(files: Iterable[Path]) -> Stamp:
     for path in files:
         try:
             status = path.stat()
-            if not path.is_dir():
+            if not stat.S_ISDIR(status.st_mode):
                 facts.append((str(path), status.st_size, status.st_mtime_ns))
             else:
                 facts += [(str(each), -1, 0) for each in sorted(path.iterdir()) if not each.name.startswith(".")]

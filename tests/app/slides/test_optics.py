@@ -104,9 +104,10 @@ def test_studies_use_the_profile_of_the_slide_and_files_say_so(window, open_in) 
     kept = profile(scanner=scanner_key(document.slide), mpp=document.mpp)
     keep_profile(kept)
     host, area = EngineHost(lambda name: spy), area_of(document, "wiener")
-    assert host.study(document, area, None, Job("study", 1)).encoded.profile == kept
+    study = host.study(document, area, None, Job("study", 1))
+    assert study.encoded.profile == kept
     assert spy.given[-1] == kept
-    assert host.area_provenance(document, area, 1.5)["optics_profile"]["digest"] == kept.digest
+    assert host.area_provenance(document, area, 1.5, study.encoded.profile)["optics_profile"]["digest"] == kept.digest
 
 
 def test_profiles_are_said_in_words() -> None:

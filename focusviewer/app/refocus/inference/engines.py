@@ -97,7 +97,6 @@ class EngineHost:
         self.maker = maker
         self._engines: dict[str, Refocuser] = {}
         self._building = Lock()
-        self._profiles: dict[str, OpticsProfile | None] = {}  # of the slides that were studied, by fingerprint
 
     def engine(self, name: str) -> Refocuser:
         """The engine of a name, built at its first use.
@@ -145,7 +144,6 @@ class EngineHost:
         with self.working(area.engine, job) as engine:
             started = perf_counter()
             profile = find_profile(document.slide) if engine.uses_profile else None
-            self._profiles[area.fingerprint] = profile
             encoded = engine.encode(images, area.mpp, area.planes_um, profile=profile)
             return Study(area, encoded, images, 1000 * (perf_counter() - started))
 
@@ -184,17 +182,23 @@ class EngineHost:
     def provenance(self, document: Document, picture: Rendered) -> dict[str, Any]:
         """The provenance of a synthesised picture, for its file."""
         target = picture.z_um if picture.z_um is not None else TARGETS.get(picture.mode, picture.target_um)
-        facts = {**self.area_provenance(document, picture.area, target), "mode": picture.mode}
+        said = self.area_provenance(document, picture.area, target, picture.encoded.profile)
+        facts = {**said, "mode": picture.mode}
         if picture.mode == "assume":
             facts["target"] = modes.TARGETS["assume"]
         return facts | modes.assumption(picture.mode, picture.area.planes_um, picture.z_um)
 
-    def area_provenance(self, document: Document, area: RefocusArea, target: float | FloatMap | str) -> dict[str, Any]:
-        """The provenance of a picture of an area at a target."""
+    def area_provenance(
+        self,
+        document: Document,
+        area: RefocusArea,
+        target: float | FloatMap | str,
+        profile: OpticsProfile | None = None,
+    ) -> dict[str, Any]:
+        """The provenance of a picture of an area at a target, made with measured optics where there are any."""
         from focusviewer.refocus.provenance import provenance
 
         engine = self.engine(area.engine)
-        profile = self._profiles.get(area.fingerprint)
         info = document.slide.info
         return provenance(engine, info, area.planes, area.planes_um, target, area.mpp, area.box, profile)
 

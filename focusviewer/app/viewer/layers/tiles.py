@@ -54,9 +54,10 @@ class TileLayer:
             image = self.images.get(key)
             target = self.target(view, pyramid, key)
             if image is None:
-                missing += not self.images.is_bad(key)
+                bad = self.images.is_bad(key)
+                missing += not bad
                 self._paint_substitute(painter, view, pyramid, key, target)
-                if self.images.is_bad(key):
+                if bad:
                     _hatch(painter, target)
             elif image.width() == target.width() and image.height() == target.height():
                 painter.drawImage(target.topLeft(), image)

@@ -222,8 +222,4 @@ def _plain_label(*, bold: bool = False) -> QLabel:
     label = PlainLabel()
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if bold:
-        font = label.font()
-        font.setBold(True)
-        label.setFont(font)
-    return label
+    return label.make_bold() if bold else label
