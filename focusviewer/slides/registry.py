@@ -10,11 +10,10 @@ from pathlib import Path
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide, UnsupportedError, UnsureError
 from focusviewer.slides.files.limits import LimitError
-from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, TIFF_SUFFIXES
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
 from focusviewer.slides.pyramid import with_pyramid
 from focusviewer.slides.scale import ScaleStore, checked_mpp, mpp_of_magnification, with_step
 
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALLEST = 8
 
 
@@ -252,7 +251,7 @@ def _picture(path: Path) -> Slide:
     return open_picture(path)
 
 
-register(Reader("tiff", 30, lambda path, head: head[:4] in _TIFF_MAGIC, _tiff))
+register(Reader("tiff", 30, lambda path, head: head[:4] in TIFF_MAGIC, _tiff))
 
 
 def _is_dicom(path: Path, head: bytes) -> bool:

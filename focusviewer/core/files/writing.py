@@ -72,7 +72,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` only when the block ends well.
 
     The temporary file keeps the suffix, so that writers which look at it work; what a killed program left of such
-    files is removed by the next one (see :mod:`focusviewer.core.unfinished`).
+    files is removed by the next one (see :mod:`focusviewer.core.files.unfinished`).
 
     Raises
     ------

@@ -1,9 +1,12 @@
-"""How the names of slides and pictures end: what is looked for in folders and offered in dialogs.
+"""How the names of slides and pictures end, and TIFF files begin: what is looked for in folders and offered in dialogs.
 
 Which reader opens a file is decided by its content where that tells; names only pick files among others.
 """
 
 from __future__ import annotations
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of a TIFF and of a BigTIFF file."""
 
 SLIDE_SUFFIXES = frozenset(
     {

@@ -52,17 +52,16 @@ def sort_out(files: Iterable[Path], suffixes: frozenset[str] = SLIDE_SUFFIXES) -
     for folder in {path.parent for path in waiting}:
         for parts in slides_of(path for path in waiting if path.parent == folder):
             _claim(found, claimed, parts)
+    there = {Path(os.path.normpath(each)): each for each in waiting}
     for path in waiting:
         if path in claimed or not _is_ome(path):
             continue
-        there = {Path(os.path.normpath(each)): each for each in waiting}
-        parts = [there[part] for part in spread_files(path) if part in there]
+        files = spread_files(path)
+        parts = [there[part] for part in files if part in there]
         if parts and not claimed & set(parts):
             _claim(found, claimed, sorted(parts, key=natural_order))
             claimed.add(path)
-    companions = [path for path in waiting if path not in claimed and _is_companion(path)]
-    for path in companions:
-        if spread_files(path):  # its files were claimed by another companion of the same
+        elif files and _is_companion(path):  # its files were claimed by another companion of the same
             claimed.add(path)
     for path in waiting:
         if path in claimed:

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from focusviewer.core.arrays import RGB
 from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import Level, Region, Slide, SlideInfo, pixel_sizes
-from focusviewer.slides.files.limits import LimitError, check_memory
+from focusviewer.slides.files.limits import check_memory
 from focusviewer.slides.marks import xmp_description
 from focusviewer.slides.pixels import PALETTE, PixelFormat, Raw, region_of, value_range
 from focusviewer.slides.readers.frames import Frames, frames_of, samples, shown_size, stored_turn
@@ -264,7 +264,7 @@ def _opened(path: Path) -> Iterator[Any]:
         # By its handle: Pillow maps files that it knows by name, and a mapped file that shrinks ends the process.
         with path.open("rb") as file, Image.open(file, formats=_FORMATS) as picture:
             yield picture
-    except (SlideError, LimitError):
+    except SlideError:
         raise
     except Exception as error:  # damaged files make codecs raise many kinds
         why, advice = _reason(error)

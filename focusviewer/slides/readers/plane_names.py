@@ -20,6 +20,7 @@ from pathlib import Path
 
 from focusviewer.core.errors import SlideError
 from focusviewer.core.files import atomic_write, config_dir, natural_order
+from focusviewer.core.json_text import from_json_text
 
 ORDER_FILE = "planes.txt"
 """Lists the planes of the folder it lies in, one name a line, the lowest first."""
@@ -296,8 +297,8 @@ class PlaneOrders:
 
     def _load(self) -> dict[str, object]:
         try:
-            loaded = json.loads((config_dir() / "plane-orders.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):  # a lost order is asked for again
+            loaded = from_json_text((config_dir() / "plane-orders.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # a lost order is asked for again
             return {}
         return loaded if isinstance(loaded, dict) else {}
 

@@ -8,27 +8,30 @@ from focusviewer.core.errors import SlideError
 
 _OPENED = "Slides (SVS, NDPI, MRXS, SCN, DICOM, TIFF ...), focal stacks and plain pictures can be opened."
 _EXPORT = "Export it as OME-TIFF or pyramidal TIFF with the program that wrote it."
+_PICTURE = "Export it as PNG or TIFF."
+_PICTURES = "Export its pictures as PNG or TIFF."
+_UNPACK = "Unpack it and open what is inside."
 
 _KINDS: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"%PDF", "a PDF document", "Export its pictures as PNG or TIFF."),
-    (0, b"%!PS", "a PostScript document", "Export its pictures as PNG or TIFF."),
-    (0, b"PK\x03\x04", "a ZIP archive", "Unpack it and open what is inside."),
-    (0, b"\x1f\x8b", "a gzip archive", "Unpack it and open what is inside."),
-    (0, b"BZh", "a bzip2 archive", "Unpack it and open what is inside."),
-    (0, b"\xfd7zXZ", "an xz archive", "Unpack it and open what is inside."),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it and open what is inside."),
-    (0, b"Rar!", "a RAR archive", "Unpack it and open what is inside."),
-    (257, b"ustar", "a tar archive", "Unpack it and open what is inside."),
+    (0, b"%PDF", "a PDF document", _PICTURES),
+    (0, b"%!PS", "a PostScript document", _PICTURES),
+    (0, b"PK\x03\x04", "a ZIP archive", _UNPACK),
+    (0, b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (0, b"BZh", "a bzip2 archive", _UNPACK),
+    (0, b"\xfd7zXZ", "an xz archive", _UNPACK),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (0, b"Rar!", "a RAR archive", _UNPACK),
+    (257, b"ustar", "a tar archive", _UNPACK),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Imaris, BigDataViewer or data)", _EXPORT),
     (0, b"\xda\xce\xbe\x0a", "a Nikon ND2 file", _EXPORT),
     (0, b"\x70\x00\x00\x00", "a Leica LIF file", _EXPORT),
     (0, b"ZISRAWFILE", "a Zeiss CZI file of a kind OpenSlide does not read", _EXPORT),
     (0, b"\xd0\xcf\x11\xe0", "a compound file (Olympus OIB, Zeiss ZVI or an Office document)", _EXPORT),
     (128, b"DICM", "a DICOM file that is no whole-slide image", "Open the folder that holds the slide's images."),
-    (4, b"ftyp", "a film, or a HEIF or AVIF picture", "Export it as PNG or TIFF."),
-    (0, b"\x8aMNG", "an MNG film", "Export it as PNG or TIFF."),
-    (0, b"RIFF", "a film or sound", "Export its pictures as PNG or TIFF."),
-    (0, b"8BPS", "a Photoshop document", "Export it as PNG or TIFF."),
+    (4, b"ftyp", "a film, or a HEIF or AVIF picture", _PICTURE),
+    (0, b"\x8aMNG", "an MNG film", _PICTURE),
+    (0, b"RIFF", "a film or sound", _PICTURES),
+    (0, b"8BPS", "a Photoshop document", _PICTURE),
     (0, b"#!", "a program", ""),
     (0, b"\x7fELF", "a program", ""),
     (0, b"MZ", "a program", ""),

@@ -18,6 +18,7 @@ from focusviewer.slides.pixels import white
 from focusviewer.slides.readers.dicom.header import read_header
 from focusviewer.slides.readers.dicom.parts import by_uid, has_several_planes, no_extra, parts_of, refuse_others
 from focusviewer.slides.readers.rawfile import fingerprint
+from focusviewer.slides.readers.tiff.ome_pages import missing_remark
 from focusviewer.slides.readers.tiff.planes import held_planes
 
 # Remarks about odd values would reach the terminal; errors are told in our own words.
@@ -98,7 +99,7 @@ class DicomSlide(Slide):
             planes_um=plan.positions,
             z_step_known=plan.known,
             missing_planes=missing,
-            remarks=(f"{missing} of {announced} planes are missing: the file announces them and does not hold them",)
+            remarks=(missing_remark(announced, len(stated), "the file announces them and does not hold them"),)
             if missing
             else (),
             properties={name: text for name, text in found.items() if text},

@@ -13,7 +13,7 @@ from focusviewer.core.errors import SlideError
 from focusviewer.slides.base import DamagedError, Slide
 from focusviewer.slides.cache import TileCache
 from focusviewer.slides.files.limits import MAX_DESCRIPTION_BYTES, MAX_FILES_LOOKED_AT
-from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES
+from focusviewer.slides.files.suffixes import COMPANION_SUFFIXES, TIFF_MAGIC
 from focusviewer.slides.readers.filepool import FilePool, PooledFile
 from focusviewer.slides.readers.orientation import shown_upright
 from focusviewer.slides.readers.rawfile import RawFile
@@ -32,7 +32,6 @@ from focusviewer.slides.readers.tiff.pages import BlankPage, MergedPage, PageIma
 from focusviewer.slides.readers.tiff.reader import TILE_CACHE_BYTES, TiffSlide, page_image
 
 _UUID = re.compile(rb"<(?:\w+:)?OME\b[^>]*?\bUUID\s*=\s*[\"']([^\"']+)")
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class Spread:
@@ -161,7 +160,7 @@ def _document_of(path: Path) -> tuple[OmeDocument, Path]:
 def _read(path: Path) -> OmeDocument | None:
     with path.open("rb") as file:
         head = file.read(4)
-        if head not in _TIFF_MAGIC:
+        if head not in TIFF_MAGIC:
             return read_document(head + file.read(MAX_DESCRIPTION_BYTES), path.name)
     description = description_of(path)
     return None if description is None else read_document(description, path.name)

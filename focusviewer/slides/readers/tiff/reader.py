@@ -94,7 +94,7 @@ class TiffSlide(Slide):
         biggest = max((page.tile_nbytes for row in stack for page in row if isinstance(page, TiledPage)), default=0)
         # Strips can be whole images; one of them has to fit.
         self._cache.resize(max(TILE_CACHE_BYTES, biggest, min(2 * biggest, _LARGE_TILE_CACHE_BYTES)))
-        set_range([page for page in stack[-1]])
+        set_range(stack[-1])
         for row in stack[:-1]:
             for page, judged in zip(row, stack[-1], strict=True):
                 page.format = judged.format
@@ -268,10 +268,6 @@ def page_image(page: Any, raw: RawFile, cache: TileCache) -> PageImage:
 def _is_planar(page: Any, shape: tuple[int, ...]) -> bool:
     """Whether the samples of a pixel lie apart: (samples, H, W)."""
     return int(page.planarconfig) == 2 and int(page.samplesperpixel) > 1 and len(shape) == 3
-
-
-def _channels_last(array: Any, page: Any) -> Any:
-    return np.moveaxis(array, 0, -1) if _is_planar(page, array.shape) else array
 
 
 def _check_data(stack: list[list[PageImage]]) -> None:
