@@ -53,24 +53,21 @@ class TextbookFilters:
 
 def best_textbook(pair: RealPair) -> RGB:
     """The textbook filter's picture with the highest SSIM to the sharp plane: the scan where none is nearer."""
+    made = (np.asarray(np.clip(picture, 0, 255) + 0.5, np.uint8) for picture in _tried(pair))
+    return max((pair.blurred, *made), key=lambda picture: compared(picture, pair.sharp)["ssim"])
+
+
+def _tried(pair: RealPair) -> Iterator[FloatArray]:
+    """What the textbook filter makes of a scan: the gentle setting, then all others."""
     spectrum = PictureSpectrum(pair.blurred, ASSUMED_MPP)
-    found = [pair.blurred]
-    for z_um in DISTANCES_UM:
-        for regularisation in REGULARISATIONS:
-            made = spectrum.filtered(wiener_transfer(spectrum.table.frequency, z_um, 0.0, regularisation))
-            found.append(np.asarray(np.clip(made, 0, 255) + 0.5, np.uint8))
-    return max(found, key=lambda picture: compared(picture, pair.sharp)["ssim"])
+    for z_um, regularisation in (GENTLE, *((z, n) for z in DISTANCES_UM for n in REGULARISATIONS)):
+        yield spectrum.filtered(wiener_transfer(spectrum.table.frequency, z_um, 0.0, regularisation))
 
 
 def _textbook(pair: RealPair) -> dict[str, float]:
-    spectrum = PictureSpectrum(pair.blurred, ASSUMED_MPP)
-    frequency = spectrum.table.frequency
-
-    def judged(z_um: float, regularisation: float) -> dict[str, float]:
-        return compared(spectrum.filtered(wiener_transfer(frequency, z_um, 0.0, regularisation)), pair.sharp)
-
-    scan, gentle = compared(pair.blurred, pair.sharp), judged(*GENTLE)
-    tried = [scan, gentle, *(judged(z, n) for z in DISTANCES_UM for n in REGULARISATIONS)]
+    scan = compared(pair.blurred, pair.sharp)
+    gentle, *others = (compared(picture, pair.sharp) for picture in _tried(pair))
+    tried = [scan, gentle, *others]
     row: dict[str, float] = {}
     for name in FIGURES:
         best = max(figures[name] for figures in tried)

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from focusviewer.refocus.baselines.blocks import parameter_count
 from focusviewer.refocus.baselines.learned import DEBLURRERS, INTERPOLATORS, network
-from focusviewer.training.common import augment, data_folder, save_weights, write_card
-from focusviewer.training.data.simulator import SIMULATOR_VERSION
+from focusviewer.training.common import augment, data_folder, write_card
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, draw_case, stack_bank
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
-from focusviewer.training.lab.task import RunFacts, Task
+from focusviewer.training.lab.task import RunFacts
+from focusviewer.training.tasks.refocus.network_task import NetworkTask, decibels, robust
 
 FAR_UM = 0.5
 """No input is nearer to the target, so that copying is not learned."""
@@ -32,8 +32,6 @@ FAR_UM = 0.5
 IDENTITY = 0.1
 """Share of deblurring cases whose input is the plane in focus: it must stay as it is."""
 
-_EPSILON = 1e-3
-_MOST_DB = 50.0  # better than this is as good: else planes in focus, recorded without noise, decide every mean
 _VALIDATION_BATCH = 16
 _VALIDATION_SEED = 77
 
@@ -89,7 +87,7 @@ def draw_blurred(bank: StackBank, rng: np.random.Generator) -> Case:
     return Case(bank.recorded[row][given], bank.clean[row, focus])
 
 
-class _BaselineTask(Task):
+class _BaselineTask(NetworkTask[nn.Module]):
     """What the four tasks share.
 
     Parameters
@@ -106,17 +104,11 @@ class _BaselineTask(Task):
         self.settings: BaselineSettings = settings or BaselineSettings()
         self._data = data
         self._batch = 0
-        self._net: nn.Module | None = None
         self._bank: StackBank | None = None
         self._checks: list[Case] = []
 
-    @property
-    def net(self) -> nn.Module:
-        """The network."""
-        if self._net is None:
-            self._net = network(self.name)
-            self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return self._net
+    def _new_network(self) -> nn.Module:
+        return network(self.name)
 
     def prepare(self, config: LabConfig) -> None:
         """Open the banks; they are made when they are not there yet, which takes minutes."""
@@ -126,10 +118,6 @@ class _BaselineTask(Task):
         held_out = stack_bank(folder, "validation", bank)
         rng = np.random.default_rng(_VALIDATION_SEED)
         self._checks = [type(self).draw(held_out, rng) for _ in range(self.settings.held_out)]
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"net": self.net}
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """A robust L1 over random squares."""
@@ -167,8 +155,8 @@ class _BaselineTask(Task):
         made, plain = [], []
         for start in range(0, len(self._checks), _VALIDATION_BATCH):
             given, wanted, position, gap_um = self._tensors(self._checks[start : start + _VALIDATION_BATCH], None)
-            made.append(_psnr(self._picture(given, position, gap_um), wanted))
-            plain.append(_psnr(self._nothing(given, position), wanted))
+            made.append(decibels(self._picture(given, position, gap_um), wanted))
+            plain.append(decibels(self._nothing(given, position), wanted))
         after, before = torch.cat(made), torch.cat(plain)
         return {
             "psnr": float(after.mean()),
@@ -181,17 +169,6 @@ class _BaselineTask(Task):
         """The distances stand for the bank, which follows from the same generator."""
         assert self._bank is not None
         return {"fields": len(self._bank), "planes_um": float(np.abs(self._bank.z_um).sum())}
-
-    def export(self, out: Path, run: RunFacts) -> list[Path]:
-        """Weights in half precision, evaluated as they are written, with their card."""
-        path = out / f"{self.name}.safetensors"
-        state = {key: tensor.cpu().half() for key, tensor in self.net.state_dict().items()}
-        save_weights(path, state, {"model": self.name, "simulator": SIMULATOR_VERSION})
-        self.net.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-        with torch.no_grad():
-            figures = self.validate()
-        self._write_card(path, run, figures)
-        return [path, path.with_suffix(".md")]
 
     def _write_card(self, path: Path, run: RunFacts, figures: dict[str, float]) -> None:
         settings = self.settings
@@ -254,16 +231,6 @@ class DeblurTask(_BaselineTask):
             pictures: list[Tensor] = self.net.pictures(given)  # type: ignore[operator]
             return torch.stack([robust(picture, wanted) for picture in pictures]).mean()
         return robust(self._picture(given, position, gap_um), wanted)
-
-
-def robust(made: Tensor, wanted: Tensor) -> Tensor:
-    """Charbonnier's loss: absolute errors, squared near 0; a scalar."""
-    return ((made.float() - wanted).square() + _EPSILON**2).sqrt().mean()
-
-
-def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
-    squared = (made.float().clamp(0, 1) - wanted).square().mean((1, 2, 3))
-    return -10 * torch.log10(squared.clamp_min(10 ** (-_MOST_DB / 10)))
 
 
 def _cut(case: Case, y: int, x: int, size: int) -> Case:

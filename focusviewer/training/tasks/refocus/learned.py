@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from focusviewer.core.arrays import RGB, FloatArray
@@ -22,13 +22,13 @@ from focusviewer.refocus.learned.engine import LEAST_ASSUMED_UM, draw_in_focus
 from focusviewer.refocus.learned.network import WienerMixer
 from focusviewer.refocus.learned.pictures import LEAST_UM, MOST_UM, assumed_um, wiener_pictures
 from focusviewer.refocus.wiener.filters import PictureSpectrum
-from focusviewer.training.common import data_folder, save_weights, write_card
+from focusviewer.training.common import data_folder, write_card
 from focusviewer.training.data.imperfections import Imperfections, record
-from focusviewer.training.data.simulator import SIMULATOR_VERSION
 from focusviewer.training.data.stack_bank import StackBank, StackBankConfig, stack_bank
 from focusviewer.training.lab.config import LabConfig
 from focusviewer.training.lab.entry import TaskEntry
-from focusviewer.training.lab.task import RunFacts, Task
+from focusviewer.training.lab.task import RunFacts
+from focusviewer.training.tasks.refocus.network_task import NetworkTask, decibels, robust
 
 FINE_MPP, COARSE_MPP = 0.25, 0.5
 _EPSILON = 1e-2
@@ -116,7 +116,7 @@ def _turned(image: FloatArray, turns: int, mirrored: bool) -> FloatArray:
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 
-class LearnedTask(Task):
+class LearnedTask(NetworkTask[WienerMixer]):
     """The network of the engine ``learned``.
 
     Parameters
@@ -131,18 +131,12 @@ class LearnedTask(Task):
     def __init__(self, data: Path | None, settings: LearnedSettings | None = None) -> None:
         self.settings: LearnedSettings = settings or LearnedSettings()
         self._data = data
-        self._net: WienerMixer | None = None
         self._banks: Banks = {}
         self._batch = 0
         self._checks: list[Case] = []
 
-    @property
-    def net(self) -> WienerMixer:
-        """The network."""
-        if self._net is None:
-            self._net = WienerMixer()
-            self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return self._net
+    def _new_network(self) -> WienerMixer:
+        return WienerMixer()
 
     def prepare(self, config: LabConfig) -> None:
         """Open the banks; they are made when they are not there yet, which takes minutes."""
@@ -154,10 +148,6 @@ class LearnedTask(Task):
         rng = np.random.default_rng(_VALIDATION_SEED)
         self._checks = [draw_case(held_out, self.settings, rng) for _ in range(self.settings.held_out)]
 
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"net": self.net}
-
     def loss(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Robust L1 and 1 - SSIM over random squares, without their borders."""
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -166,8 +156,7 @@ class LearnedTask(Task):
         return {"loss": self._loss(made, wanted)}
 
     def _loss(self, made: Tensor, wanted: Tensor) -> Tensor:
-        robust = ((made - wanted).square() + _EPSILON**2).sqrt().mean()
-        return robust + self.settings.similarity * (1 - similarity(made, wanted).mean())
+        return robust(made, wanted, _EPSILON) + self.settings.similarity * (1 - similarity(made, wanted).mean())
 
     def _made(self, cases: Sequence[Case]) -> tuple[Tensor, Tensor, Tensor]:
         """The network's pictures, those wanted, and the scans: float32 (B, 3, s, s), without borders."""
@@ -188,7 +177,12 @@ class LearnedTask(Task):
             made, wanted, scan = self._made(self._checks[start : start + _VALIDATION_BATCH])
             loss = self._loss(made, wanted).expand(len(made))
             made = made.clamp(0, 1)
-            figures = [_psnr(scan, wanted), _psnr(made, wanted), similarity(scan, wanted), similarity(made, wanted)]
+            figures = [
+                decibels(scan, wanted),
+                decibels(made, wanted),
+                similarity(scan, wanted),
+                similarity(made, wanted),
+            ]
             parts.append(torch.stack([loss, *figures], 1))
         loss, before, after, like_before, like_after = torch.cat(parts).mean(0).tolist()
         real = self._real_gain()
@@ -219,17 +213,6 @@ class LearnedTask(Task):
         return {
             f"planes_um at {mpp:g}": [len(bank), float(np.abs(bank.z_um).sum())] for mpp, bank in self._banks.items()
         }
-
-    def export(self, out: Path, run: RunFacts) -> list[Path]:
-        """Weights in half precision, evaluated as they are written, with their card."""
-        path = out / "learned.safetensors"
-        state = {key: tensor.cpu().half() for key, tensor in self.net.state_dict().items()}
-        save_weights(path, state, {"model": "learned", "simulator": SIMULATOR_VERSION})
-        self.net.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-        with torch.no_grad():
-            figures = self.validate()
-        self._write_card(path, run, figures)
-        return [path, path.with_suffix(".md")]
 
     def _write_card(self, path: Path, run: RunFacts, figures: dict[str, float]) -> None:
         settings = self.settings
@@ -290,10 +273,6 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
 
 def _tensor(images: Sequence[FloatArray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-
-
-def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
-    return -10 * torch.log10((made - wanted).square().mean((1, 2, 3)).clamp_min(1e-5))
 
 
 LIMITS = (

@@ -15,6 +15,7 @@ from focusviewer.training.data.stack_bank import StackBank
 from focusviewer.training.lab import train
 from focusviewer.training.tasks.refocus import baselines as refocus_baselines
 from focusviewer.training.tasks.refocus.baselines import FAR_UM, BaselineSettings, draw_between, draw_blurred, entries
+from tests.training.tasks.refocus.steps import losses_on_one_batch
 
 NAMES = [entry.model for entry in entries()]
 
@@ -58,14 +59,7 @@ def test_steps_on_one_batch_lower_its_loss(name: str, bank: StackBank, monkeypat
     torch.manual_seed(1)
     task = build(entry, Path(), BaselineSettings(fields=3, crop_px=32, held_out=2))
     task.prepare(replace(entry.defaults, batch=2))
-    optimiser = torch.optim.Adam(task.modules()["net"].parameters(), 1e-4)
-    losses = []
-    for _ in range(12):
-        loss = task.loss(0, torch.Generator().manual_seed(3))["loss"]
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses = losses_on_one_batch(task, 1e-4)
     assert losses[-1] < losses[0]
 
 

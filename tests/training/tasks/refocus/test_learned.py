@@ -19,6 +19,7 @@ from focusviewer.training.lab import train
 from focusviewer.training.lab.task import Task
 from focusviewer.training.tasks.refocus import learned
 from focusviewer.training.tasks.refocus.learned import LearnedSettings, draw_case, similarity
+from tests.training.tasks.refocus.steps import losses_on_one_batch
 
 SIDE = 40
 
@@ -78,14 +79,7 @@ def test_similarity_is_that_of_scikit_image() -> None:
 
 def test_steps_on_one_batch_lower_its_loss(bank: StackBank) -> None:
     task = _task()
-    optimiser = torch.optim.Adam(task.modules()["net"].parameters(), 4e-4)
-    losses = []
-    for _ in range(12):
-        loss = task.loss(0, torch.Generator().manual_seed(3))["loss"]
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses = losses_on_one_batch(task, 4e-4)
     assert losses[-1] < losses[0]
 
 
