@@ -49,7 +49,7 @@ class OpticsDialog(QDialog):
             row.addWidget(made)
         buttons = button_row(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(14)
         layout.addWidget(self.scanner)
@@ -63,6 +63,11 @@ class OpticsDialog(QDialog):
         )
         layout.addWidget(buttons)
         self._has_scale = document.mpp is not None
+        self._fit_text()
+
+    def _fit_text(self) -> None:
+        """Grow to the height of the wrapped texts, which a window by itself does not ask for."""
+        self.setMinimumHeight(self._layout.totalHeightForWidth(self.width()))
 
     def show_profile(self, scanner: str, profile: OpticsProfile | None) -> None:
         """Say what is known."""
@@ -73,6 +78,7 @@ class OpticsDialog(QDialog):
         self.forget.setEnabled(profile is not None)
         if not self._has_scale:
             self.profile.setText("Set the scale first: optics are measured in microns.")
+        self._fit_text()
 
     def show_work(self, share: float) -> None:
         """Say how far a measurement is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from focusviewer.app.refocus.area import area_of
 from focusviewer.app.refocus.inference.engines import EngineHost
@@ -114,3 +115,13 @@ def test_profiles_are_said_in_words() -> None:
     assert "standard lens" in profile_text(None)
     text = profile_text(profile(gain_db=0.5, standard_gain_db=-0.1))
     assert "NA 0.62" in text and "+0.50 dB" in text and "-0.10 dB" in text
+
+
+def test_the_dialog_shows_all_of_its_texts(window, open_in, qtbot) -> None:
+    open_in(window, "fake.svs")
+    dialog = OpticsDialog(window.document)
+    qtbot.addWidget(dialog)
+    dialog.show_profile("Maker, model, 0.25 µm", profile(gain_db=0.5, standard_gain_db=-0.1))
+    dialog.show()
+    for label in dialog.findChildren(QLabel):
+        assert label.height() >= label.heightForWidth(label.width()), label.text()
